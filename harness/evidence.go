@@ -1,0 +1,211 @@
+package harness
+
+import "time"
+
+// EvidenceSchema is the version of Evidence's JSON form. It is raised when a
+// reader of the old form would misread the new one.
+const EvidenceSchema = 1
+
+// Mark names a moment of a drill. A mark that did not occur is absent.
+type Mark string
+
+// The marks, in the order in which they usually occur. All are offsets on the
+// drill's one clock.
+const (
+	TrafficBegan    Mark = "traffic-began"
+	SteadyStateSeen Mark = "steady-state-seen"
+	Struck          Mark = "struck"           // the first fault begins
+	TookEffect      Mark = "took-effect"      // the last fault has taken effect
+	Detected        Mark = "detected"         // a fresh client's probe failed
+	QuorumLost      Mark = "quorum-lost"      // seen: no member reports a leader, a fresh client is not served
+	ProcedureBegan  Mark = "procedure-began"  //
+	Fetched         Mark = "fetched"          // backup and keys are on the hosts
+	Restored        Mark = "restored"         // data directories are ready
+	HistoryReplaced Mark = "history-replaced" // members start from other data than clients were told
+	ProcedureEnded  Mark = "procedure-ended"  // completed, refused or failed
+	Redundant       Mark = "redundant"        // every expected voter healthy, caught up, hashes equal
+	Settled         Mark = "settled"          // 2 s without a gap after the procedure ended
+	TrafficEnded    Mark = "traffic-ended"    // every operation has returned
+	Collected       Mark = "collected"
+)
+
+// Evidence is all that a drill observed. Its JSON form is evidence.json; the
+// ledger lies beside it. What could not be observed is absent or carries an
+// error text, and the checks take it as not seen.
+type Evidence struct {
+	Schema        int       `json:"schema"`
+	Drill         string    `json:"drill"`
+	Scenario      string    `json:"scenario"`
+	Runtime       string    `json:"runtime"`
+	EtcdVersion   string    `json:"etcd_version"` // as the first member told it
+	Firedrill     string    `json:"firedrill_version"`
+	Seed          int64     `json:"seed"`
+	Strict        bool      `json:"strict"`
+	Started       time.Time `json:"started"` // wall clock at offset 0; for people only
+	Hosts         []string  `json:"hosts"`   // hosts of the recovered cluster's site that are not lost, in order
+	BornHosts     []string  `json:"born_hosts"`
+	TrafficPrefix string    `json:"traffic_prefix"`
+	Writers       int       `json:"writers"`
+
+	Checks        []StoredCheck          `json:"checks"`
+	Marks         map[Mark]time.Duration `json:"marks_ns"`
+	Faults        []FaultRecord          `json:"faults"`
+	Steps         []StepRecord           `json:"steps"`
+	Procedure     ProcedureRecord        `json:"procedure"`
+	Exits         []HostExit             `json:"exits"` // etcd processes that ended, on any host, until collection
+	Backups       []Backup               `json:"backups"`
+	Survivors     []SurvivorRead         `json:"survivors"`
+	Before        []MemberView           `json:"before"` // each host's view in steady state
+	After         []MemberView           `json:"after"`  // each host's view at collection
+	Hashes        []MemberHash           `json:"hashes"` // HashKV of every member at one revision
+	DatasetBefore *Dataset               `json:"dataset_before,omitempty"`
+	DatasetAfter  *Dataset               `json:"dataset_after,omitempty"`
+	LeasesBefore  []LeaseView            `json:"leases_before"`
+	LeasesAfter   []LeaseView            `json:"leases_after"`
+	Watcher       WatcherRecord          `json:"watcher"`
+	Trials        []TrialRecord          `json:"trials"`
+	Machine       MachineRecord          `json:"machine"`
+
+	Ledger Ledger `json:"-"`
+}
+
+// At returns the offset of a mark; ok is false if it did not occur.
+func (e *Evidence) At(m Mark) (offset time.Duration, ok bool) {
+	offset, ok = e.Marks[m]
+	return offset, ok
+}
+
+// Trial returns the record of a trial that ran; ok is false if none did.
+func (e *Evidence) Trial(spec TrialSpec) (record TrialRecord, ok bool) {
+	for _, t := range e.Trials {
+		if t.Spec == spec {
+			return t, t.Ran
+		}
+	}
+	return TrialRecord{Spec: spec, Reason: "it was not asked for when the drill ran"}, false
+}
+
+// FaultRecord is one fault as it struck.
+type FaultRecord struct {
+	Fault string        `json:"fault"`
+	Hosts []string      `json:"hosts"`
+	At    time.Duration `json:"at_ns"`
+	Took  time.Duration `json:"took_ns"`
+}
+
+// StepRecord is one step on one host, as it went.
+type StepRecord struct {
+	Number   int           `json:"number"` // from 1
+	Name     string        `json:"name"`
+	Host     string        `json:"host,omitempty"` // "" at the desk
+	Command  string        `json:"command"`
+	Output   Output        `json:"output"` // of the last attempt
+	Attempts int           `json:"attempts"`
+	At       time.Duration `json:"at_ns"`
+	Took     time.Duration `json:"took_ns"`
+}
+
+// ProcedureRecord is how the procedure ended. Exactly one of Completed,
+// Refused and Failed is set; none if it never began.
+type ProcedureRecord struct {
+	Completed bool          `json:"completed"`
+	Refused   string        `json:"refused,omitempty"` // a precondition did not hold: its step and output
+	Failed    string        `json:"failed,omitempty"`  // a step failed or the deadline passed: which, and its output
+	Announced []string      `json:"announced,omitempty"`
+	Within    time.Duration `json:"within_ns"` // its deadline
+}
+
+// Backup is one backup that the site's backup job took.
+type Backup struct {
+	Name     string        `json:"name"` // file name where backups are kept
+	Host     string        `json:"host"` // taken from
+	Begun    time.Duration `json:"begun_ns"`
+	Took     time.Duration `json:"took_ns"`
+	Bytes    int64         `json:"bytes"`
+	Verified bool          `json:"verified"`          // its trailer hash is right
+	Problem  string        `json:"problem,omitempty"` // not Verified
+	Revision int64         `json:"revision"`
+	Keys     int64         `json:"keys"`
+	Hash     uint32        `json:"hash"`
+}
+
+// SurvivorRead is what a serializable read of a host returned between the
+// strike and the procedure's beginning.
+type SurvivorRead struct {
+	Host      string        `json:"host"`
+	At        time.Duration `json:"at_ns"`
+	Revision  int64         `json:"revision"`
+	HasLeader bool          `json:"has_leader"`
+}
+
+// MemberView is what one host's etcd says of itself and its cluster.
+type MemberView struct {
+	Host       string   `json:"host"`
+	Error      string   `json:"error,omitempty"` // could not be asked: nothing below was seen
+	ClusterID  uint64   `json:"cluster_id,string"`
+	MemberID   uint64   `json:"member_id,string"`
+	Leader     uint64   `json:"leader,string"` // 0: it knows none
+	Term       uint64   `json:"term"`
+	Revision   int64    `json:"revision"`
+	Version    string   `json:"version"`
+	Members    []Member `json:"members"` // its own member list, read serializably
+	Alarms     []string `json:"alarms"`  // "NOSPACE of <member ID>"
+	Serves     bool     `json:"serves"`  // answered a linearizable read
+	ServeError string   `json:"serve_error,omitempty"`
+}
+
+// Member is what a cluster believes of a member. An empty Name: never started.
+type Member struct {
+	ID       uint64   `json:"id,string"`
+	Name     string   `json:"name"`
+	PeerURLs []string `json:"peer_urls"`
+	Learner  bool     `json:"learner"`
+}
+
+// MemberHash is a member's HashKV.
+type MemberHash struct {
+	Host            string `json:"host"`
+	Error           string `json:"error,omitempty"`
+	Revision        int64  `json:"revision"` // asked for
+	CompactRevision int64  `json:"compact_revision"`
+	Hash            uint32 `json:"hash"`
+}
+
+// Dataset sums up the keys outside the traffic's prefix: preloaded, or the
+// user's own. Digest covers key, value and mod_revision in byte order of keys.
+type Dataset struct {
+	Keys   int64  `json:"keys"`
+	Bytes  int64  `json:"bytes"`
+	Digest string `json:"digest"` // hexadecimal
+}
+
+// LeaseView is one lease as the cluster tells it.
+type LeaseView struct {
+	ID        int64         `json:"id"`
+	Granted   time.Duration `json:"granted_ns"`
+	Remaining time.Duration `json:"remaining_ns"` // negative: expired or unknown to the cluster
+	Keys      []string      `json:"keys"`         // attached, as the lease tells
+	Found     []string      `json:"found"`        // keys found that carry this lease
+	At        time.Duration `json:"at_ns"`
+}
+
+// WatcherRecord is the held watcher: opened before the strike on the traffic's
+// prefix, never closed by the harness, resuming at the last revision it saw.
+type WatcherRecord struct {
+	Opened   bool          `json:"opened"`
+	From     int64         `json:"from_revision"`        // first revision it watches
+	Last     int64         `json:"last_revision"`        // greatest revision seen
+	Told     string        `json:"told,omitempty"`       // the error that ended it: "compacted", …
+	ToldAt   time.Duration `json:"told_at_ns,omitempty"` //
+	Events   int64         `json:"events"`
+	Progress int64         `json:"progress_revision"` // at the end: revision up to which the watch is known to be complete; 0 unknown
+}
+
+// MachineRecord tells how busy the machine was, by which figures are judged fit.
+type MachineRecord struct {
+	CPUs       int           `json:"cpus"`
+	StallWorst time.Duration `json:"stall_worst_ns"` // worst lateness of a 10 ms timer
+	StallTotal time.Duration `json:"stall_total_ns"`
+	FsyncWorst time.Duration `json:"fsync_worst_ns"`  // of a small file beside the hosts' disks
+	Unfit      string        `json:"unfit,omitempty"` // why figures, not data verdicts, are unfit
+}

@@ -1,0 +1,156 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Source names the place in a document that a rule or a step was read from.
+type Source struct {
+	Document string `json:"document,omitempty"` // file name, e.g. "kubeadm-force-new-cluster.md"
+	Section  string `json:"section,omitempty"`  // heading or step, e.g. "step 7.1"
+}
+
+func (s Source) String() string {
+	if s.Section == "" {
+		return s.Document
+	}
+	return s.Document + ", " + s.Section
+}
+
+// Procedure is the runbook under test. It is a plain value: it lists its steps
+// and never runs them, so it sees nothing but what a step prints.
+type Procedure interface {
+	// Steps lists the runbook's steps for a cluster of these hosts (in order of
+	// their names). An error says why the document's procedure does not
+	// generalise to them.
+	Steps(hosts []string) ([]Step, error)
+}
+
+// Step is one numbered line of a runbook.
+type Step struct {
+	Name string // in the imperative, unique within the procedure: "stop etcd on all masters"
+	From Source // where the document asks for it; zero: etcd or good practice demands it, and Why says so
+	Why  string // for steps that are not in the document, and for stand-ins; shown by explain
+	On   Selector
+	// AtOnce runs it on all its hosts in parallel; otherwise one after another.
+	AtOnce bool
+	Do     Action
+	// Await repeats the action until it succeeds, as an operator presses
+	// arrow-up; the procedure's deadline bounds it.
+	Await bool
+	// Precondition marks a step that decides whether the procedure applies: if
+	// it exits non-zero the procedure refuses, its output being the reason.
+	Precondition bool
+	// Learns takes facts out of what the step printed, for later steps.
+	Learns []Fact
+	// Replaces marks the step that begins a new history: the data that members
+	// start from after it is not what clients were last told (a restore, a
+	// forced start). The moment counts from the step's beginning.
+	Replaces bool
+	// Completes is the phase that ends with this step, "" if none does.
+	Completes Phase
+}
+
+// Phase is a part of a recovery whose end is timed.
+type Phase string
+
+// Phases that a step can complete.
+const (
+	Fetch   Phase = "fetch"   // backup and keys are on the hosts
+	Restore Phase = "restore" // data directories are ready
+)
+
+// Fact is something a step prints that later steps need, such as the ID of a
+// new member. Scripts use it as {{known "ID of m2"}}.
+type Fact struct {
+	Name    string // "ID of m2"
+	Pattern string // regular expression (RE2) over standard output; its first group is the fact
+}
+
+// Action is what a step does on one host, or at the operator's desk.
+type Action interface {
+	// String is the command as an operator would type it, a template (see Desk).
+	fmt.Stringer
+	// Do carries it out. text is String rendered; on is nil at the desk. An
+	// error means it could not be tried; that it failed is in the exit code.
+	Do(ctx context.Context, site Site, on Host, text string) (Output, error)
+}
+
+// Site is what an on-call engineer has while recovering: hosts, backups, a
+// shell. Never the ledger.
+type Site interface {
+	// Provision orders a new, clean host under this name.
+	Provision(ctx context.Context, name string) error
+	// Fetch puts a backup on a host: the newest that verifies, or one that is
+	// back places older. It prints what it chose.
+	Fetch(ctx context.Context, on Host, path string, back int) (string, error)
+	// Announce tells clients to use these hosts from now on, and no others.
+	Announce(ctx context.Context, hosts []string) error
+}
+
+// Script is an Action: POSIX sh on a host, a template (see Desk).
+type Script string
+
+func (s Script) String() string { return strings.TrimSpace(string(s)) }
+
+// Do runs the rendered script on the host.
+func (s Script) Do(ctx context.Context, _ Site, on Host, text string) (Output, error) {
+	if on == nil {
+		return Output{}, fmt.Errorf("run %q: a script needs a host to run on", text)
+	}
+	return on.Run(ctx, text)
+}
+
+// NewHosts is an Action at the desk: order new, clean machines. The name of a
+// host that is gone may be used again.
+type NewHosts struct{ Names []string }
+
+func (a NewHosts) String() string { return "firedrill host new " + strings.Join(a.Names, " ") }
+
+// Do provisions the hosts one after another.
+func (a NewHosts) Do(ctx context.Context, site Site, _ Host, _ string) (Output, error) {
+	begun := time.Now()
+	for _, name := range a.Names {
+		if err := site.Provision(ctx, name); err != nil {
+			return Output{}, err
+		}
+	}
+	return Output{Stdout: "up: " + strings.Join(a.Names, " ") + "\n", Duration: time.Since(begun)}, nil
+}
+
+// FetchBackup is an Action on a host: pull the newest backup that verifies
+// from where backups are kept.
+type FetchBackup struct {
+	To   string // path on the host
+	Back int    // 0: the newest; n: the one n places older
+}
+
+func (a FetchBackup) String() string {
+	if a.Back > 0 {
+		return fmt.Sprintf("firedrill host cp \"$BACKUPS\"/<newest that verifies, less %d> {{name}}:%s", a.Back, a.To)
+	}
+	return "firedrill host cp \"$BACKUPS\"/<newest that verifies> {{name}}:" + a.To
+}
+
+// Do fetches the backup. That none can be had is the procedure's failure, not the harness's.
+func (a FetchBackup) Do(ctx context.Context, site Site, on Host, _ string) (Output, error) {
+	begun := time.Now()
+	text, err := site.Fetch(ctx, on, a.To, a.Back)
+	if err != nil {
+		return Output{Stderr: err.Error() + "\n", ExitCode: 1, Duration: time.Since(begun)}, ctx.Err()
+	}
+	return Output{Stdout: text + "\n", Duration: time.Since(begun)}, nil
+}
+
+// Announce is an Action at the desk: point clients at these hosts.
+type Announce struct{ Hosts []string }
+
+func (a Announce) String() string { return "firedrill announce " + strings.Join(a.Hosts, " ") }
+
+// Do announces the hosts.
+func (a Announce) Do(ctx context.Context, site Site, _ Host, _ string) (Output, error) {
+	return Output{}, site.Announce(ctx, a.Hosts)
+}

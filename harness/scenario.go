@@ -1,0 +1,51 @@
+package harness
+
+import "time"
+
+// Scenario is one documented disaster and its documented recovery. It names no
+// runtime: it runs wherever hosts can be had.
+type Scenario struct {
+	Name    string // as the command line spells it
+	Source  Source
+	Summary string // one line
+	Labels  []string
+	Given   ClusterSpec
+	Under   Traffic
+	Backups BackupJob
+	Break   []Fault
+	// Premises must have happened for the drill to mean anything.
+	Premises []Check
+	// Recover is the procedure; nil: nobody does anything.
+	Recover  Procedure
+	Promises []Check
+	Hazards  []Check
+	// StandIns name what stands in for things the document relies on that are not etcd's.
+	StandIns []string
+	Within   time.Duration // the procedure's deadline, nothing else
+}
+
+// ClusterSpec is the cluster as it was born.
+type ClusterSpec struct {
+	Members int // from 1
+	// OnlyBecause says why Members cannot be changed by the user; "" means the
+	// document's procedure generalises, as far as Procedure.Steps agrees.
+	OnlyBecause string
+	Token       string // initial cluster token; "" is etcd's default
+}
+
+// Traffic is what clients do throughout the drill.
+type Traffic struct {
+	Writers   int // writers, each with keys of its own
+	Rate      int // writes per second, all writers together
+	ValueSize int // bytes of each value
+	Leases    int // leases, each kept alive, with two keys each
+}
+
+// KubernetesTraffic is shaped as an API server's: creates and updates by
+// mod_revision in transactions, deletes, pairs of keys, leased keys apart.
+var KubernetesTraffic = Traffic{Writers: 6, Rate: 120, ValueSize: 512, Leases: 3}
+
+// BackupJob is the site's own backup job. The zero value takes none.
+type BackupJob struct {
+	Every time.Duration // from the beginning of one to the beginning of the next
+}
