@@ -1,0 +1,236 @@
+package reports
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+// SchemaVersion is the value of Report.Schema. It is raised when a reader of
+// the old form would misread the new one; new keys alone do not raise it.
+const SchemaVersion = 1
+
+// Report is what came of one drill. Its JSON form is report.json, described
+// key by key in schema.json. Figures are whole milliseconds, their unit last in
+// the name; offsets count from the drill's start. What did not occur or was not
+// seen is absent, never 0.
+type Report struct {
+	Schema      int             `json:"schema"`
+	Drill       string          `json:"drill"`
+	Scenario    string          `json:"scenario"`
+	Runtime     string          `json:"runtime"`
+	EtcdVersion string          `json:"etcd_version"`
+	Firedrill   string          `json:"firedrill_version"`
+	Seed        int64           `json:"seed"`
+	Strict      bool            `json:"strict,omitempty"`
+	Started     time.Time       `json:"started"`
+	Verdict     harness.Verdict `json:"verdict"`
+
+	Faults    []string          `json:"faults"`
+	Procedure Procedure         `json:"procedure"`
+	Steps     []Step            `json:"steps"`
+	Findings  []harness.Finding `json:"findings"`
+
+	Phases          Phases `json:"phases_ms"`
+	Gaps            []Gap  `json:"gaps"`
+	OutageOpen      bool   `json:"outage_open,omitempty"`       // service was not back when watching ended: the outage is at least this long
+	StockOutage     int64  `json:"stock_outage_ms,omitempty"`   // the same outage as a client with stock settings saw it
+	StockOutageOpen bool   `json:"stock_outage_open,omitempty"` // that client was not back when traffic ended
+	Loss            *Loss  `json:"loss,omitempty"`              // absent when no cut was found
+
+	MembersBefore   []string          `json:"members_before"` // names, sorted
+	MembersAfter    []string          `json:"members_after"`
+	MemberIDsBefore map[string]string `json:"member_ids_before"` // hexadecimal ID by name
+	MemberIDsAfter  map[string]string `json:"member_ids_after"`
+	ClusterIDBefore string            `json:"cluster_id_before,omitempty"` // hexadecimal
+	ClusterIDAfter  string            `json:"cluster_id_after,omitempty"`
+
+	// Unfit says why figures are not to be compared or quoted. Verdicts on data
+	// do not suffer from it.
+	Unfit     []string `json:"unfit,omitempty"`
+	Directory string   `json:"directory,omitempty"` // where the evidence lies
+	Rerun     string   `json:"rerun,omitempty"`     // the command that runs this drill again
+}
+
+// Phases are how long parts of the drill took, in milliseconds. 0 stands for a
+// phase that did not occur and is not encoded.
+type Phases struct {
+	Detection  int64 `json:"detection,omitempty"`
+	Fetch      int64 `json:"fetch,omitempty"`
+	Restore    int64 `json:"restore,omitempty"`
+	Outage     int64 `json:"outage,omitempty"`
+	OutageSpan int64 `json:"outage_span,omitempty"`
+	Redundancy int64 `json:"redundancy,omitempty"`
+}
+
+// Gap is one stretch without an acknowledgement.
+type Gap struct {
+	From  int64  `json:"from_ms"` // the last acknowledgement before it
+	To    int64  `json:"to_ms"`   // the first after it; of an open gap, the end of watching
+	MS    int64  `json:"ms"`
+	Cause string `json:"cause"`
+	Open  bool   `json:"open,omitempty"` // nothing was acknowledged any more
+}
+
+// Loss is what clients were told was done and is gone.
+type Loss struct {
+	AckedWrites int64 `json:"acked_writes"`
+	LostWrites  int64 `json:"lost_writes"`
+	LostSpan    int64 `json:"lost_span_ms"`           // between the first and the last lost acknowledgement; 0 if at most one was lost
+	Cut         int64 `json:"cut_revision,omitempty"` // absent where history was never replaced
+}
+
+// Procedure is how the runbook ended.
+type Procedure struct {
+	Outcome string `json:"outcome"` // completed, refused, failed, or none if it never began
+	Detail  string `json:"detail,omitempty"`
+	Within  int64  `json:"within_ms,omitempty"` // its deadline
+}
+
+// Step is one step of the runbook as it went on one host.
+type Step struct {
+	Number   int    `json:"number"`
+	Name     string `json:"name"`
+	Host     string `json:"host,omitempty"`
+	At       int64  `json:"at_ms"`
+	Took     int64  `json:"took_ms"`
+	Attempts int    `json:"attempts"`
+	ExitCode int    `json:"exit_code"`
+}
+
+// New writes the report of a drill. loss is nil when no cut was found. The
+// caller fills in Directory, which the evidence cannot know, and a Rerun with
+// more flags than scenario, runtime and seed if there were more.
+func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t Timings) Report {
+	r := Report{
+		Schema:      SchemaVersion,
+		Drill:       ev.Drill,
+		Scenario:    ev.Scenario,
+		Runtime:     ev.Runtime,
+		EtcdVersion: ev.EtcdVersion,
+		Firedrill:   ev.Firedrill,
+		Seed:        ev.Seed,
+		Strict:      ev.Strict,
+		Started:     ev.Started,
+		Verdict:     harness.Judge(findings, ev.Strict),
+		Faults:      make([]string, 0, len(ev.Faults)),
+		Procedure:   procedureOf(ev.Procedure),
+		Steps:       make([]Step, 0, len(ev.Steps)),
+		Findings:    append([]harness.Finding{}, findings...),
+		Unfit:       slices.Clone(t.Unfit),
+		Rerun:       fmt.Sprintf("firedrill run %s --runtime %s --seed %d", ev.Scenario, ev.Runtime, ev.Seed),
+	}
+	if ev.Strict {
+		r.Rerun += " --strict"
+	}
+	r.MembersBefore, r.MemberIDsBefore, r.ClusterIDBefore = membership(ev.Before)
+	r.MembersAfter, r.MemberIDsAfter, r.ClusterIDAfter = membership(ev.After)
+	for _, f := range ev.Faults {
+		r.Faults = append(r.Faults, f.Fault)
+	}
+	for _, s := range ev.Steps {
+		r.Steps = append(r.Steps, Step{
+			Number: s.Number, Name: s.Name, Host: s.Host, Attempts: s.Attempts, ExitCode: s.Output.ExitCode,
+			At: s.At.Milliseconds(), Took: wholeMS(s.Took),
+		})
+	}
+	r.time(t)
+	if loss != nil {
+		r.Loss = &Loss{AckedWrites: loss.AckedWrites, LostWrites: loss.LostWrites, LostSpan: wholeMS(loss.LostSpan), Cut: loss.Cut}
+	}
+	return r
+}
+
+func (r *Report) time(t Timings) {
+	r.Phases = Phases{
+		Detection: wholeMS(t.Detection), Fetch: wholeMS(t.Fetch), Restore: wholeMS(t.Restore),
+		Outage: wholeMS(t.Outage), OutageSpan: wholeMS(t.OutageSpan), Redundancy: wholeMS(t.Redundancy),
+	}
+	r.OutageOpen = t.OutageOpen
+	r.StockOutage, r.StockOutageOpen = wholeMS(t.StockOutage), t.StockOutageOpen
+	r.Gaps = make([]Gap, 0, len(t.Gaps))
+	for _, g := range t.Gaps {
+		r.Gaps = append(r.Gaps, Gap{From: g.From.Milliseconds(), To: g.To.Milliseconds(), MS: g.Length().Milliseconds(), Cause: g.Cause, Open: g.Open})
+	}
+}
+
+func procedureOf(p harness.ProcedureRecord) Procedure {
+	out := Procedure{Outcome: "none", Within: p.Within.Milliseconds()}
+	switch {
+	case p.Failed != "":
+		out.Outcome, out.Detail = "failed", p.Failed
+	case p.Refused != "":
+		out.Outcome, out.Detail = "refused", p.Refused
+	case p.Completed:
+		out.Outcome = "completed"
+	}
+	return out
+}
+
+// membership sums up what the members told of themselves: every member that
+// any of them believes in, so that a ghost in one member's list is seen. The
+// cluster's ID is the first heard; that they agree is a check's business.
+func membership(views []harness.MemberView) (names []string, ids map[string]string, cluster string) {
+	ids = map[string]string{}
+	for _, v := range views {
+		if v.Error != "" {
+			continue
+		}
+		if cluster == "" {
+			cluster = hexID(v.ClusterID)
+		}
+		for _, m := range v.Members {
+			ids[memberName(m, ids)] = hexID(m.ID)
+		}
+	}
+	return append([]string{}, slices.Sorted(maps.Keys(ids))...), ids, cluster
+}
+
+// memberName is a member's name; with its ID where it has none, or where
+// another member goes by the same one.
+func memberName(m harness.Member, taken map[string]string) string {
+	if m.Name == "" {
+		return "(unstarted " + hexID(m.ID) + ")"
+	}
+	if id, ok := taken[m.Name]; ok && id != hexID(m.ID) {
+		return m.Name + " (" + hexID(m.ID) + ")"
+	}
+	return m.Name
+}
+
+func hexID(id uint64) string { return strconv.FormatUint(id, 16) }
+
+// wholeMS rounds up, so that a phase that occurred is never 0.
+func wholeMS(d time.Duration) int64 {
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}
+
+// Encode writes the report as indented JSON, the form of report.json.
+func (r Report) Encode(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(r); err != nil {
+		return fmt.Errorf("write the report of %s: %w", r.Drill, err)
+	}
+	return nil
+}
+
+// Decode reads what Encode wrote. A report of another schema version, an
+// unknown verdict and anything that is no report are errors.
+func Decode(from io.Reader) (Report, error) {
+	var r Report
+	if err := json.NewDecoder(from).Decode(&r); err != nil {
+		return Report{}, fmt.Errorf("read a report: %w", err)
+	}
+	if r.Schema != SchemaVersion {
+		return Report{}, fmt.Errorf("read a report: its schema is %d, this firedrill reads %d", r.Schema, SchemaVersion)
+	}
+	return r, nil
+}
