@@ -37,9 +37,6 @@ func (s *silences) ack(at time.Duration) {
 	s.newest = max(s.newest, at)
 	for s.pending[0] < s.newest-settleOrder {
 		s.inOrder(heap.Pop(&s.pending).(time.Duration))
-		if len(s.pending) == 0 {
-			return
-		}
 	}
 }
 
