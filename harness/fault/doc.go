@@ -1,0 +1,9 @@
+// Package fault holds the ways in which firedrill damages a cluster. Each is a
+// plain value that prints as what it does; Inject returns when the damage has
+// taken effect, and nothing here heals what it broke. (A killed etcd is
+// restarted by its host's supervisor, as a kubelet would: that is the host, not
+// the fault.)
+//
+// It imports harness alone: a fault reaches a host only as an operator's
+// colleague with a screwdriver would, never through a runtime.
+package fault
