@@ -1,0 +1,233 @@
+package harness_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/etcd-firedrill/firedrill"
+
+// border is one wall of the house: what these packages must not reach, and why.
+// Patterns are import paths, "ours/" standing for the module; one that ends in
+// "/..." means the packages below as well.
+type border struct {
+	from  []string // the packages it binds
+	but   []string // exempt from it
+	never []string // must not be reached
+	save  []string // may be reached although never names them
+	// deep: not through other packages either. Otherwise the border forbids the
+	// import itself.
+	deep bool
+	why  string
+}
+
+const (
+	clientv3  = "go.etcd.io/etcd/client/v3"
+	serverv3  = "go.etcd.io/etcd/server/v3"
+	testbench = "github.com/testcontainers/testcontainers-go"
+)
+
+var borders = []border{
+	{
+		from: []string{"ours/harness"}, never: []string{"ours/...", "outside/..."}, deep: true,
+		why: "the nouns import the standard library alone, so that everything may import them",
+	},
+	{
+		from: []string{"ours/recovery/..."}, never: []string{"ours/...", clientv3 + "/...", "net/http"}, save: []string{"ours/harness", "ours/recovery/..."}, deep: true,
+		why: "a procedure must not see the answer sheet, nor act on the cluster but through its site",
+	},
+	{
+		from: []string{"ours/harness/check/..."}, never: []string{"ours/...", clientv3 + "/...", "net/http"}, save: []string{"ours/harness", "ours/harness/check/..."}, deep: true,
+		why: "a check judges evidence alone, so that judging can be repeated years later",
+	},
+	{
+		from: []string{"ours/harness/check/...", "ours/recovery/..."}, never: []string{"os", "os/...", "net", "net/...", "syscall"},
+		why: "a check and a procedure touch no file, process or network themselves",
+	},
+	{
+		from: []string{"ours/scenarios/..."}, never: []string{"ours/harness/process/...", "ours/harness/container/...", "ours/harness/agent/...", "ours/harness/drill/..."}, deep: true,
+		why: "a scenario names no runtime: it runs wherever hosts can be had",
+	},
+	{
+		from: []string{"ours/harness/fault/...", "ours/harness/trial/..."}, never: []string{"ours/..."}, save: []string{"ours/harness", "ours/harness/fault/...", "ours/harness/trial/..."}, deep: true,
+		why: "faults and trials act through the nouns, on every runtime alike",
+	},
+	{
+		from: []string{"ours/harness/ledger/..."}, never: []string{"ours/...", "outside/..."}, save: []string{"ours/harness", "ours/harness/ledger/...", "github.com/cespare/xxhash/v2"}, deep: true,
+		why: "the ledger is a leaf: evidence must stay readable whatever else changes",
+	},
+	{
+		from: []string{"ours/harness/..."}, never: []string{"ours/cmd/...", "ours/scenarios/...", "ours/recovery/..."}, deep: true,
+		why: "the harness knows no scenario and no procedure by name",
+	},
+	{
+		from: []string{"ours/reports/..."}, never: []string{"ours/..."}, save: []string{"ours/harness", "ours/reports/..."}, deep: true,
+		why: "a report is made from stored evidence, without running anything",
+	},
+	{
+		from: []string{"ours/..."}, but: []string{"ours/harness/container/..."}, never: []string{testbench + "/..."},
+		why: "one package speaks to the container engine",
+	},
+	{
+		from: []string{"ours/..."}, but: []string{"ours/fixtures/embedded"}, never: []string{serverv3 + "/embed", serverv3 + "/etcdmain"},
+		why: "one package links etcd itself",
+	},
+	{
+		from: []string{"ours/..."}, but: []string{"ours/fixtures/..."}, never: []string{serverv3 + "/..."},
+		why: "etcd's internals are for making fixtures, not for judging etcd",
+	},
+	{
+		from: []string{"ours/..."}, but: []string{"ours/harness/runtimetest"}, never: []string{"testing", "testing/...", "github.com/onsi/ginkgo/v2/...", "github.com/onsi/gomega/...", "ours/harness/runtimetest"},
+		why: "a drill runs from the command line, where there is no *testing.T",
+	},
+}
+
+// pkg is one package as `go list` tells it, test files left out.
+type pkg struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	Imports    []string
+	Deps       []string
+	Standard   bool
+}
+
+// crossed lists the borders that a package crosses, one line each.
+func crossed(p pkg, rules []border, standard map[string]bool) []string {
+	var lines []string
+	for _, b := range rules {
+		if !matches(b.from, p.ImportPath, standard) || matches(b.but, p.ImportPath, standard) {
+			continue
+		}
+		reached := p.Imports
+		if b.deep {
+			reached = p.Deps
+		}
+		for _, dep := range reached {
+			if matches(b.never, dep, standard) && !matches(b.save, dep, standard) {
+				lines = append(lines, fmt.Sprintf("%s reaches %s: %s", p.ImportPath, dep, b.why))
+			}
+		}
+	}
+	return lines
+}
+
+func matches(patterns []string, importPath string, standard map[string]bool) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		if pattern == "outside/..." {
+			return !standard[importPath] && !within(module, importPath)
+		}
+		if rest, ok := strings.CutPrefix(pattern, "ours/"); ok {
+			pattern = module + "/" + rest
+		}
+		if root, ok := strings.CutSuffix(pattern, "/..."); ok {
+			return within(root, importPath)
+		}
+		return pattern == importPath
+	})
+}
+
+func within(root, importPath string) bool {
+	return importPath == root || strings.HasPrefix(importPath, root+"/")
+}
+
+// packages are ours, and the set of those of the standard library.
+func packages(t *testing.T) (ours []pkg, standard map[string]bool) {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", "list", "-e", "-deps", "-json=ImportPath,Dir,GoFiles,Imports,Deps,Standard", "./...")
+	list.Dir = ".."
+	list.Env = append(os.Environ(), "CGO_ENABLED=0")
+	var problems bytes.Buffer
+	list.Stderr = &problems
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, problems.String())
+	}
+	standard = map[string]bool{}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return ours, standard
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if p.Standard {
+			standard[p.ImportPath] = true
+		}
+		if within(module, p.ImportPath) {
+			ours = append(ours, p)
+		}
+	}
+}
+
+func TestBordersHold(t *testing.T) {
+	ours, standard := packages(t)
+	for _, p := range ours {
+		for _, line := range crossed(p, borders, standard) {
+			t.Error(line)
+		}
+	}
+	// A border around nothing would hold for ever.
+	for _, b := range borders {
+		if !slices.ContainsFunc(ours, func(p pkg) bool { return matches(b.from, p.ImportPath, standard) }) {
+			t.Errorf("no package is bound by the border of %v: %s", b.from, b.why)
+		}
+	}
+}
+
+// Each border is seen to stop something, and to let through what it may.
+func TestBordersStop(t *testing.T) {
+	standard := map[string]bool{"os": true, "net": true, "net/http": true, "testing": true, "fmt": true}
+	for _, c := range []struct {
+		from, reaches string
+		deep          bool // through another package only
+		want          bool
+	}{
+		{from: "harness", reaches: module + "/reports", deep: true, want: true},
+		{from: "harness", reaches: "golang.org/x/sys/unix", want: true},
+		{from: "harness", reaches: "fmt"},
+		{from: "recovery", reaches: module + "/harness"},
+		{from: "recovery", reaches: module + "/harness/ledger", deep: true, want: true},
+		{from: "recovery", reaches: module + "/harness/agent", want: true},
+		{from: "recovery", reaches: clientv3, deep: true, want: true},
+		{from: "recovery", reaches: "net", want: true},
+		{from: "recovery", reaches: "os", deep: true}, // fmt itself imports it
+		{from: "harness/check", reaches: "net/http", deep: true, want: true},
+		{from: "harness/check", reaches: "os", want: true},
+		{from: "harness/check", reaches: module + "/harness/workload", deep: true, want: true},
+		{from: "scenarios", reaches: module + "/harness/container", deep: true, want: true},
+		{from: "scenarios", reaches: module + "/harness/fault"},
+		{from: "harness/fault", reaches: module + "/harness/agent", want: true},
+		{from: "harness/ledger", reaches: "github.com/cespare/xxhash/v2"},
+		{from: "harness/ledger", reaches: clientv3, deep: true, want: true},
+		{from: "harness/drill", reaches: module + "/scenarios", want: true},
+		{from: "harness/drill", reaches: module + "/reports"},
+		{from: "reports/render", reaches: module + "/harness/drill", deep: true, want: true},
+		{from: "harness/process", reaches: testbench + "/network", want: true},
+		{from: "harness/container", reaches: testbench + "/network"},
+		{from: "harness/observe", reaches: serverv3 + "/etcdserver", want: true},
+		{from: "fixtures/dataset", reaches: serverv3 + "/storage/mvcc"},
+		{from: "fixtures/dataset", reaches: serverv3 + "/embed", want: true},
+		{from: "fixtures/embedded", reaches: serverv3 + "/etcdmain"},
+		{from: "harness/drill", reaches: "testing", want: true},
+		{from: "harness/process", reaches: module + "/harness/runtimetest", want: true},
+		{from: "harness/runtimetest", reaches: "github.com/onsi/gomega/types"},
+	} {
+		p := pkg{ImportPath: path.Join(module, c.from), Deps: []string{c.reaches}}
+		if !c.deep {
+			p.Imports = p.Deps
+		}
+		if lines := crossed(p, borders, standard); (len(lines) > 0) != c.want {
+			t.Errorf("%s reaching %s (deep %v) crosses %q, want a border crossed: %v", c.from, c.reaches, c.deep, lines, c.want)
+		}
+	}
+}
