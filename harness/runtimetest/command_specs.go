@@ -1,0 +1,131 @@
+package runtimetest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+func (b *bench) commandSpecs() {
+	b.it("tell their output and how they ended", b.outputs)
+	b.it("are the etcd tools of the host", b.tools)
+	b.it("end with their children, and theirs, when their time is up", b.timeOut)
+	b.it("may print a gigabyte", b.gigabyte)
+	b.it("run side by side", b.sideBySide)
+}
+
+func (b *bench) outputs(ctx SpecContext) {
+	host := b.host(ctx, "m1")
+	out, err := host.Run(ctx, "pwd; echo problem >&2; exit 7")
+	Expect(err).NotTo(HaveOccurred(), "a script that fails is an answer")
+	Expect(out.Stdout).To(Equal("/\n"))
+	Expect(out.Stderr).To(Equal("problem\n"))
+	Expect(out.ExitCode).To(Equal(7))
+	Expect(out.Duration).To(BeNumerically(">", 0))
+
+	for script, code := range map[string]int{
+		"true": 0, "false": 1, "no-such-program": 127, "if then": 2,
+		"set -e; false; echo not reached": 1, "test -e /etc/kubernetes": 0, "test -e /nothing": 1,
+	} {
+		out, err := host.Run(ctx, script)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out.ExitCode).To(Equal(code), "%s: %+v", script, out)
+		Expect(out.Stdout).To(BeEmpty())
+	}
+	Expect(run(ctx, host, "cat <<'EOF' >/tmp/a && mkdir -p /tmp/b/c && cp /tmp/a /tmp/b/c/d && cat /tmp/b/c/d\none\ntwo\nEOF\n")).
+		To(Equal("one\ntwo\n"), "here-documents, pipes and core commands")
+	Expect(run(ctx, host, "echo kept >/tmp/noise 2>/dev/null; cat /tmp/noise >/dev/null; echo $HOME; cd /tmp && pwd")).
+		To(Equal("/root\n/tmp\n"))
+	Expect(run(ctx, host, "pwd")).To(Equal("/\n"), "a script leaves nothing to the next")
+}
+
+func (b *bench) tools(ctx SpecContext) {
+	host := b.host(ctx, "m1")
+	Expect(run(ctx, host, "etcd --version")).To(ContainSubstring("etcd Version: 3."))
+	Expect(run(ctx, host, "etcdctl version")).To(ContainSubstring("etcdctl version: 3."))
+	Expect(run(ctx, host, "etcdutl version")).To(ContainSubstring("etcdutl version: 3."))
+}
+
+// timeOut ends a script in the foreground of which etcdctl runs, and as its
+// child an etcd: that one has to be gone as well.
+func (b *bench) timeOut(ctx SpecContext) {
+	host := b.host(ctx, "m1")
+	brief, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer cancel()
+	out, err := host.Run(brief, "echo before; sleep 1000; echo after")
+	Expect(err).To(MatchError(context.DeadlineExceeded))
+	Expect(err).To(MatchError(ContainSubstring("m1")))
+	Expect(out.Stdout).To(Equal("before\n"), "what it printed until then")
+
+	boot(ctx, host)
+	own := fmt.Sprintf("http://%s:%d", host.PeerAddress(), harness.ClientPort)
+	grandchild := fmt.Sprintf("http://%s:12379", host.PeerAddress())
+	health := "etcdctl --command-timeout=500ms --endpoints=" + grandchild + " endpoint health"
+	ended := make(chan error, 1)
+	script, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		_, err := host.Run(script, fmt.Sprintf(
+			"etcdctl --endpoints=%s lock l etcd --data-dir /tmp/grandchild --listen-client-urls %s --advertise-client-urls %s --listen-peer-urls http://%s:12380",
+			own, grandchild, grandchild, host.PeerAddress()))
+		ended <- err
+	}()
+	Eventually(ctx, func() (int, error) { out, err := host.Run(ctx, health); return out.ExitCode, err }).
+		Should(BeZero(), "the grandchild serves")
+	stop()
+	Eventually(ctx, ended).Should(Receive(MatchError(context.Canceled)))
+	Eventually(ctx, func() (int, error) { out, err := host.Run(ctx, health); return out.ExitCode, err }).
+		ShouldNot(BeZero(), "the grandchild is gone")
+	awaitServing(ctx, host) // and etcd itself was not hit
+}
+
+func (b *bench) gigabyte(ctx SpecContext) {
+	const chunk, times, kept = 64 << 20, 16, 512 << 10
+	host := b.host(ctx, "m1")
+	Expect(host.Upload(ctx, "/tmp/chunk", 0o600, io.LimitReader(endless('x'), chunk))).To(Succeed())
+	out, err := host.Run(ctx, "echo first; for i in "+strings.Repeat("1 ", times)+"; do cat /tmp/chunk; done; echo; echo last")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(out.ExitCode).To(BeZero(), "%s", out.Stderr)
+	Expect(out.Stdout).To(HavePrefix("first\nxxx"))
+	Expect(out.Stdout).To(HaveSuffix("xxx\nlast\n"))
+	Expect(len(out.Stdout)).To(BeNumerically("<", 2*kept+1024), "bounded, whatever is printed")
+	total := int64(chunk)*times + int64(len("first\n\nlast\n"))
+	Expect(out.Dropped).To(BeNumerically("~", total-2*kept, 1024), "what was dropped is counted")
+}
+
+func (b *bench) sideBySide(ctx SpecContext) {
+	host := b.host(ctx, "m1")
+	const scripts = 20
+	answers := make(chan error, scripts)
+	for i := range scripts {
+		go func() {
+			out, err := host.Run(ctx, fmt.Sprintf("sleep 0.3; echo %d", i))
+			if err == nil && out.Stdout != fmt.Sprintf("%d\n", i) {
+				err = fmt.Errorf("script %d printed %q", i, out.Stdout)
+			}
+			answers <- err
+		}()
+	}
+	begun := time.Now()
+	for range scripts {
+		Eventually(ctx, answers).Should(Receive(BeNil()))
+	}
+	Expect(time.Since(begun)).To(BeNumerically("<", scripts*300*time.Millisecond/2), "not one after another")
+}
+
+// endless is a reader of one byte, again and again.
+type endless byte
+
+func (e endless) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = byte(e)
+	}
+	return len(b), nil
+}
