@@ -1,0 +1,38 @@
+# CGO_ENABLED=0: our binary is the agent and etcd on hosts that hold no C library.
+export CGO_ENABLED = 0
+
+GO       ?= go
+LINT     ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: all build test short bench lint format clean
+
+all: build
+
+# The command, in bin/.
+build:
+	$(GO) build -trimpath -o bin/firedrill ./cmd/firedrill
+
+# Every test, on both runtimes where a Docker engine answers. Drills measure
+# time, so packages run one after another and do not steal it from each other.
+test:
+	$(GO) vet ./...
+	$(GO) test -count=1 -p 1 -timeout 40m ./...
+
+# Only what needs no cluster.
+short:
+	$(GO) test -count=1 -short -timeout 5m ./...
+
+# The promises on speed and memory, as a table of ratios measured in this run.
+bench:
+	$(GO) test -count=1 -p 1 -timeout 60m -run '^$$' -bench . -benchtime 1x ./...
+
+lint:
+	$(LINT) run
+
+format:
+	$(LINT) fmt
+
+# What make made, and what drills left behind that were killed.
+clean: build
+	bin/firedrill clean
+	rm -rf bin
