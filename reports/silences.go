@@ -70,8 +70,8 @@ func (s *silences) finish() (found []Silence, open bool) {
 	for len(s.pending) > 0 {
 		s.inOrder(heap.Pop(&s.pending).(time.Duration))
 	}
-	if end := min(s.until, s.tried); end > s.last {
-		s.close(end, true)
+	if s.tried > s.last {
+		s.close(s.tried, true)
 	}
 	n := len(s.found)
 	return s.found, n > 0 && s.found[n-1].Open

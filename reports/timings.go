@@ -62,8 +62,7 @@ func Measure(ev *harness.Evidence) (Timings, error) {
 		return t, nil
 	}
 	probes := newSilences(GapThreshold, watch.from, watch.until)
-	// The stock client may come back after the drill has settled: it is watched to its end.
-	stock := newSilences(GapThreshold+StockPeriod, watch.from, math.MaxInt64)
+	stock := newSilences(GapThreshold+StockPeriod, watch.from, watch.until)
 	zombie := zombies(ev)
 	for op, err := range ev.Ledger.Operations() {
 		if err != nil {

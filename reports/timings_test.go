@@ -107,6 +107,13 @@ func TestOutage(t *testing.T) {
 			want:  []reports.Silence{gap(1010, 3000, killed)},
 			stock: 6600,
 		},
+		"the stock client is not yet back when traffic ends": {
+			ev:    struckAt(3000, acks(probe, 1, 0, 4000, 20), acks(stock, 1, 0, 1000, 100), failures(stock, 1100, 5100, 2000)),
+			stock: 4100,
+		},
+		"the stock client's gap after the drill had settled": {
+			ev: struckAt(3000, acks(probe, 1, 0, 4000, 20), acks(stock, 1, 0, 3500, 100), acks(stock, 1, 5000, 5100, 100)),
+		},
 		"the stock client's own period is no gap": {
 			ev: struckAt(7000, acks(probe, 1, 0, 7000, 20), acks(stock, 1, 0, 7000, 340)),
 		},
