@@ -134,12 +134,12 @@ func (s Style) step(b *strings.Builder, number int, step harness.Step, hosts []s
 
 func where(step harness.Step) string {
 	if step.On.IsZero() {
-		return ", at the desk"
+		return " [desk]"
 	}
 	if step.AtOnce {
-		return ", on " + step.On.String() + " at once"
+		return " [" + step.On.String() + ", at once]"
 	}
-	return ", on " + step.On.String()
+	return " [" + step.On.String() + "]"
 }
 
 func notes(step harness.Step) []string {
