@@ -1,0 +1,137 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/yamux"
+)
+
+// link is one session with an agent, as the client sees it.
+type link struct {
+	mux   *yamux.Session
+	pumps sync.WaitGroup // what carries news and log
+}
+
+// shakeHands makes a link of a session. It closes the session if it fails.
+func shakeHands(ctx context.Context, session io.ReadWriteCloser) (*link, error) {
+	forget := context.AfterFunc(ctx, func() { _ = session.Close() })
+	defer forget()
+	err := readGreeting(session)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, session.Close())
+	}
+	mux, err := yamux.Client(session, muxConfig())
+	if err != nil {
+		return nil, errors.Join(err, session.Close())
+	}
+	l := &link{mux: mux}
+	rep, err := l.ask(ctx, request{Verb: verbHello}, nil, nil)
+	if err == nil && rep.Build != build() {
+		err = fmt.Errorf("the agent there is of another build (%s, we are %s)\nhint: remove the image or the injected agent, so that it is made again", rep.Build, build())
+	}
+	if err != nil {
+		return nil, errors.Join(err, mux.Close())
+	}
+	return l, nil
+}
+
+// remoteError is an error that the agent reported.
+type remoteError struct {
+	text     string
+	notExist bool
+}
+
+func (e remoteError) Error() string        { return e.text }
+func (e remoteError) Is(target error) bool { return e.notExist && target == fs.ErrNotExist }
+
+// errNoReply says that the link broke before the agent replied.
+var errNoReply = errors.New("the session ended before the agent replied")
+
+// hangUpLimit is how long the agent may take, after ctx has ended, to end what
+// it does and to reply.
+const hangUpLimit = 5 * time.Second
+
+// ask makes one request. up, if not nil, sends content after the request;
+// down, if not nil, receives content before the reply. When ctx ends the agent
+// is told by closing our side, and what it replies then is still returned.
+func (l *link) ask(ctx context.Context, req request, up func(io.Writer) error, down func(io.Reader) error) (reply, error) {
+	stream, err := l.mux.OpenStream()
+	if err != nil {
+		return reply{}, errNoReply
+	}
+	defer stream.Close()
+	defer context.AfterFunc(ctx, func() {
+		_ = stream.SetReadDeadline(time.Now().Add(hangUpLimit))
+		_ = stream.Close()
+	})()
+	if err := writeFrame(stream, req); err != nil {
+		return reply{}, l.blame(ctx, err)
+	}
+	if up != nil {
+		content := &chunkWriter{w: stream}
+		if err := up(content); err != nil {
+			return reply{}, l.blame(ctx, err)
+		}
+		if err := content.Close(); err != nil {
+			return reply{}, l.blame(ctx, err)
+		}
+	}
+	if down != nil {
+		if err := down(&chunkReader{r: stream}); err != nil {
+			return reply{}, l.blame(ctx, err)
+		}
+	}
+	var rep reply
+	if err := readFrame(stream, &rep); err != nil {
+		return reply{}, l.blame(ctx, err)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return rep, context.Cause(ctx)
+	case rep.Error != "":
+		return rep, remoteError{text: rep.Error, notExist: rep.NotExist}
+	}
+	return rep, nil
+}
+
+// blame tells why a request broke off.
+func (l *link) blame(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case l.mux.IsClosed():
+		return errNoReply
+	}
+	return err
+}
+
+// follow makes a request that has no end and hands its stream to read.
+func (l *link) follow(verb verb, read func(io.Reader)) error {
+	stream, err := l.mux.OpenStream()
+	if err != nil {
+		return errNoReply
+	}
+	if err := writeFrame(stream, request{Verb: verb}); err != nil {
+		return errors.Join(err, stream.Close())
+	}
+	l.pumps.Go(func() {
+		defer stream.Close()
+		read(stream)
+	})
+	return nil
+}
+
+// close ends the session and returns when the pumps are done.
+func (l *link) close() {
+	_ = l.mux.Close() // it always succeeds
+	l.pumps.Wait()
+}

@@ -1,0 +1,145 @@
+//go:build linux
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/interp"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// Exit codes as POSIX shells give them.
+const (
+	exitUsage      = 2 // also a syntax error
+	exitNotRun     = 126
+	exitNotFound   = 127
+	exitSignal     = 128 // plus the signal
+	exitBrokenPipe = exitSignal + 13
+)
+
+// script is one run of a POSIX sh script.
+type script struct {
+	spawn *spawner
+
+	mu    sync.Mutex
+	ended bool           // nothing is started any more
+	work  sync.WaitGroup // commands that run
+}
+
+// runScript runs a script in "/". It ends with the script's main line: what it
+// left running in the background is killed then, as everything is when ctx
+// ends first.
+func (a *Agent) runScript(ctx context.Context, text string) *output {
+	began := time.Now()
+	stdout, stderr := newClip(mostKept), newClip(mostKept)
+	s := &script{spawn: a.spawn}
+	code := s.run(ctx, text, stdout, stderr)
+
+	out := &output{ExitCode: code, Duration: time.Since(began)}
+	var more int64
+	out.Stdout, out.Dropped = stdout.kept()
+	out.Stderr, more = stderr.kept()
+	out.Dropped += more
+	return out
+}
+
+func (s *script) run(ctx context.Context, text string, stdout, stderr io.Writer) int {
+	// With a name for messages, as sh puts its own in front.
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(text), "sh")
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitUsage
+	}
+	stdin, err := noInput()
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitNotRun
+	}
+	defer stdin.Close()
+	runner, err := interp.New(
+		interp.Dir("/"),
+		interp.Env(expand.ListEnviron(hostEnv()...)),
+		interp.StdIO(stdin, stdout, stderr),
+		interp.OpenHandler(openFile),
+		interp.ExecHandlers(func(interp.ExecHandlerFunc) interp.ExecHandlerFunc { return s.exec }),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitNotRun
+	}
+	life, end := context.WithCancel(ctx)
+	err = runner.Run(life, file)
+	s.close()
+	end()
+	s.work.Wait()
+
+	var status interp.ExitStatus
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	case ctx.Err() == nil: // the interpreter itself gave up
+		fmt.Fprintln(stderr, "sh:", err)
+	}
+	return 1
+}
+
+// enter counts a command that starts; false if the script has ended.
+func (s *script) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return false
+	}
+	s.work.Add(1)
+	return true
+}
+
+func (s *script) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+}
+
+// exec runs a simple command that is neither a function nor a builtin: one of
+// our own if its name is that of one, else a program of the host.
+func (s *script) exec(ctx context.Context, args []string) error {
+	if !s.enter() {
+		return context.Canceled
+	}
+	defer s.work.Done()
+	if run, ok := commands[args[0]]; ok {
+		return s.inside(ctx, run, args)
+	}
+	return s.outside(ctx, args)
+}
+
+// openFile opens a file for a redirection. /dev/null is ours: a host need not
+// have the device.
+func openFile(ctx context.Context, path string, flag int, perm os.FileMode) (io.ReadWriteCloser, error) {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(interp.HandlerCtx(ctx).Dir, path)
+	}
+	if filepath.Clean(path) == "/dev/null" {
+		return nowhere{}, nil
+	}
+	return os.OpenFile(path, flag, perm)
+}
+
+// nowhere is /dev/null.
+type nowhere struct{}
+
+func (nowhere) Read([]byte) (int, error)    { return 0, io.EOF }
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (nowhere) Close() error                { return nil }
