@@ -57,16 +57,18 @@ func claim(base, drill string) (*Owner, error) {
 	if err := os.MkdirAll(filepath.Join(base, drill), 0o700); err != nil {
 		return nil, fmt.Errorf("claim drill %s: %w", drill, err)
 	}
-	return Inherit(base, drill)
+	return own(base, drill, os.O_CREATE)
 }
 
-// Inherit takes the lock of a drill whose directory exists and whose owner is
-// dead, so that nobody else can take it while its remains are removed. The
-// error is ErrAlive if the owner is not dead, and fs.ErrNotExist if there is no
-// such drill.
-func Inherit(base, drill string) (_ *Owner, err error) {
+// Inherit takes the lock of a drill whose owner is dead, so that nobody else
+// can take it while its remains are removed. The error is ErrAlive if the owner
+// is not dead, and fs.ErrNotExist if no drill of that name was ever claimed
+// there: a directory that merely lies in base is none, and is not touched.
+func Inherit(base, drill string) (*Owner, error) { return own(base, drill, 0) }
+
+func own(base, drill string, create int) (_ *Owner, err error) {
 	path := filepath.Join(base, drill, lockName)
-	lock, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	lock, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW|create, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("own drill %s: %w", drill, err)
 	}

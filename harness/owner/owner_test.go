@@ -87,6 +87,15 @@ func TestKeptAndInherited(t *testing.T) {
 	if _, err := owner.Inherit(base, "d2"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("inheriting a drill that never was: %v", err)
 	}
+	if err := os.Mkdir(filepath.Join(base, "mine"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := owner.Inherit(base, "mine"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("inheriting a directory that is no drill's: %v", err)
+	}
+	if entries, err := os.ReadDir(filepath.Join(base, "mine")); err != nil || len(entries) != 0 {
+		t.Errorf("a directory that is no drill's now holds %v, %v", entries, err)
+	}
 }
 
 func TestDeathOfTheOwner(t *testing.T) {
