@@ -1,0 +1,53 @@
+//go:build linux
+
+package process
+
+import (
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/etcd-firedrill/firedrill/fixtures/embedded"
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/runtimetest"
+)
+
+// TestMain lets this binary be whatever a host or a test re-executes it as.
+func TestMain(m *testing.M) {
+	if embedded.Main(os.Args) || Main(os.Args) || inmateMain(os.Args) || forbiddenMain() || runtimetest.Child(childRuntime) {
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func childRuntime() (harness.Runtime, error) { return New(Options{}) }
+
+func ignore(sig syscall.Signal) { signal.Ignore(sig) }
+
+// openDir is a directory that any user may use.
+func openDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "firedrill-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// publicCopy copies this test binary to where any user may run it.
+func publicCopy(t testing.TB, dir string) string {
+	t.Helper()
+	program := filepath.Join(dir, "process.test")
+	if err := copyProgram("/proc/self/exe", program); err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
