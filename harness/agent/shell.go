@@ -30,6 +30,7 @@ const (
 // script is one run of a POSIX sh script.
 type script struct {
 	spawn *spawner
+	board *board
 
 	mu    sync.Mutex
 	ended bool           // nothing is started any more
@@ -42,7 +43,7 @@ type script struct {
 func (a *Agent) runScript(ctx context.Context, text string) *output {
 	began := time.Now()
 	stdout, stderr := newClip(mostKept), newClip(mostKept)
-	s := &script{spawn: a.spawn}
+	s := &script{spawn: a.spawn, board: a.board}
 	code := s.run(ctx, text, stdout, stderr)
 
 	out := &output{ExitCode: code, Duration: time.Since(began)}
@@ -60,6 +61,7 @@ func (s *script) run(ctx context.Context, text string, stdout, stderr io.Writer)
 		fmt.Fprintln(stderr, err)
 		return exitUsage
 	}
+	declareAll(file)
 	stdin, err := noInput()
 	if err != nil {
 		fmt.Fprintln(stderr, err)
@@ -119,10 +121,27 @@ func (s *script) exec(ctx context.Context, args []string) error {
 		return context.Canceled
 	}
 	defer s.work.Done()
+	if args[0] == "pidof" {
+		return s.inside(ctx, s.pidOf, args)
+	}
 	if run, ok := commands[args[0]]; ok {
 		return s.inside(ctx, run, args)
 	}
 	return s.outside(ctx, args)
+}
+
+// pidOf is pidof etcd: it prints the process ID of the host's etcd and ends
+// with 1 if none runs. The supervisor knows; a chroot need not have /proc.
+func (s *script) pidOf(_ context.Context, c call) error {
+	if len(c.args) != 1 || c.args[0] != "etcd" {
+		return usageError("only the process ID of etcd is known: pidof etcd")
+	}
+	now, _ := s.board.latest()
+	if now.State.PID == 0 {
+		return interp.ExitStatus(1)
+	}
+	_, err := fmt.Fprintln(c.stdout, now.State.PID)
+	return err
 }
 
 // openFile opens a file for a redirection. /dev/null is ours: a host need not
