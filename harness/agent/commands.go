@@ -16,7 +16,6 @@ import (
 
 	"github.com/u-root/u-root/pkg/core"
 	"github.com/u-root/u-root/pkg/core/base64"
-	"github.com/u-root/u-root/pkg/core/cat"
 	"github.com/u-root/u-root/pkg/core/chmod"
 	"github.com/u-root/u-root/pkg/core/find"
 	"github.com/u-root/u-root/pkg/core/ls"
@@ -59,15 +58,16 @@ func (e usageError) Error() string { return string(e) }
 // commands are what scripts find on every host, whatever its image holds.
 // u-root's are taken where their exit status can be trusted. Its cp, mkdir, rm
 // and mv are not: they end with 0 when a file could not be copied, made or
-// removed, and cannot move between file systems; its tar takes other arguments
-// than the tar of the documents, and its xargs escapes the script's end. In a
+// removed, and cannot move between file systems; its cat complains of a closed
+// pipe; its tar takes other arguments than the tar of the documents, and its
+// xargs escapes the script's end. In a
 // runbook under test that would be a step that failed and says it did not.
 var commands map[string]command
 
 func init() { // not a registry: xargs runs commands, so the map refers to itself
 	commands = map[string]command{
 		"base64":    borrowed(base64.New),
-		"cat":       borrowed(cat.New),
+		"cat":       concatenate,
 		"chmod":     changeMode,
 		"cmp":       compare,
 		"cp":        copyFiles,
@@ -109,6 +109,28 @@ func changeMode(ctx context.Context, c call) error {
 		c.args = append([]string{"--recursive"}, c.args[1:]...)
 	}
 	return borrowed(chmod.New)(ctx, c)
+}
+
+// concatenate is cat [FILE…].
+func concatenate(ctx context.Context, c call) error {
+	if len(c.args) == 0 {
+		c.args = []string{"-"}
+	}
+	var errs []error
+	for _, name := range c.args {
+		if name == "-" {
+			_, err := io.Copy(c.stdout, c.stdin)
+			errs = append(errs, err)
+			continue
+		}
+		file, err := os.Open(c.path(name))
+		if err == nil {
+			_, err = io.Copy(c.stdout, readerUntil(ctx, file))
+			err = errors.Join(err, file.Close())
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // sleep takes seconds, with a fraction if need be, or a number with s, m or h;

@@ -49,18 +49,31 @@ func (s stream) Read(p []byte) (int, error)  { return s.in.Read(p) }
 func (s stream) Write(p []byte) (int, error) { return s.out.Write(p) }
 func (s stream) Close() error                { return errors.Join(s.in.Close(), s.out.Close()) }
 
-// stdio takes the standard streams as a session. They are made non-blocking,
-// so that closing them unblocks a reader; and what anybody else prints goes to
-// standard error from now on.
+// stdio takes the standard streams as a session. They are moved to other
+// descriptors: nothing that is printed by mistake may get into the session, and
+// a write to a *standard output* that is closed would end us with SIGPIPE. They
+// are made non-blocking, so that closing them unblocks a reader.
 func stdio() (stream, error) {
-	for _, fd := range []int{0, 1} {
-		if err := unix.SetNonblock(fd, true); err != nil {
+	var moved [2]*os.File
+	for fd := range moved {
+		own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
 			return stream{}, err
 		}
+		if err := unix.SetNonblock(own, true); err != nil {
+			return stream{}, err
+		}
+		moved[fd] = os.NewFile(uintptr(own), "session")
 	}
-	s := stream{in: os.NewFile(0, "stdin"), out: os.NewFile(1, "stdout")}
-	os.Stdout = os.Stderr
-	return s, nil
+	none, err := noInput()
+	if err != nil {
+		return stream{}, err
+	}
+	defer none.Close()
+	if err := errors.Join(unix.Dup3(int(none.Fd()), 0, 0), unix.Dup3(2, 1, 0)); err != nil {
+		return stream{}, err
+	}
+	return stream{in: moved[0], out: moved[1]}, nil
 }
 
 // RunOnSocket is the whole life of an agent that outlives its sessions: a

@@ -1,0 +1,89 @@
+//go:build linux
+
+package agent
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/etcd-firedrill/firedrill/fixtures/embedded"
+)
+
+// TestMain makes the test binary all that runs on a host: the agent, the real
+// etcd and its tools by their names, and a fake etcd, by its place, that does
+// as its arguments say.
+func TestMain(m *testing.M) {
+	if filepath.Dir(os.Args[0]) == "/fake" {
+		fakeEtcd(os.Args[1:])
+	}
+	embedded.Main(os.Args)
+	if status, ran := Main(os.Args); ran {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, "the agent leaves goroutines behind:", err)
+			status = 70
+		}
+		os.Exit(status)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// fakeEtcd understands, in order of appearance:
+//
+//	--print=TEXT     a line on standard error
+//	--lines=N        so many lines of 100 bytes
+//	--stubborn       ignore SIGTERM
+//	--while=PATH     as long as PATH exists do what comes next, else serve
+//	--exit=N         exit with this status
+//	--crash          die of SIGKILL
+//	--child          start a copy that serves and keeps our output open
+//
+// and then serves, which is to wait for SIGTERM and exit with status 0.
+func fakeEtcd(args []string) {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		switch name {
+		case "--print":
+			fmt.Fprintln(os.Stderr, value)
+		case "--lines":
+			n, _ := strconv.Atoi(value)
+			for i := range n {
+				fmt.Fprintf(os.Stderr, "%099d\n", i)
+			}
+		case "--stubborn":
+			signal.Ignore(syscall.SIGTERM)
+		case "--while":
+			if _, err := os.Stat(value); err != nil {
+				<-stop
+				os.Exit(0)
+			}
+		case "--exit":
+			n, _ := strconv.Atoi(value)
+			os.Exit(n)
+		case "--crash":
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		case "--child":
+			p, err := os.StartProcess(os.Args[0], []string{os.Args[0], "--stubborn"}, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+			if err != nil {
+				panic(err)
+			}
+			fmt.Println("child", p.Pid)
+		}
+	}
+	select {
+	case <-stop:
+		os.Exit(0)
+	case <-time.After(5 * time.Minute):
+		os.Exit(99)
+	}
+}

@@ -1,0 +1,35 @@
+//go:build linux
+
+package agent
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// processesIn lists the living processes whose root directory is dir.
+func processesIn(t *testing.T, dir string) []string {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots, err := filepath.Glob("/proc/[0-9]*/root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, link := range roots {
+		root, err := os.Readlink(link)
+		if err != nil || root != dir {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(filepath.Dir(link), "cmdline"))
+		if err == nil && len(text) > 0 { // a zombie has none
+			found = append(found, strings.ReplaceAll(string(text), "\x00", " "))
+		}
+	}
+	return found
+}
