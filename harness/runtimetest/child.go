@@ -23,11 +23,14 @@ const (
 // childLimit bounds a child's life until its etcd serves.
 const childLimit = time.Minute
 
-// Child makes this process a harness of its own, if the environment says so: it
-// builds a rack with one etcd on it, tells the address, and waits to be killed.
-// It returns false, having done nothing, in any other process. It exits with
-// status 1 when something went wrong.
+// Child makes this process what a spec started it for, if it did: a program on
+// a host, or a harness of its own, which builds a rack with one etcd on it, tells
+// the address, and waits to be killed. It returns false, having done nothing, in
+// any other process, and exits with status 1 when something went wrong.
 func Child(newRuntime func() (harness.Runtime, error)) (ran bool) {
+	if program(os.Args) {
+		return true
+	}
 	drill := os.Getenv(childDrill)
 	if drill == "" {
 		return false

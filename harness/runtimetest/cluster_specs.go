@@ -59,7 +59,7 @@ func (b *bench) twoClusters(ctx SpecContext) {
 	Expect(get(ctx, here, "where")).To(Equal("here"))
 	Expect(there.PowerOff(ctx)).To(Succeed())
 	Expect(get(ctx, here, "where")).To(Equal("here"))
-	Expect(put(ctx, there, "where", "?")).NotTo(Succeed())
+	expectNoService(ctx, there)
 	Expect(other.Close(ctx, false)).To(Succeed())
 	Expect(run(ctx, here, "cat /root/where")).To(Equal("here"))
 	awaitServing(ctx, here)
@@ -81,7 +81,7 @@ func (b *bench) closed(ctx SpecContext) {
 
 	Expect(rack.Close(ctx, false)).To(Succeed())
 	Expect(b.leftovers(drill)).To(BeEmpty())
-	Expect(put(ctx, on, "after", "the end")).NotTo(Succeed())
+	expectNoService(ctx, on)
 	Expect(heard.kinds()).NotTo(ContainElement(harness.AgentLost))
 	Expect(rack.Close(ctx, false)).To(Succeed(), "closing again does nothing")
 	_, err := rack.Provision(ctx, harness.HostSpec{Name: "late"})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 func (b *bench) commandSpecs() {
 	b.it("tell their output and how they ended", b.outputs)
 	b.it("are the etcd tools of the host", b.tools)
-	b.it("end with their children, and theirs, when their time is up", b.timeOut)
+	b.it("end when their time is up", b.timeOut)
+	b.it("end with their children, and theirs", b.grandchildren)
 	b.it("may print a gigabyte", b.gigabyte)
 	b.it("run side by side", b.sideBySide)
 }
@@ -53,8 +55,6 @@ func (b *bench) tools(ctx SpecContext) {
 	Expect(run(ctx, host, "etcdutl version")).To(ContainSubstring("etcdutl version: 3."))
 }
 
-// timeOut ends a script in the foreground of which etcdctl runs, and as its
-// child an etcd: that one has to be gone as well.
 func (b *bench) timeOut(ctx SpecContext) {
 	host := b.host(ctx, "m1")
 	brief, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
@@ -63,27 +63,45 @@ func (b *bench) timeOut(ctx SpecContext) {
 	Expect(err).To(MatchError(context.DeadlineExceeded))
 	Expect(err).To(MatchError(ContainSubstring("m1")))
 	Expect(out.Stdout).To(Equal("before\n"), "what it printed until then")
+}
 
+// grandchildren ends a script in which a program runs that has started another:
+// both have to go, and etcd has to stay.
+func (b *bench) grandchildren(ctx SpecContext) {
+	host := b.host(ctx, "m1")
 	boot(ctx, host)
-	own := fmt.Sprintf("http://%s:%d", host.PeerAddress(), harness.ClientPort)
-	grandchild := fmt.Sprintf("http://%s:12379", host.PeerAddress())
-	health := "etcdctl --command-timeout=500ms --endpoints=" + grandchild + " endpoint health"
-	ended := make(chan error, 1)
+	self, err := os.Open("/proc/self/exe")
+	Expect(err).NotTo(HaveOccurred())
+	defer self.Close()
+	Expect(host.Upload(ctx, "/tmp/"+programName, 0o755, self)).To(Succeed())
+
+	address := host.PeerAddress() + ":12379"
+	type ending struct {
+		out harness.Output
+		err error
+	}
+	ended := make(chan ending, 1)
+	answers := func() (bool, error) {
+		if len(ended) > 0 {
+			end := <-ended
+			return false, StopTrying("the script ended").Wrap(end.err).Attach("output", end.out)
+		}
+		out, err := host.Run(ctx, "/tmp/"+programName+" dial "+address)
+		return out.ExitCode == 0, err
+	}
 	script, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
-		_, err := host.Run(script, fmt.Sprintf(
-			"etcdctl --endpoints=%s lock l etcd --data-dir /tmp/grandchild --listen-client-urls %s --advertise-client-urls %s --listen-peer-urls http://%s:12380",
-			own, grandchild, grandchild, host.PeerAddress()))
-		ended <- err
+		out, err := host.Run(script, "/tmp/"+programName+" parent "+address)
+		ended <- ending{out, err}
 	}()
-	Eventually(ctx, func() (int, error) { out, err := host.Run(ctx, health); return out.ExitCode, err }).
-		Should(BeZero(), "the grandchild serves")
+	Eventually(ctx, answers).Should(BeTrue(), "the grandchild answers")
 	stop()
-	Eventually(ctx, ended).Should(Receive(MatchError(context.Canceled)))
-	Eventually(ctx, func() (int, error) { out, err := host.Run(ctx, health); return out.ExitCode, err }).
-		ShouldNot(BeZero(), "the grandchild is gone")
-	awaitServing(ctx, host) // and etcd itself was not hit
+	var end ending
+	Eventually(ctx, ended).Should(Receive(&end))
+	Expect(end.err).To(MatchError(context.Canceled), "%+v", end.out)
+	Eventually(ctx, answers).Should(BeFalse(), "the grandchild is gone")
+	awaitServing(ctx, host)
 }
 
 func (b *bench) gigabyte(ctx SpecContext) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -78,12 +79,11 @@ func StartChild(ctx context.Context, drill string, env []string, adjust func(*ex
 	out, err := child.StdoutPipe()
 	Expect(err).NotTo(HaveOccurred())
 	Expect(child.Start()).To(Succeed())
-	kill = func() {
+	kill = sync.OnceFunc(func() {
 		Expect(child.Process.Kill()).To(Succeed())
 		Expect(child.Wait()).To(MatchError(ContainSubstring("killed")))
-		kill = func() {}
-	}
-	DeferCleanup(func() { kill() })
+	})
+	DeferCleanup(kill)
 	lines := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(out).ReadString('\n')
@@ -96,5 +96,5 @@ func StartChild(ctx context.Context, drill string, env []string, adjust func(*ex
 	Eventually(ctx, lines).Should(Receive(&line), "the child tells its etcd's address")
 	address, ok := strings.CutPrefix(strings.TrimSpace(line), childServes)
 	Expect(ok).To(BeTrue(), "the child said %q", line)
-	return address, func() { kill() }
+	return address, kill
 }

@@ -10,6 +10,8 @@ import (
 	. "github.com/onsi/gomega"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
@@ -17,6 +19,10 @@ import (
 // attempt bounds one request of a fresh client; requests are repeated until the
 // named condition holds or the spec's deadline passes.
 const attempt = 2 * time.Second
+
+// redial is how a client's connection is tried again: gRPC's own second of
+// back-off would be most of what the suite takes.
+var redial = backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1.5, MaxDelay: 50 * time.Millisecond}
 
 // flags are etcd's on one host of a cluster, as "name=value".
 func flags(host harness.Host, cluster ...harness.Host) []string {
@@ -62,6 +68,17 @@ func awaitServing(ctx context.Context, host harness.Host) {
 		Should(Succeed(), "etcd on %s acknowledges a write", host.Name())
 }
 
+// silence is how long a host that must not serve is listened to.
+const silence = 300 * time.Millisecond
+
+// expectNoService sees that a write is not acknowledged.
+func expectNoService(ctx context.Context, host harness.Host) {
+	GinkgoHelper()
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	Expect(put(ctx, host, "unwanted", "write")).NotTo(Succeed(), "etcd on %s must not serve", host.Name())
+}
+
 // running waits until etcd runs, and returns its state.
 func running(ctx context.Context, host harness.Host) harness.EtcdState {
 	GinkgoHelper()
@@ -85,6 +102,7 @@ func withClient(ctx context.Context, host harness.Host, use func(context.Context
 	defer cancel()
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints: []string{"http://" + host.ClientAddress()}, Context: ctx, Logger: zap.NewNop(),
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{Backoff: redial, MinConnectTimeout: attempt})},
 	})
 	if err != nil {
 		return err
