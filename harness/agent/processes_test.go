@@ -5,6 +5,7 @@ package agent
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -33,3 +34,5 @@ func processesIn(t *testing.T, dir string) []string {
 	}
 	return found
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }
