@@ -35,10 +35,10 @@ type block struct {
 	holds  []net.Listener
 }
 
-func claimBlock() (*block, error) {
+func claimBlock(draw func() (prefix string)) (*block, error) {
 	var last error
 	for range blockAttempts {
-		prefix := fmt.Sprintf("127.%d.%d.", firstOctet+rand.IntN(lastOctet-firstOctet+1), rand.IntN(256))
+		prefix := draw()
 		holds, err := listenEtcdPorts(prefix + strconv.Itoa(keeper))
 		if err == nil {
 			return &block{prefix: prefix, holds: holds}, nil
@@ -54,6 +54,11 @@ func claimBlock() (*block, error) {
 			harness.ClientPort, harness.PeerPort)
 	}
 	return nil, fmt.Errorf("claim a block of loopback addresses: %w\nhint: %s", last, hint)
+}
+
+// anyPrefix draws one of all blocks.
+func anyPrefix() string {
+	return fmt.Sprintf("127.%d.%d.", firstOctet+rand.IntN(lastOctet-firstOctet+1), rand.IntN(256))
 }
 
 // address returns the block's nth host address, from 1.

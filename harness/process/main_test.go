@@ -21,7 +21,9 @@ func TestMain(m *testing.M) {
 	if embedded.Main(os.Args) || Main(os.Args) || inmateMain(os.Args) || forbiddenMain() || runtimetest.Child(childRuntime) {
 		return
 	}
-	goleak.VerifyTestMain(m)
+	// Ginkgo listens for interrupts to the end of the process.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(
+		"github.com/onsi/ginkgo/v2/internal/interrupt_handler.(*InterruptHandler).registerForInterrupts.func2"))
 }
 
 // weakFence, in the environment, has child harnesses fence their hosts as root

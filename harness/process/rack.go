@@ -65,7 +65,7 @@ func newRack(r *Runtime, drill string) (_ *rack, err error) {
 	if err := stock(filepath.Join(k.dir, "bin"), r.etcdBin); err != nil {
 		return nil, err
 	}
-	if k.block, err = claimBlock(); err != nil {
+	if k.block, err = claimBlock(anyPrefix); err != nil {
 		return nil, err
 	}
 	k.launcher = newLauncher()

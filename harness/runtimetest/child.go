@@ -70,7 +70,7 @@ func child(ctx context.Context, newRuntime func() (harness.Runtime, error), dril
 	if err := serving(ctx, host); err != nil {
 		return err
 	}
-	out, err := host.Run(ctx, "rm -rf /tmp && mkdir /tmp && etcdctl version >/tmp/version && cat /tmp/version")
+	out, err := host.Run(ctx, "mkdir -p /srv/locked/within && chmod 000 /srv/locked && rm -rf /tmp && mkdir /tmp && etcdctl version >/tmp/version && cat /tmp/version")
 	if err != nil || !strings.Contains(out.Stdout, "etcdctl version") {
 		return errors.Join(err, fmt.Errorf("run a script on m1: %+v", out))
 	}
