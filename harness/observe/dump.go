@@ -130,6 +130,7 @@ func stream(ctx context.Context, c *clientv3.Client, revision int64, take func([
 		for range chunks {
 		}
 	}()
+	taken, promised := int64(0), int64(-1)
 	for chunk := range chunks {
 		if err := chunk.Err(); err != nil {
 			if status.Code(err) == codes.Unimplemented {
@@ -144,6 +145,13 @@ func stream(ctx context.Context, c *clientv3.Client, revision int64, take func([
 		if err := take(chunk.Kvs); err != nil {
 			return true, err
 		}
+		taken += int64(len(chunk.Kvs))
+		if chunk.Header != nil { // the last chunk's alone
+			promised = chunk.Count
+		}
+	}
+	if taken != promised {
+		return true, fmt.Errorf("the stream ended after %d keys of %d", taken, promised)
 	}
 	return true, nil
 }
