@@ -4,7 +4,6 @@ package process
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,41 +46,8 @@ var _ = Describe("a host that is a process", func() {
 	}
 	processes := func() int {
 		GinkgoHelper()
-		found, err := inmates(filepath.Join(base, drill))
-		Expect(err).NotTo(HaveOccurred())
-		for _, i := range found {
-			i.close()
-		}
-		return len(found)
+		return count(filepath.Join(base, drill))
 	}
-
-	it("is without power the moment PowerOff returns", func(ctx SpecContext) {
-		host := provision(ctx, harness.HostSpec{Name: "m1"})
-		runEtcd(ctx, host)
-		Expect(processes()).To(Equal(2), "the agent and etcd")
-		Expect(host.PowerOff(ctx)).To(Succeed())
-		Expect(processes()).To(BeZero())
-		Expect(k.block.vacant(host.PeerAddress())).To(Succeed(), "its ports are free")
-	})
-
-	it("is without power when its agent was killed, and the loss is told", func(ctx SpecContext) {
-		told := make(chan harness.HostEvent, 10)
-		host := provision(ctx, harness.HostSpec{Name: "m1", Event: func(e harness.HostEvent) {
-			if e.Kind == harness.AgentLost {
-				told <- e
-			}
-		}})
-		runEtcd(ctx, host)
-		Expect(k.slots["m1"].machine.on.agent.Kill()).To(Succeed())
-		Eventually(ctx, told).Should(Receive())
-		Eventually(ctx, processes).Should(BeZero(), "etcd does not outlive its agent")
-		_, err := host.Run(ctx, "true")
-		Expect(err).To(MatchError(harness.ErrAgentLost))
-		Expect(host.PowerOff(ctx)).To(Succeed())
-		Expect(host.PowerOn(ctx)).To(Succeed())
-		_, err = host.AwaitEtcd(ctx, "etcd runs", func(s harness.EtcdState) bool { return s.PID != 0 })
-		Expect(err).NotTo(HaveOccurred())
-	})
 
 	it("does not follow links on its disk to the operator's machine", func(ctx SpecContext) {
 		outside := openDir(GinkgoTB())
@@ -215,18 +181,3 @@ var _ = Describe("a host that is a process", func() {
 		GinkgoWriter.Println("was at", address)
 	})
 })
-
-// runEtcd starts a one-member etcd and waits until its process is there.
-func runEtcd(ctx context.Context, host harness.Host) {
-	GinkgoHelper()
-	url := func(port int) string { return fmt.Sprintf("http://%s:%d", host.PeerAddress(), port) }
-	manifest := harness.Manifest(host.Name(), []string{
-		"name=" + host.Name(), "data-dir=" + harness.DataDir,
-		"listen-client-urls=" + url(harness.ClientPort), "advertise-client-urls=" + url(harness.ClientPort),
-		"listen-peer-urls=" + url(harness.PeerPort), "initial-advertise-peer-urls=" + url(harness.PeerPort),
-		"initial-cluster=" + host.Name() + "=" + url(harness.PeerPort),
-	})
-	Expect(host.Upload(ctx, harness.ManifestPath, 0o600, strings.NewReader(manifest))).To(Succeed())
-	_, err := host.AwaitEtcd(ctx, "etcd runs", func(s harness.EtcdState) bool { return s.PID != 0 })
-	Expect(err).NotTo(HaveOccurred())
-}
