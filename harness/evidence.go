@@ -12,6 +12,8 @@ type Mark string
 // The marks, in the order in which they usually occur. All are offsets on the
 // drill's one clock.
 const (
+	Provisioned     Mark = "provisioned" // every host is up
+	Booted          Mark = "booted"      // every member serves for the first time
 	TrafficBegan    Mark = "traffic-began"
 	SteadyStateSeen Mark = "steady-state-seen"
 	Struck          Mark = "struck"           // the first fault begins
@@ -172,7 +174,7 @@ type MemberHash struct {
 }
 
 // Dataset sums up the keys outside the traffic's prefix: preloaded, or the
-// user's own. Digest covers key, value and mod_revision in byte order of keys.
+// user's own. Digest covers key, value and mod_revision of each, in any order.
 type Dataset struct {
 	Keys   int64  `json:"keys"`
 	Bytes  int64  `json:"bytes"`

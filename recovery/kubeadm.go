@@ -58,13 +58,14 @@ func (p KubeadmForceNewCluster) Steps(hosts []string) ([]harness.Step, error) {
 		Name: "verify that all members are listed", From: kubeadm("step 9"), On: harness.Hosts(p.Survivor), Await: true,
 		Do: p.listed(hosts...),
 	})
+	steps = append(steps, harness.Step{
+		Name: "point clients at all masters", Do: harness.Announce{Hosts: hosts},
+		Why: "stands in for the API servers, each of which uses the etcd of its own master",
+	})
 	if !p.Verbatim {
 		steps = append(steps, p.removeFlag()...)
 	}
-	return append(steps, harness.Step{
-		Name: "point clients at all masters", Do: harness.Announce{Hosts: hosts},
-		Why: "stands in for the API servers, each of which uses the etcd of its own master",
-	}), nil
+	return steps, nil
 }
 
 func (p KubeadmForceNewCluster) forceSurvivor() []harness.Step {

@@ -1,0 +1,86 @@
+package recovery_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/recovery"
+)
+
+func hosts(n int) []string { return []string{"m1", "m2", "m3", "m4", "m5"}[:n] }
+
+func procedures() map[string]harness.Procedure {
+	return map[string]harness.Procedure{
+		"kubeadm":          recovery.KubeadmForceNewCluster{Survivor: "m1"},
+		"kubeadm verbatim": recovery.KubeadmForceNewCluster{Survivor: "m1", Verbatim: true},
+		"etcd":             recovery.EtcdSnapshotRestore{Survivor: "m1"},
+	}
+}
+
+// Every step must be one that an operator could type and hold against a page:
+// named once, sourced or reasoned, and rendered with what is known at that step.
+func TestStepsCanBeTyped(t *testing.T) {
+	for name, p := range procedures() {
+		for _, members := range []int{3, 5} {
+			steps, err := p.Steps(hosts(members))
+			if err != nil {
+				t.Fatalf("%s for %d members: %v", name, members, err)
+			}
+			seen, known := map[string]bool{}, map[string]bool{}
+			for _, s := range steps {
+				if seen[s.Name] {
+					t.Errorf("%s: step %q is named twice", name, s.Name)
+				}
+				seen[s.Name] = true
+				if s.From == (harness.Source{}) && s.Why == "" {
+					t.Errorf("%s: step %q names neither a source nor a reason", name, s.Name)
+				}
+				text, err := (&harness.Desk{Explain: true}).Render(s.Do.String(), "m2")
+				if err != nil {
+					t.Errorf("%s: step %q: %v", name, s.Name, err)
+				}
+				if strings.Contains(text, "{{") {
+					t.Errorf("%s: step %q is not rendered: %s", name, s.Name, text)
+				}
+				for _, fact := range []string{"snapshot's hash"} {
+					if strings.Contains(text, "<"+fact+">") && !known[fact] {
+						t.Errorf("%s: step %q uses the %s before a step learns it", name, s.Name, fact)
+					}
+				}
+				for _, f := range s.Learns {
+					known[f.Name] = true
+				}
+			}
+		}
+	}
+}
+
+func TestProceduresRefuseWhatTheDocumentIsNotAbout(t *testing.T) {
+	if _, err := (recovery.KubeadmForceNewCluster{Survivor: "m1"}).Steps(hosts(1)); err == nil {
+		t.Error("kubeadm's procedure took a cluster of one, which has no majority to lose")
+	}
+	for name, p := range map[string]harness.Procedure{
+		"kubeadm": recovery.KubeadmForceNewCluster{Survivor: "m9"}, "etcd": recovery.EtcdSnapshotRestore{Survivor: "m9"},
+	} {
+		if _, err := p.Steps(hosts(3)); err == nil || !strings.Contains(err.Error(), "m9") {
+			t.Errorf("%s: a survivor that is no host gave %v", name, err)
+		}
+	}
+}
+
+func TestVerbatimEndsWhereTheDocumentEnds(t *testing.T) {
+	steps, err := recovery.KubeadmForceNewCluster{Survivor: "m1", Verbatim: true}.Steps(hosts(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range steps {
+		if strings.Contains(s.Name, "without the flag") {
+			t.Errorf("the verbatim procedure has the step %q, which is not in the document", s.Name)
+		}
+	}
+	last := steps[len(steps)-2]
+	if last.From.Section != "step 9" {
+		t.Errorf("the last documented step is %s, not step 9", last.From)
+	}
+}
