@@ -47,7 +47,9 @@ func Leases(ctx context.Context, t Target, ids []int64, prefix string, now func(
 func carriers(ctx context.Context, c *clientv3.Client, t Target, prefix string) (map[int64][]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	resp, err := c.Get(ctx, prefix+"lease/", clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	// With their values: etcd 3.7 answers for keys alone from its index, which
+	// does not know of leases.
+	resp, err := c.Get(ctx, prefix+"lease/", clientv3.WithPrefix())
 	if err != nil {
 		return nil, fmt.Errorf("read the leased keys from %s: %w", t.Host, err)
 	}

@@ -1,0 +1,381 @@
+package workload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/observe"
+)
+
+// A quorum is lost and comes back. What clients were told must agree with what
+// is there, which is the one thing that this package is for.
+func TestThroughADisaster(t *testing.T) {
+	cluster := startCluster(t, 3)
+	ledger := &book{}
+	cfg := config(t, ledger, cluster.Endpoints())
+	var mu sync.Mutex
+	var changes []bool
+	cfg.Serving = func(_ time.Duration, serving bool) { mu.Lock(); changes = append(changes, serving); mu.Unlock() }
+	traffic := startTraffic(t, cfg)
+	if err := traffic.AwaitSteady(within(t, 20*time.Second), 10); err != nil {
+		t.Fatal(err)
+	}
+	if traffic.Stats().Leases.Acked != 4 {
+		t.Errorf("%+v: four leased keys were promised", traffic.Stats())
+	}
+	leases, err := observe.Leases(within(t, 5*time.Second), targets(cluster)[0], traffic.LeaseIDs(), prefix, cfg.Clock)
+	if err != nil || len(leases) != 2 {
+		t.Fatalf("%v, %v", leases, err)
+	}
+	for _, l := range leases {
+		if l.Remaining <= 0 || l.Granted != leaseTTL || len(l.Keys) != 2 || fmt.Sprint(l.Keys) != fmt.Sprint(l.Found) {
+			t.Errorf("%+v", l)
+		}
+	}
+
+	struck := cfg.Clock()
+	traffic.NextGeneration()
+	moved := cfg.Clock()
+	for _, m := range cluster.Members[:2] {
+		if err := m.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the outage is noticed", func() error {
+		if traffic.Serving() {
+			return errors.New("serving")
+		}
+		return nil
+	})
+	eventually(t, "writes time out", func() error {
+		if s := traffic.Stats(); s.Writes.Unknown < int64(cfg.Traffic.Writers) || s.Stock.Unknown == 0 {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
+	for _, m := range cluster.Members[:2] {
+		if err := m.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	back := cfg.Clock()
+	if err := traffic.AwaitCalm(within(t, 20*time.Second), back, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	watched, err := traffic.Stop(within(t, 20*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ops, events := ledger.read()
+	if len(ops) == 0 || traffic.Stats().Writes.Rejected != 0 {
+		t.Errorf("%+v", traffic.Stats())
+	}
+	checkGenerations(t, ops, struck, moved)
+	checkPresent(t, cluster.Members[0].Endpoint, ops)
+	checkWatched(t, ops, events, watched)
+	mu.Lock()
+	defer mu.Unlock()
+	for i, serving := range changes {
+		if serving != (i%2 == 0) {
+			t.Errorf("told of service: %v", changes)
+		}
+	}
+	if len(changes) < 3 {
+		t.Errorf("told of service: %v, want it lost and back", changes)
+	}
+}
+
+func checkGenerations(t *testing.T, ops []harness.Operation, struck, moved time.Duration) {
+	t.Helper()
+	var of [2]int
+	for _, op := range ops {
+		if op.Kind == harness.LeaseOp {
+			continue
+		}
+		old := strings.HasPrefix(op.Effects[0].Key, prefix+"g0/")
+		if old && op.Call > moved || !old && op.Call < struck {
+			t.Errorf("%v is of the wrong generation; it changed between %s and %s", op, struck, moved)
+		}
+		of[map[bool]int{true: 0, false: 1}[old]]++
+	}
+	if of[0] == 0 || of[1] == 0 {
+		t.Errorf("operations by generation: %v", of)
+	}
+}
+
+// checkPresent holds the final state against what was acknowledged.
+func checkPresent(t *testing.T, endpoint string, ops []harness.Operation) {
+	t.Helper()
+	final := keys{}
+	target := observe.Target{Host: "m1", Endpoint: endpoint}
+	if _, _, err := observe.Dump(within(t, 20*time.Second), target, prefix, final); err != nil {
+		t.Fatal(err)
+	}
+	last := map[string]harness.Operation{}
+	unknown := map[string]map[uint64]bool{}
+	for _, op := range ops {
+		for _, e := range op.Effects {
+			if op.Outcome == harness.Unknown {
+				if unknown[e.Key] == nil {
+					unknown[e.Key] = map[uint64]bool{}
+				}
+				unknown[e.Key][e.Value] = true
+			}
+			if op.Outcome == harness.Acked && op.Effective && op.Revision > last[e.Key].Revision {
+				last[e.Key] = op
+			}
+		}
+	}
+	matched := 0
+	for name, op := range last {
+		e, _ := op.EffectOn(name)
+		found, there := final[name]
+		switch {
+		case there && !e.Delete && found.ModRevision == op.Revision && found.Value == e.Value, !there && e.Delete:
+			matched++
+		case unknown[name] != nil:
+		default:
+			t.Errorf("%v: found %+v (there: %v)", op, found, there)
+		}
+	}
+	for name, found := range final {
+		if _, known := last[name]; !known && !unknown[name][found.Value] {
+			t.Errorf("%+v was written by nobody", found)
+		}
+	}
+	if matched < 50 {
+		t.Errorf("only %d keys were compared", matched)
+	}
+}
+
+func checkWatched(t *testing.T, ops []harness.Operation, events []harness.WatchEvent, watched harness.WatcherRecord) {
+	t.Helper()
+	seen := map[string]harness.WatchEvent{}
+	for _, e := range events {
+		id := fmt.Sprintf("%s@%d", e.Key, e.Revision)
+		if _, twice := seen[id]; twice {
+			t.Errorf("%+v was seen twice", e)
+		}
+		seen[id] = e
+	}
+	if !watched.Opened || watched.Told != "" || watched.Events != int64(len(events)) {
+		t.Errorf("%+v with %d events", watched, len(events))
+	}
+	for _, op := range ops {
+		if op.Outcome != harness.Acked || !op.Effective || op.Revision < watched.From {
+			continue
+		}
+		for _, e := range op.Effects {
+			got, ok := seen[fmt.Sprintf("%s@%d", e.Key, op.Revision)]
+			if !ok || got.Delete != e.Delete || got.Value != e.Value {
+				t.Errorf("%v: the watcher saw %+v (at all: %v)", op, got, ok)
+			}
+		}
+	}
+}
+
+// Clients follow an announcement at once; the watcher resumes where it was,
+// which the other cluster may not notice, or answer with "compacted".
+func TestAnnounce(t *testing.T) {
+	first, second := startCluster(t, 1), startCluster(t, 1)
+	ledger := &book{}
+	traffic := startTraffic(t, config(t, ledger, first.Endpoints()))
+	if err := traffic.AwaitSteady(within(t, 20*time.Second), 20); err != nil {
+		t.Fatal(err)
+	}
+	watched := traffic.watcher.record()
+	traffic.NextGeneration()
+	if err := traffic.Announce(second.Endpoints()); err != nil {
+		t.Fatal(err)
+	}
+	moved := traffic.cfg.Clock()
+	if err := traffic.AwaitCalm(within(t, 10*time.Second), moved, 300*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	// The second cluster's revisions pass those of the first, and are compacted:
+	// a watcher that comes back must be told.
+	if told := traffic.watcher.record().Told; told != "" {
+		t.Errorf("told %q by a cluster that forgot nothing", told)
+	}
+	until := traffic.watcher.record().Last + 20
+	if watched.Last == 0 || until <= watched.Last {
+		t.Fatalf("the watcher was at %d, then %d", watched.Last, until)
+	}
+	awaitRevision(t, second, until)
+	traffic.mu.RLock()
+	epoch := traffic.link.epoch
+	traffic.mu.RUnlock()
+	if epoch != 1 {
+		t.Errorf("epoch %d", epoch)
+	}
+	if _, err := traffic.Stop(within(t, 10*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	ops, _ := ledger.read()
+	clusters := map[int]map[uint64]int{0: {}, 1: {}}
+	for _, op := range ops {
+		if op.Outcome == harness.Acked {
+			clusters[op.Epoch][op.ClusterID]++
+		}
+		if op.Epoch == 0 && op.Call > moved {
+			t.Errorf("%v of epoch 0 was sent after the announcement", op)
+		}
+		if op.Epoch == 0 && op.Outcome != harness.Acked && op.Kind != harness.StockOp {
+			t.Errorf("%v was cut off by the announcement", op)
+		}
+	}
+	if len(clusters[0]) != 1 || len(clusters[1]) != 1 {
+		t.Errorf("acknowledgements by epoch and cluster: %v", clusters)
+	}
+	for id := range clusters[0] {
+		if clusters[1][id] != 0 {
+			t.Errorf("both epochs were answered by cluster %x", id)
+		}
+	}
+}
+
+// A watcher whose revision was compacted away while it was cut off is told so,
+// and says it.
+func TestWatcherIsToldOfCompaction(t *testing.T) {
+	first, second := startCluster(t, 1), startCluster(t, 1)
+	ahead := startTraffic(t, config(t, &book{}, second.Endpoints()))
+	if err := ahead.AwaitSteady(within(t, 20*time.Second), 60); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ahead.Stop(within(t, 10*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	traffic := startTraffic(t, config(t, &book{}, first.Endpoints()))
+	if err := traffic.AwaitSteady(within(t, 20*time.Second), 1); err != nil {
+		t.Fatal(err)
+	}
+	compact(t, second)
+	if err := traffic.Announce(second.Endpoints()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the watcher is told", func() error {
+		rec := traffic.watcher.record()
+		if !strings.Contains(rec.Told, "compacted") || rec.ToldAt == 0 {
+			return fmt.Errorf("%+v", rec)
+		}
+		return nil
+	})
+}
+
+// Stop must come back whatever state etcd is in, and leave nothing (TestMain
+// looks for goroutines).
+func TestStop(t *testing.T) {
+	cluster := startCluster(t, 1)
+	traffic := startTraffic(t, config(t, &book{}, cluster.Endpoints()))
+	if err := traffic.AwaitSteady(within(t, 20*time.Second), 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Members[0].Pause(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "operations hang", func() error {
+		if traffic.Serving() {
+			return errors.New("serving")
+		}
+		return nil
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	if _, err := traffic.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("it took %s although its time was over after 300 ms", took)
+	}
+	if traffic.Stats().Probes.Unknown == 0 {
+		t.Errorf("%+v: what was cut off is unknown", traffic.Stats())
+	}
+	if err := traffic.Announce(cluster.Endpoints()); err != nil {
+		t.Errorf("an announcement after the end: %v", err)
+	}
+}
+
+// Where nobody answers, the await methods say who lacked what.
+func TestNobodyAnswers(t *testing.T) {
+	traffic := startTraffic(t, config(t, &book{}, []string{"127.0.0.1:1"}))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := traffic.AwaitSteady(ctx, 1); err == nil || !strings.Contains(err.Error(), "writer-0 has 0 of 1 acknowledgements") {
+		t.Error(err)
+	}
+	if err := traffic.AwaitCalm(ctx, 0, 0); err == nil || !strings.Contains(err.Error(), "no probe was ever acknowledged") {
+		t.Error(err)
+	}
+}
+
+func TestLedgerThatRefuses(t *testing.T) {
+	cluster := startCluster(t, 1)
+	full := errors.New("no space left on device")
+	traffic := startTraffic(t, config(t, &book{refuses: full}, cluster.Endpoints()))
+	if err := traffic.AwaitSteady(within(t, 20*time.Second), 1); !errors.Is(err, full) {
+		t.Errorf("AwaitSteady: %v", err)
+	}
+	if _, err := traffic.Stop(within(t, 10*time.Second)); !errors.Is(err, full) {
+		t.Errorf("Stop: %v", err)
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	for says, change := range map[string]func(*Config){
+		"0 writers":      func(c *Config) { c.Traffic.Writers = 0 },
+		"0 writes":       func(c *Config) { c.Traffic.Rate = 0 },
+		"values of 3":    func(c *Config) { c.Traffic.ValueSize = 3 },
+		"-1 leases":      func(c *Config) { c.Traffic.Leases = -1 },
+		"must end in a":  func(c *Config) { c.Prefix = "/firedrill" },
+		"no endpoint":    func(c *Config) { c.Endpoints = nil },
+		"a clock and a ": func(c *Config) { c.Clock = nil },
+	} {
+		cfg := config(t, &book{}, []string{"127.0.0.1:1"})
+		change(&cfg)
+		if _, err := Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("want %q: %v", says, err)
+		}
+	}
+}
+
+// discard is a ledger that keeps nothing.
+type discard struct{}
+
+func (discard) Append(harness.Operation) (uint64, error) { return 0, nil }
+func (discard) Saw(harness.WatchEvent) error             { return nil }
+
+// Memory does not grow with the number of writes.
+func TestMemoryIsFlat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
+	cluster := startCluster(t, 1, "--unsafe-no-fsync")
+	cfg := config(t, discard{}, cluster.Endpoints())
+	cfg.Traffic.Rate, cfg.Traffic.Writers = 5000, 8
+	traffic := startTraffic(t, cfg)
+	heapAt := func(writes int64) uint64 {
+		eventually(t, "enough was written", func() error {
+			if n := traffic.Stats().Writes.Acked; n < writes {
+				return fmt.Errorf("%d of %d", n, writes)
+			}
+			return nil
+		})
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	early, late := heapAt(2000), heapAt(12_000)
+	// 10,000 operations of 200 bytes, were they kept, would be more than this.
+	if late > early+1<<20 {
+		t.Errorf("the heap grew from %d to %d bytes", early, late)
+	}
+}
