@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -68,6 +69,8 @@ type Agent struct {
 
 	power    context.Context // ends with Close
 	powerOff context.CancelFunc
+
+	writers atomic.Int64 // requests that may be writing the manifest
 
 	mu   sync.Mutex
 	work sync.WaitGroup // Run, and what sessions asked for
@@ -181,10 +184,11 @@ func (a *Agent) do(ctx context.Context, req request, stream *yamux.Stream) (repl
 	switch req.Verb {
 	case verbUpload, verbUploadTree:
 		content := &chunkReader{r: stream}
+		a.writers.Add(1)
 		err := a.receive(ctx, req, content)
 		// The client sends to the end before it reads the reply.
 		_, _ = io.Copy(io.Discard, content)
-		a.supervisor.lookNow(ctx)
+		a.supervisor.lookNow(ctx, a.writers.Add(-1) == 0)
 		return reply{}, err
 	}
 	ctx, forget := hangUp(ctx, stream)
@@ -193,8 +197,9 @@ func (a *Agent) do(ctx context.Context, req request, stream *yamux.Stream) (repl
 	case verbHello:
 		return reply{Build: build()}, nil
 	case verbRun:
+		a.writers.Add(1)
 		out := a.runScript(ctx, req.Script)
-		a.supervisor.lookNow(ctx)
+		a.supervisor.lookNow(ctx, a.writers.Add(-1) == 0)
 		return reply{Output: out}, nil
 	case verbDownload, verbDownloadTree:
 		content := &chunkWriter{w: stream}

@@ -17,8 +17,6 @@ import (
 	"github.com/u-root/u-root/pkg/core"
 	"github.com/u-root/u-root/pkg/core/base64"
 	"github.com/u-root/u-root/pkg/core/chmod"
-	"github.com/u-root/u-root/pkg/core/find"
-	"github.com/u-root/u-root/pkg/core/ls"
 	"github.com/u-root/u-root/pkg/core/mktemp"
 	"github.com/u-root/u-root/pkg/core/shasum"
 	"github.com/u-root/u-root/pkg/core/touch"
@@ -56,12 +54,12 @@ type usageError string
 func (e usageError) Error() string { return string(e) }
 
 // commands are what scripts find on every host, whatever its image holds.
-// u-root's are taken where their exit status can be trusted. Its cp, mkdir, rm
-// and mv are not: they end with 0 when a file could not be copied, made or
-// removed, and cannot move between file systems; its cat complains of a closed
-// pipe; its tar takes other arguments than the tar of the documents, and its
-// xargs escapes the script's end. In a
-// runbook under test that would be a step that failed and says it did not.
+// u-root's are taken where their exit status can be trusted. Its cp, find, ls,
+// mkdir, mv and rm are not: they end with 0 when a file could not be copied,
+// found, listed, made or removed, and mv cannot move between file systems. Its
+// cat complains of a closed pipe, its find and tar take other arguments than
+// those of the documents, and its xargs escapes the script's end. In a runbook
+// under test that would be a step that failed and says it did not.
 var commands map[string]command
 
 func init() { // not a registry: xargs runs commands, so the map refers to itself
@@ -71,10 +69,10 @@ func init() { // not a registry: xargs runs commands, so the map refers to itsel
 		"chmod":     changeMode,
 		"cmp":       compare,
 		"cp":        copyFiles,
-		"find":      borrowed(find.New),
+		"find":      findFiles,
 		"gzip":      zipFiles,
 		"gunzip":    unzipFiles,
-		"ls":        borrowed(ls.New),
+		"ls":        listFiles,
 		"mkdir":     makeDirs,
 		"mktemp":    borrowed(mktemp.New),
 		"mv":        moveFiles,

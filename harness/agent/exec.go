@@ -91,7 +91,7 @@ func (s *script) inside(ctx context.Context, run command, args []string) error {
 	c := call{
 		args: args[1:], dir: hc.Dir, env: hc.Env,
 		stdin: readerUntil(ctx, stdin), stdout: out, stderr: writerUntil(ctx, hc.Stderr),
-		exec: func(ctx context.Context, args []string) error { return s.exec(ctx, args) },
+		exec: s.execFor,
 	}
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, c) }()

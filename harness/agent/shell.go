@@ -130,6 +130,19 @@ func (s *script) exec(ctx context.Context, args []string) error {
 	return s.outside(ctx, args)
 }
 
+// execFor runs a command for another one, as xargs does. There, what is a
+// builtin here would be a program.
+func (s *script) execFor(ctx context.Context, args []string) error {
+	switch args[0] {
+	case "echo", "printf", "true", "false", "test", "[", "pwd":
+		if err := interp.HandlerCtx(ctx).Builtin(ctx, args); err != nil {
+			return interp.ExitStatus(1)
+		}
+		return nil
+	}
+	return s.exec(ctx, args)
+}
+
 // pidOf is pidof etcd: it prints the process ID of the host's etcd and ends
 // with 1 if none runs. The supervisor knows; a chroot need not have /proc.
 func (s *script) pidOf(_ context.Context, c call) error {

@@ -122,15 +122,15 @@ func (p *process) wait() (syscall.WaitStatus, error) {
 	return p.cmd.ProcessState.Sys().(syscall.WaitStatus), nil
 }
 
-// reapGroup collects the dead of a process group. They are ours only where the
-// agent is the first process and inherits orphans; elsewhere there are none.
+// reapGroup collects the dead of a process group whose leader was reaped and
+// whose other members were killed. They are ours only where the agent is the
+// first process and inherits orphans; elsewhere there are none to wait for. The
+// group's number is not given to another process while it has members, and
+// numbers just freed are given out last.
 func reapGroup(group int) {
 	for {
-		pid, err := unix.Wait4(-group, nil, unix.WNOHANG, nil)
-		if err != nil && errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil || pid == 0 {
+		_, err := unix.Wait4(-group, nil, 0, nil)
+		if err != nil && !errors.Is(err, unix.EINTR) {
 			return
 		}
 	}

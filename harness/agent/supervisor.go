@@ -28,12 +28,13 @@ type supervisor struct {
 	log   *etcdLog
 	spawn *spawner
 
-	looks chan chan struct{} // asks for a look at the manifest now
-	acts  chan act           // asks for the process, to signal it
-	over  chan struct{}      // closed when run has returned
+	looks chan look     // asks for a look at the manifest now
+	acts  chan act      // asks for the process, to signal it
+	over  chan struct{} // closed when run has returned
 
 	seen    []byte // the manifest that was acted upon; nil: none
 	pending []byte // a changed manifest that is looked at once more before it is believed
+	waiting []look // for that to be decided
 	wanted  *pod   // nil: etcd is not to run
 
 	running *etcdProcess
@@ -43,7 +44,7 @@ type supervisor struct {
 
 	failures int         // ends in a row that nobody asked for
 	backOff  *time.Timer // runs while the next start has to wait
-	waiting  bool
+	resting  bool        // it does
 }
 
 // etcdProcess is one run of etcd.
@@ -59,6 +60,12 @@ type ending struct {
 	err    error
 }
 
+// look asks for a look at the manifest. settled: nobody is writing it.
+type look struct {
+	settled bool
+	done    chan struct{} // closed when it was acted upon
+}
+
 // act is done with the running process, nil if there is none, in the
 // supervisor's goroutine.
 type act func(*etcdProcess)
@@ -66,7 +73,7 @@ type act func(*etcdProcess)
 func newSupervisor(opt ServeOptions, b *board, l *etcdLog, s *spawner) *supervisor {
 	return &supervisor{
 		opt: opt, board: b, log: l, spawn: s,
-		looks: make(chan chan struct{}), acts: make(chan act), ended: make(chan ending), over: make(chan struct{}),
+		looks: make(chan look), acts: make(chan act), ended: make(chan ending), over: make(chan struct{}),
 		grace: stoppedTimer(), backOff: stoppedTimer(),
 	}
 }
@@ -96,11 +103,11 @@ func (s *supervisor) run(ctx, power context.Context) {
 		select {
 		case <-ticks:
 			s.look(false)
-		case done := <-s.looks:
+		case l := <-s.looks:
+			s.waiting = append(s.waiting, l)
 			if ticks != nil {
-				s.look(true)
+				s.look(l.settled)
 			}
-			close(done)
 		case do := <-s.acts:
 			do(s.running)
 		case <-children:
@@ -108,7 +115,7 @@ func (s *supervisor) run(ctx, power context.Context) {
 		case end := <-s.ended:
 			s.onEnd(end)
 		case <-s.backOff.C:
-			s.waiting = false
+			s.resting = false
 			s.reconcile()
 		case <-s.grace.C:
 			if s.running != nil {
@@ -125,13 +132,19 @@ func (s *supervisor) run(ctx, power context.Context) {
 				s.running.kill()
 			}
 		}
+		if s.pending == nil || ticks == nil {
+			for _, l := range s.waiting {
+				close(l.done)
+			}
+			s.waiting = nil
+		}
 		if ticks == nil && s.running == nil {
 			return
 		}
 	}
 }
 
-// look reads the manifest. Unless it is settled that nobody is writing it, a
+// look looks at the manifest. Unless it is settled that nobody is writing it, a
 // changed one is believed when it is found the same twice: between the
 // truncation and the write of `cat > etcd.yaml`, half a manifest can be a valid
 // one with fewer flags.
@@ -188,7 +201,7 @@ func (s *supervisor) reconcile() {
 			_ = s.running.signal(syscall.SIGTERM) // it may just have ended; then its ending is on its way
 			s.grace.Reset(s.opt.Grace)
 		}
-	case s.running == nil && !s.waiting:
+	case s.running == nil && !s.resting:
 		s.start()
 	}
 }
@@ -290,13 +303,13 @@ func (s *supervisor) onEnd(end ending) {
 // wait puts the next start off; n counts the failures in a row, from 2.
 func (s *supervisor) wait(why string, n int) {
 	delay := s.opt.BackOff.delay(n)
-	s.waiting = true
+	s.resting = true
 	s.backOff.Reset(delay)
 	s.board.post(nil, &event{Kind: harness.EtcdBackOff, Text: fmt.Sprintf("%s; the next start is in %v", why, delay)})
 }
 
 func (s *supervisor) forgetBackOff() {
-	s.waiting = false
+	s.resting = false
 	s.backOff.Stop()
 }
 
@@ -310,12 +323,12 @@ func (s *supervisor) observePause() {
 }
 
 // lookNow returns when the manifest as it is now was acted upon: etcd was
-// started, or told to stop.
-func (s *supervisor) lookNow(ctx context.Context) {
-	done := make(chan struct{})
+// started, or told to stop. settled says that nobody is writing it.
+func (s *supervisor) lookNow(ctx context.Context, settled bool) {
+	l := look{settled: settled, done: make(chan struct{})}
 	select {
-	case s.looks <- done:
-		<-done
+	case s.looks <- l:
+		<-l.done
 	case <-s.over:
 	case <-ctx.Done():
 	}

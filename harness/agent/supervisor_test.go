@@ -120,6 +120,7 @@ func TestManifestWrittenSlowly(t *testing.T) {
 	w := boot(t, newMachine(t))
 	text := fakeManifest("--print=whole")
 	half, rest := text[:strings.Index(text, "    - \"--print")], text[strings.Index(text, "    - \"--print"):]
+	w.sh(t, "true") // the agent has had its first look, which trusts what it finds
 	path := w.machine.file(harness.ManifestPath)
 	file, err := os.Create(path)
 	if err != nil {
@@ -318,5 +319,34 @@ func TestBackOffDelays(t *testing.T) {
 	}
 	if got := (BackOff{First: time.Second, Most: time.Minute}).delay(1_000_000); got != time.Minute {
 		t.Errorf("after a million failures the wait is %v", got)
+	}
+}
+
+// A script that ends while another one is writing the manifest does not make
+// half a manifest be believed, and what it did itself is in the state.
+func TestManifestWrittenByAnotherScript(t *testing.T) {
+	w := boot(t, newMachine(t))
+	w.sh(t, "true")
+	text := fakeManifest("--print=whole")
+	half := strings.Index(text, "spec:")
+	slow := make(chan error, 1)
+	go func() {
+		out, err := w.Run(context.Background(), "exec > /etc/kubernetes/manifests/etcd.yaml; printf '%s' '"+text[:half]+"'; printf '%s' '"+text[half:]+"'; touch /tmp/written; while test ! -e /tmp/seen; do sleep 0.005; done")
+		if err == nil && out.ExitCode != 0 {
+			err = errors.New(out.Stderr)
+		}
+		slow <- err
+	}()
+	w.sh(t, "while test ! -e /tmp/written; do sleep 0.001; done")
+	if state, err := w.Etcd(within(t, 5*time.Second)); err != nil || !state.Manifest {
+		t.Errorf("after the second script: %v, %v", state, err)
+	}
+	w.sh(t, "touch /tmp/seen")
+	if err := <-slow; err != nil {
+		t.Fatal(err)
+	}
+	w.awaitLog(t, "whole\n")
+	if list, _ := w.events.of(harness.ManifestBad); len(list) > 0 {
+		t.Errorf("half a manifest was taken for one: %v", list)
 	}
 }
