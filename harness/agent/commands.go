@@ -88,9 +88,9 @@ func init() { // not a registry: xargs runs commands, so the map refers to itsel
 }
 
 // borrowed is a command of u-root's.
-func borrowed(make func() core.Command) command {
+func borrowed(order func() core.Command) command {
 	return func(ctx context.Context, c call) error {
-		cmd := make()
+		cmd := order()
 		cmd.SetIO(c.stdin, c.stdout, c.stderr)
 		cmd.SetWorkingDir(c.dir)
 		cmd.SetLookupEnv(func(name string) (string, bool) {

@@ -23,7 +23,6 @@ import (
 
 // machine is the least that a Power can be: a chroot with the test binary in it.
 type machine struct {
-	t     *testing.T
 	root  string
 	pids  bool // in a PID namespace, so that the agent is the first process
 	agent *exec.Cmd
@@ -40,45 +39,53 @@ var program = sync.OnceValues(func() (string, error) {
 
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	path, err := program()
-	if err != nil {
+	if _, err := program(); err != nil {
 		t.Skip(err)
 	}
-	m := &machine{t: t, root: t.TempDir()}
-	for _, dir := range []string{"usr/local/bin", "fake", "etc/kubernetes/manifests", "tmp", "root", "var/lib"} {
-		if err := os.MkdirAll(filepath.Join(m.root, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	first := filepath.Join(m.root, "usr/local/bin/etcd")
-	if err := os.Link(path, first); err != nil {
-		copyProgram(t, path, first)
-	}
-	for _, name := range []string{"usr/local/bin/etcdctl", "usr/local/bin/etcdutl", "fake/etcd", "firedrill"} {
-		if err := os.Link(first, filepath.Join(m.root, name)); err != nil {
-			t.Fatal(err)
-		}
+	m, err := makeMachine(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
 	return m
 }
 
-func copyProgram(t *testing.T, from, to string) {
-	t.Helper()
+func makeMachine(root string) (*machine, error) {
+	path, err := program()
+	if err != nil {
+		return nil, err
+	}
+	m := &machine{root: root}
+	for _, dir := range []string{"usr/local/bin", "fake", "etc/kubernetes/manifests", "tmp", "root", "var/lib"} {
+		if err := os.MkdirAll(filepath.Join(m.root, dir), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	first := filepath.Join(m.root, "usr/local/bin/etcd")
+	if err := os.Link(path, first); err != nil {
+		if err := copyProgram(path, first); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range []string{"usr/local/bin/etcdctl", "usr/local/bin/etcdutl", "fake/etcd", "firedrill"} {
+		if err := os.Link(first, filepath.Join(m.root, name)); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func copyProgram(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer in.Close()
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE, 0o755)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if _, err := io.Copy(out, in); err != nil {
-		t.Fatal(err)
-	}
-	if err := out.Close(); err != nil {
-		t.Fatal(err)
-	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 func (m *machine) PeerAddress() string   { return "127.0.0.1" }

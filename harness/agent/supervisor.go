@@ -346,7 +346,7 @@ func (s *supervisor) signal(ctx context.Context, sig syscall.Signal) error {
 			sent <- result{err: errors.New("etcd is not running")}
 			return
 		}
-		sent <- result{pid: p.pid, err: p.process.signal(sig)}
+		sent <- result{pid: p.pid, err: p.signal(sig)}
 	}
 	select {
 	case s.acts <- do:

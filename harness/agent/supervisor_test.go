@@ -119,7 +119,8 @@ func TestManifestBad(t *testing.T) {
 func TestManifestWrittenSlowly(t *testing.T) {
 	w := boot(t, newMachine(t))
 	text := fakeManifest("--print=whole")
-	half, rest := text[:strings.Index(text, "    - \"--print")], text[strings.Index(text, "    - \"--print"):]
+	half, rest, _ := strings.Cut(text, "    - \"--print")
+	rest = "    - \"--print" + rest
 	w.sh(t, "true") // the agent has had its first look, which trusts what it finds
 	path := w.machine.file(harness.ManifestPath)
 	file, err := os.Create(path)
@@ -311,10 +312,10 @@ func TestFirstProcessReaps(t *testing.T) {
 
 func TestBackOffDelays(t *testing.T) {
 	b := ServeOptions{}.complete().BackOff
-	want := []time.Duration{200, 400, 800, 1600, 3200, 5000, 5000}
+	want := []string{"200ms", "400ms", "800ms", "1.6s", "3.2s", "5s", "5s"}
 	for i, w := range want {
-		if got := b.delay(i + 2); got != w*time.Millisecond {
-			t.Errorf("after %d failures the wait is %v, want %v", i+2, got, w*time.Millisecond)
+		if got := b.delay(i + 2).String(); got != w {
+			t.Errorf("after %d failures the wait is %v, want %v", i+2, got, w)
 		}
 	}
 	if got := (BackOff{First: time.Second, Most: time.Minute}).delay(1_000_000); got != time.Minute {
