@@ -56,19 +56,21 @@ func awaitRevision(ctx context.Context, c *clientv3.Client, t Target, revision i
 	defer cancel()
 	tick := time.NewTicker(catchUpPoll)
 	defer tick.Stop()
-	for {
+	for seen := int64(0); ; {
 		asked, cancel := context.WithTimeout(ctx, askTimeout)
 		status, err := c.Status(asked, t.Endpoint)
 		cancel()
-		if err != nil {
+		if err != nil && (ctx.Err() == nil || seen == 0) {
 			return fmt.Errorf("ask etcd on %s how far it is: %w", t.Host, err)
 		}
-		if status.Header.Revision >= revision {
-			return nil
+		if err == nil {
+			if seen = status.Header.Revision; seen >= revision {
+				return nil
+			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait until etcd on %s has applied revision %d: %w; last seen: %d", t.Host, revision, ctx.Err(), status.Header.Revision)
+			return fmt.Errorf("wait until etcd on %s has applied revision %d: %w; last seen: %d", t.Host, revision, ctx.Err(), seen)
 		case <-tick.C:
 		}
 	}

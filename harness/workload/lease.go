@@ -52,15 +52,7 @@ func (l *lease) run(ctx context.Context) {
 	l.ready.Store(true)
 	tick := time.NewTicker(leaseRenew)
 	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if !l.renew() {
-			return
-		}
+	for next(ctx, tick) && l.renew() {
 	}
 }
 
@@ -68,16 +60,12 @@ func (l *lease) run(ctx context.Context) {
 func (l *lease) repeat(ctx context.Context, try func() bool) bool {
 	tick := time.NewTicker(leaseRetry)
 	defer tick.Stop()
-	for {
-		if try() {
-			return true
-		}
-		select {
-		case <-ctx.Done():
+	for !try() {
+		if !next(ctx, tick) {
 			return false
-		case <-tick.C:
 		}
 	}
+	return true
 }
 
 func (l *lease) grant() bool {

@@ -36,12 +36,7 @@ func (t *Traffic) probe(ctx context.Context) {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	room := make(chan struct{}, probesInFlight)
-	for n := uint64(0); ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	for n := uint64(0); next(ctx, tick); {
 		select {
 		case room <- struct{}{}:
 			n++
@@ -106,12 +101,7 @@ func newStock(t *Traffic) (*stock, error) {
 func (s *stock) run(ctx context.Context) {
 	tick := time.NewTicker(stockEvery)
 	defer tick.Stop()
-	for n := uint64(1); ; n++ {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	for n := uint64(1); next(ctx, tick); n++ {
 		c := s.t.begin() // for its generation and epoch; the link is not used
 		s.t.put(c, s.client, put{
 			kind: harness.StockOp, client: "stock", within: opTimeout,

@@ -56,12 +56,7 @@ func (s *service) change(at time.Duration, serving bool) {
 func (s *service) watch(ctx context.Context, clock func() time.Duration) {
 	tick := time.NewTicker(grain)
 	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	for next(ctx, tick) {
 		s.mu.Lock()
 		// A grain later than the rule, for an acknowledgement that was stamped
 		// in time and is still on its way here.

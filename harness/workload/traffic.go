@@ -242,6 +242,15 @@ func (t *Traffic) broken() error {
 	}
 }
 
+// next waits for the next tick; false: ctx ended, also where both are due.
+func next(ctx context.Context, tick *time.Ticker) bool {
+	select {
+	case <-ctx.Done():
+	case <-tick.C:
+	}
+	return ctx.Err() == nil
+}
+
 // await looks at a condition until it holds. The error of a ctx that ended
 // first names the condition and what was seen last.
 func (t *Traffic) await(ctx context.Context, what string, look func() (ok bool, seen string)) error {

@@ -44,12 +44,7 @@ func (w *watcher) record() harness.WatcherRecord {
 func (w *watcher) run(ctx context.Context) {
 	pause := time.NewTicker(watchRetry)
 	defer pause.Stop()
-	for !w.attempt(ctx) {
-		select {
-		case <-ctx.Done():
-			return
-		case <-pause.C:
-		}
+	for !w.attempt(ctx) && next(ctx, pause) {
 	}
 }
 
