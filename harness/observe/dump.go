@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -15,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/ledger"
 )
 
 const (
@@ -91,7 +91,7 @@ func dump(ctx context.Context, c *clientv3.Client, t Target, revision int64, pre
 			var err error
 			if bytes.HasPrefix(kv.Key, under) {
 				err = into.Add(harness.KeyState{
-					Key: string(kv.Key), Value: xxhash.Sum64(kv.Value), CreateRevision: kv.CreateRevision,
+					Key: string(kv.Key), Value: ledger.Hash(kv.Value), CreateRevision: kv.CreateRevision,
 					ModRevision: kv.ModRevision, Version: kv.Version, Lease: kv.Lease,
 				})
 			} else if kv.Lease == 0 {

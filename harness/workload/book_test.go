@@ -10,6 +10,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/fixtures/localetcd"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/client"
+	"github.com/etcd-firedrill/firedrill/harness/ledger"
 	"github.com/etcd-firedrill/firedrill/harness/observe"
 )
 
@@ -154,3 +155,6 @@ func compact(t *testing.T, cluster *localetcd.Cluster) {
 		t.Fatal(err)
 	}
 }
+
+// What drills record to.
+var _ Ledger = (*ledger.Writer)(nil)

@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
-
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/client"
+	"github.com/etcd-firedrill/firedrill/harness/ledger"
 )
 
 const (
@@ -79,7 +78,7 @@ func (t *Traffic) put(c call, through *clientv3.Client, p put) harness.Operation
 	}
 	return t.record(c, harness.Operation{
 		Client: p.client, Kind: p.kind,
-		Effects: []harness.Effect{{Key: p.key, Value: xxhash.Sum64(value), Lease: p.lease}},
+		Effects: []harness.Effect{{Key: p.key, Value: ledger.Hash(value), Lease: p.lease}},
 	}, a)
 }
 

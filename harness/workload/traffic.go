@@ -25,8 +25,8 @@ const (
 	grain = 10 * time.Millisecond
 )
 
-// Ledger is where traffic records what it was told. Both methods are called
-// concurrently.
+// Ledger is where traffic records what it was told: *ledger.Writer in a drill.
+// Both methods are called concurrently.
 type Ledger interface {
 	Append(harness.Operation) (id uint64, err error)
 	Saw(harness.WatchEvent) error

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
 	"google.golang.org/grpc"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -14,6 +13,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/ledger"
 )
 
 // watchRetry is the pause before a stream that broke is opened again.
@@ -149,7 +149,7 @@ func (w *watcher) take(resp *pb.WatchResponse, from int64) (done, told bool) {
 	for _, ev := range resp.Events {
 		seen := harness.WatchEvent{Key: string(ev.Kv.Key), Delete: ev.Type == mvccpb.Event_DELETE, Revision: ev.Kv.ModRevision, At: at}
 		if !seen.Delete {
-			seen.Value = xxhash.Sum64(ev.Kv.Value)
+			seen.Value = ledger.Hash(ev.Kv.Value)
 		}
 		if err := w.t.cfg.Ledger.Saw(seen); err != nil {
 			w.t.fail(fmt.Errorf("record what the watcher saw: %w", err))

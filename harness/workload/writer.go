@@ -6,11 +6,10 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 
-	"github.com/cespare/xxhash/v2"
-
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/ledger"
 )
 
 // liveKeys is about how many keys a writer keeps alive in a generation: few
@@ -65,7 +64,7 @@ func (w *writer) step() {
 		} else {
 			ch.key.version++
 			value := Value(w.t.cfg.Seed, ch.key.name, ch.key.version, w.t.cfg.Traffic.ValueSize)
-			effect.Value = xxhash.Sum64(value)
+			effect.Value = ledger.Hash(value)
 			then = append(then, clientv3.OpPut(ch.key.name, string(value)))
 		}
 		op.Effects = append(op.Effects, effect)

@@ -1,0 +1,133 @@
+package observe_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
+	"github.com/etcd-firedrill/firedrill/fixtures/localetcd"
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/observe"
+)
+
+// BenchmarkVerify1GiB reads 1,000,000 keys of 1 KiB through one client, alone
+// and with HashKV on all three members beside it, in turns. It prints the ratio
+// of the two, and the memory of the reader. It takes minutes and 8 GiB of disk,
+// so it runs only if FIREDRILL_BENCH=full.
+func BenchmarkVerify1GiB(b *testing.B) {
+	if os.Getenv("FIREDRILL_BENCH") != "full" {
+		b.Skip("FIREDRILL_BENCH=full is not set")
+	}
+	dir := b.TempDir()
+	path := filepath.Join(dir, "born.db")
+	begun := time.Now()
+	info, err := dataset.Write(b.Context(), path, dataset.Spec{Keys: 1_000_000, ValueSize: 1024})
+	if err != nil {
+		b.Fatal(err)
+	}
+	wrote := time.Since(begun)
+	begun = time.Now()
+	if again, err := dataset.Read(b.Context(), path, ""); err != nil || again != info {
+		b.Fatalf("%+v, %v", again, err)
+	}
+	read := time.Since(begun)
+	targets := bear(b, dir, path)
+	// What writing and reading left behind is not the verifier's.
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
+		b.Fatal(err)
+	}
+	var alone, verify time.Duration
+	rounds := 0
+	for b.Loop() {
+		rounds++
+		begun := time.Now()
+		if _, data, err := observe.Dump(b.Context(), targets[0], "/firedrill/", none{}); err != nil || data != info.Dataset {
+			b.Fatalf("%+v, %v", data, err)
+		}
+		alone += time.Since(begun)
+		begun = time.Now()
+		v, err := observe.Verify(b.Context(), targets[0], targets, "/firedrill/", none{})
+		if err != nil || v.Dataset != info.Dataset {
+			b.Fatalf("%+v, %v", v, err)
+		}
+		for _, h := range v.Hashes {
+			if h.Error != "" || h.Hash != v.Hashes[0].Hash {
+				b.Fatalf("%+v", v.Hashes)
+			}
+		}
+		verify += time.Since(begun)
+	}
+	b.ReportMetric(wrote.Seconds(), "write_s")
+	b.ReportMetric(read.Seconds(), "read_s")
+	b.ReportMetric(alone.Seconds()/float64(rounds), "dump_s")
+	b.ReportMetric(verify.Seconds()/float64(rounds), "verify_s")
+	b.ReportMetric(verify.Seconds()/alone.Seconds(), "ratio")
+	b.ReportMetric(peak(b), "peak_MiB")
+}
+
+type none struct{}
+
+func (none) Add(harness.KeyState) error { return nil }
+
+// bear starts three members from a snapshot.
+func bear(b *testing.B, dir, snapshot string) []observe.Target {
+	b.Helper()
+	cluster := localetcd.New(dir, 3)
+	var targets []observe.Target
+	for _, m := range cluster.Members {
+		cmd, err := localetcd.Tool("etcdutl", "snapshot", "restore", snapshot, "--data-dir", m.Dir, "--name", m.Name,
+			"--initial-cluster", cluster.InitialCluster(), "--initial-advertise-peer-urls", m.PeerURL())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("%v\n%s", err, out)
+		}
+		targets = append(targets, observe.Target{Host: m.Name, Endpoint: m.Endpoint})
+	}
+	b.Cleanup(func() {
+		if err := cluster.Stop(); err != nil {
+			b.Error(err)
+		}
+	})
+	if err := cluster.Start(); err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(b.Context(), 2*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, last := observe.Redundant(ctx, targets, 3)
+		if ok {
+			return targets
+		}
+		select {
+		case <-ctx.Done():
+			b.Fatalf("wait until the members are redundant; last seen: %s", last)
+		case <-tick.C:
+		}
+	}
+}
+
+// peak is the most memory that this process had resident, in MiB.
+func peak(b *testing.B) float64 {
+	b.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		var kib float64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %f kB", &kib); n == 1 {
+			return kib / 1024
+		}
+	}
+	b.Fatal("the kernel tells no VmHWM")
+	return 0
+}
