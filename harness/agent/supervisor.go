@@ -28,6 +28,7 @@ type supervisor struct {
 	log   *etcdLog
 	spawn *spawner
 
+	path  string        // the manifest's
 	looks chan look     // asks for a look at the manifest now
 	acts  chan act      // asks for the process, to signal it
 	over  chan struct{} // closed when run has returned
@@ -72,7 +73,7 @@ type act func(*etcdProcess)
 
 func newSupervisor(opt ServeOptions, b *board, l *etcdLog, s *spawner) *supervisor {
 	return &supervisor{
-		opt: opt, board: b, log: l, spawn: s,
+		opt: opt, board: b, log: l, spawn: s, path: harness.ManifestPath,
 		looks: make(chan look), acts: make(chan act), ended: make(chan ending), over: make(chan struct{}),
 		grace: stoppedTimer(), backOff: stoppedTimer(),
 	}
@@ -149,7 +150,7 @@ func (s *supervisor) run(ctx, power context.Context) {
 // truncation and the write of `cat > etcd.yaml`, half a manifest can be a valid
 // one with fewer flags.
 func (s *supervisor) look(settled bool) {
-	text, err := readManifest(harness.ManifestPath)
+	text, err := readManifest(s.path)
 	if err != nil {
 		text = []byte(err.Error()) // unreadable is a state too, and reported once
 	}
@@ -179,7 +180,7 @@ func (s *supervisor) believe(text []byte, err error) {
 	}
 	if err != nil {
 		s.wanted = nil
-		s.board.post(present, &event{Kind: harness.ManifestBad, Text: harness.ManifestPath + ": " + err.Error()})
+		s.board.post(present, &event{Kind: harness.ManifestBad, Text: s.path + ": " + err.Error()})
 		return
 	}
 	if s.wanted == nil || s.wanted.identity != wanted.identity {

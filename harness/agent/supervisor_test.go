@@ -76,6 +76,10 @@ func TestManifestChanged(t *testing.T) {
 	if err := w.Upload(within(t, 5*time.Second), harness.ManifestPath, 0o600, strings.NewReader(same)); err != nil {
 		t.Fatal(err)
 	}
+	w.sh(t, "sleep 0.2") // for a signal, had one been sent, to be obeyed
+	if state, err := w.Etcd(within(t, 5*time.Second)); err != nil || state.PID != first.PID {
+		t.Errorf("a remark in the manifest made of %v: %v, %v", first, state, err)
+	}
 	w.manifest(t, "--print=two")
 	second := w.awaitEtcd(t, "another etcd to run", func(s harness.EtcdState) bool { return running(s) && s.PID != first.PID })
 	if second.Starts != 2 || second.Exits != 1 || !second.LastExit.Asked {
@@ -115,28 +119,54 @@ func TestManifestBad(t *testing.T) {
 }
 
 // Half a manifest, as it is there between the truncation and the last write of
-// a file that is written in place, is never acted upon.
+// a file that is written in place, is not acted upon, though a whole one is.
 func TestManifestWrittenSlowly(t *testing.T) {
-	w := boot(t, newMachine(t))
-	text := fakeManifest("--print=whole")
-	half, rest, _ := strings.Cut(text, "    - \"--print")
-	rest = "    - \"--print" + rest
-	w.sh(t, "true") // the agent has had its first look, which trusts what it finds
-	path := w.machine.file(harness.ManifestPath)
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
+	a := newBareAgent(t, ServeOptions{})
+	s := a.supervisor
+	s.path = filepath.Join(t.TempDir(), "etcd.yaml")
+	s.resting = true // nothing is started: what is wanted is looked at
+	seen := func() string {
+		switch {
+		case s.wanted != nil:
+			return strings.Join(s.wanted.argv, " ")
+		case s.seen != nil:
+			return "bad"
+		}
+		return "none"
 	}
-	defer file.Close()
-	for _, part := range []string{half, rest} {
-		if _, err := file.WriteString(part); err != nil {
+	for i, step := range []struct {
+		file    string // "": removed
+		settled bool
+		want    string
+	}{
+		{"", false, "none"},
+		{"kind:", false, "none"},
+		{fakeManifest("half"), false, "none"},
+		{fakeManifest("half", "whole"), false, "none"},
+		{fakeManifest("half", "whole"), false, "/fake/etcd half whole"},
+		{fakeManifest("half"), false, "/fake/etcd half whole"},
+		{fakeManifest("half", "whole"), false, "/fake/etcd half whole"},
+		{fakeManifest("half"), false, "/fake/etcd half whole"},
+		{fakeManifest("half"), false, "/fake/etcd half"},
+		{fakeManifest("settled"), true, "/fake/etcd settled"},
+		{"kind:", false, "/fake/etcd settled"},
+		{"kind:", false, "bad"},
+		{"", false, "none"},
+	} {
+		var err error
+		if step.file == "" {
+			err = os.RemoveAll(s.path)
+		} else {
+			err = os.WriteFile(s.path, []byte(step.file), 0o600)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	w.events.await(t, harness.EtcdStarted, 1)
-	w.awaitLog(t, "whole\n")
-	if list, _ := w.events.of(harness.ManifestBad); len(list) > 0 {
-		t.Errorf("half a manifest was taken for one: %v", list)
+		s.look(step.settled)
+		if got := seen(); got != step.want {
+			t.Errorf("at step %d what is wanted is %q, want %q", i, got, step.want)
+		}
+		s.resting = true
 	}
 }
 
