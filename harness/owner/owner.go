@@ -11,14 +11,14 @@ import (
 	"regexp"
 	"strconv"
 	"syscall"
-	"time"
 )
 
 // ErrAlive means that the drill has a living owner.
 var ErrAlive = errors.New("the drill has a living owner")
 
-// lockName is the lock's file name in a drill's directory.
-const lockName = "owner.lock"
+// LockFile is the lock's file name in a drill's directory. A directory without
+// it is no drill's.
+const LockFile = "owner.lock"
 
 var validDrill = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
@@ -28,53 +28,94 @@ type Owner struct {
 	lock        *os.File
 }
 
-// claimPatience is how long Claim waits for a lock that is held. A drill's ID
-// is new, so whoever holds it is looking whether anybody does.
-const (
-	claimPatience = time.Second
-	claimInterval = 5 * time.Millisecond
-)
+// claimAttempts bounds how often Claim begins anew because somebody else's
+// release or sweep removed a directory between two of its steps.
+const claimAttempts = 1000
 
-// Claim makes the drill's directory under base and takes its lock. If another
-// process holds it, this one included, the error is ErrAlive.
-func Claim(base, drill string) (*Owner, error) {
-	deadline := time.Now().Add(claimPatience)
-	for {
-		o, err := claim(base, drill)
-		// Gone: the sweeper took the directory for a dead drill's, between
-		// our making it and our lock.
-		if !errors.Is(err, ErrAlive) && !errors.Is(err, fs.ErrNotExist) || time.Now().After(deadline) {
-			return o, err
-		}
-		<-time.After(claimInterval)
-	}
-}
-
-func claim(base, drill string) (*Owner, error) {
+// Claim makes the drill's directory under base and takes its lock. If somebody
+// holds it, this process included, the error is ErrAlive; if somebody who is
+// dead claimed it before and was not swept yet, it is fs.ErrExist.
+func Claim(base, drill string) (o *Owner, err error) {
 	if !validDrill.MatchString(drill) {
 		return nil, fmt.Errorf("claim drill %q: an ID is letters, digits, '.', '_' and '-', at most 100", drill)
 	}
-	if err := os.MkdirAll(filepath.Join(base, drill), 0o700); err != nil {
+	for range claimAttempts {
+		if o, err = claim(base, drill); !errors.Is(err, errVanished) {
+			break
+		}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("claim drill %s: %w", drill, err)
 	}
-	return own(base, drill, os.O_CREATE)
+	return o, nil
+}
+
+// errVanished means that a directory was removed under claim.
+var errVanished = errors.New("its directory was removed meanwhile")
+
+func claim(base, drill string) (_ *Owner, err error) {
+	dir := filepath.Join(base, drill)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, vanished(err) // also what it makes of a parent that was there and then not
+	}
+	// Locked first and named second: nobody ever sees the lock of a living
+	// drill that is not held.
+	lock, err := os.CreateTemp(dir, ".claim-")
+	if err != nil {
+		return nil, vanished(err)
+	}
+	defer func() {
+		err = errors.Join(err, ignoreMissing(os.Remove(lock.Name())))
+		if err != nil {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
+	if err := flock(lock, syscall.LOCK_EX); err != nil {
+		return nil, err
+	}
+	if err := write(lock, "process "+strconv.Itoa(os.Getpid())+"\n"); err != nil { // for people; nothing reads it
+		return nil, err
+	}
+	if err := os.Link(lock.Name(), filepath.Join(dir, LockFile)); errors.Is(err, fs.ErrExist) {
+		if Alive(base, drill) {
+			return nil, ErrAlive
+		}
+		return nil, fmt.Errorf("%w\nhint: a drill of this ID was run before; `firedrill clean` removes what it left", err)
+	} else if err != nil {
+		return nil, vanished(err)
+	}
+	return &Owner{base: base, drill: drill, lock: lock}, nil
+}
+
+// vanished marks what another's removal can cause. An os.Mkdir of what exists
+// is no error of MkdirAll's unless it is gone, or no directory, when it looks.
+func vanished(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: %w", errVanished, err)
+	}
+	return err
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // Inherit takes the lock of a drill whose owner is dead, so that nobody else
 // can take it while its remains are removed. The error is ErrAlive if the owner
 // is not dead, and fs.ErrNotExist if no drill of that name was ever claimed
 // there: a directory that merely lies in base is none, and is not touched.
-func Inherit(base, drill string) (*Owner, error) { return own(base, drill, 0) }
-
-func own(base, drill string, create int) (_ *Owner, err error) {
-	path := filepath.Join(base, drill, lockName)
-	lock, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW|create, 0o600)
+func Inherit(base, drill string) (_ *Owner, err error) {
+	path := filepath.Join(base, drill, LockFile)
+	lock, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
 	if err != nil {
-		return nil, fmt.Errorf("own drill %s: %w", drill, err)
+		return nil, fmt.Errorf("inherit drill %s: %w", drill, err)
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("own drill %s: %w", drill, err), lock.Close())
+			err = errors.Join(fmt.Errorf("inherit drill %s: %w", drill, err), lock.Close())
 		}
 	}()
 	if err := flock(lock, syscall.LOCK_EX); err != nil {
@@ -91,10 +132,6 @@ func own(base, drill string, create int) (_ *Owner, err error) {
 	}
 	if !os.SameFile(here, there) {
 		return nil, fs.ErrNotExist
-	}
-	// For people; nothing reads it.
-	if err := errors.Join(lock.Truncate(0), write(lock, "process "+strconv.Itoa(os.Getpid())+"\n")); err != nil {
-		return nil, err
 	}
 	return &Owner{base: base, drill: drill, lock: lock}, nil
 }
@@ -127,7 +164,7 @@ func (o *Owner) Release(keep bool) error {
 	var err error
 	if !keep {
 		// Unlinked while it is still held: whoever opened it before finds it gone.
-		err = os.Remove(o.lock.Name())
+		err = ignoreMissing(os.Remove(filepath.Join(o.Dir(), LockFile)))
 		for _, dir := range []string{o.Dir(), o.base} {
 			if os.Remove(dir) != nil {
 				break // another's files are in it, and they will remove it
@@ -144,7 +181,7 @@ func (o *Owner) Release(keep bool) error {
 // without a directory has none. Where it cannot be told, it has one: the
 // living must be spared.
 func Alive(base, drill string) bool {
-	lock, err := os.Open(filepath.Join(base, drill, lockName))
+	lock, err := os.Open(filepath.Join(base, drill, LockFile))
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}

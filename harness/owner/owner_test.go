@@ -124,6 +124,57 @@ func TestDeathOfTheOwner(t *testing.T) {
 	}
 }
 
+// TestNewbornsAreAlive has one look, again and again, at a lock while another
+// claims it: a lock that is there is held.
+func TestNewbornsAreAlive(t *testing.T) {
+	base := t.TempDir()
+	for n := range 300 {
+		drill := fmt.Sprintf("d%d", n)
+		dead := make(chan bool)
+		go func() {
+			for {
+				if _, err := os.Lstat(filepath.Join(base, drill, owner.LockFile)); err == nil {
+					dead <- !owner.Alive(base, drill)
+					return
+				}
+			}
+		}()
+		o, err := owner.Claim(base, drill)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if <-dead {
+			t.Fatalf("drill %s was seen dead while it was being claimed", drill)
+		}
+		if entries, err := os.ReadDir(o.Dir()); err != nil || len(entries) != 1 {
+			t.Fatalf("a claim left %v, %v", entries, err)
+		}
+		if err := o.Release(false); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestTheDeadAreNotClaimed(t *testing.T) {
+	base := t.TempDir()
+	o, err := owner.Claim(base, "d1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := owner.Claim(base, "d1"); !errors.Is(err, owner.ErrAlive) {
+		t.Errorf("claiming what is alive: %v", err)
+	}
+	if err := o.Release(true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := owner.Claim(base, "d1"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("claiming what was not swept: %v", err)
+	}
+	if entries, err := os.ReadDir(o.Dir()); err != nil || len(entries) != 1 {
+		t.Errorf("refused claims left %v, %v", entries, err)
+	}
+}
+
 // TestClaimsAmongSweepers has claimers and sweepers work at once in one base. Each
 // claimer must own what it claimed, and find its own file there, throughout.
 func TestClaimsAmongSweepers(t *testing.T) {
