@@ -168,7 +168,8 @@ type Member struct {
 type MemberHash struct {
 	Host            string `json:"host"`
 	Error           string `json:"error,omitempty"`
-	Revision        int64  `json:"revision"` // asked for
+	Revision        int64  `json:"revision"`                   // asked for
+	Reached         int64  `json:"reached_revision,omitempty"` // with an Error: how far the member had come when nobody waited any longer
 	CompactRevision int64  `json:"compact_revision"`
 	Hash            uint32 `json:"hash"`
 }

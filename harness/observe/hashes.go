@@ -27,7 +27,8 @@ func Hashes(ctx context.Context, targets []Target, revision int64) []harness.Mem
 	return each(targets, func(t Target) harness.MemberHash {
 		hash := harness.MemberHash{Host: t.Host, Revision: revision}
 		err := with([]Target{t}, func(c *clientv3.Client) error {
-			if err := awaitRevision(ctx, c, t, revision); err != nil {
+			var err error
+			if hash.Reached, err = awaitRevision(ctx, c, t, revision); err != nil {
 				return err
 			}
 			ctx, cancel := context.WithTimeout(ctx, hashTimeout)
@@ -44,33 +45,35 @@ func Hashes(ctx context.Context, targets []Target, revision int64) []harness.Mem
 			return nil
 		})
 		if err != nil {
-			return harness.MemberHash{Host: t.Host, Revision: revision, Error: err.Error()}
+			return harness.MemberHash{Host: t.Host, Revision: revision, Reached: hash.Reached, Error: err.Error()}
 		}
+		hash.Reached = 0 // it is there
 		return hash
 	})
 }
 
-// awaitRevision waits until the member has applied a revision.
-func awaitRevision(ctx context.Context, c *clientv3.Client, t Target, revision int64) error {
+// awaitRevision waits until the member has applied a revision, and tells how far
+// it has come.
+func awaitRevision(ctx context.Context, c *clientv3.Client, t Target, revision int64) (reached int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
 	tick := time.NewTicker(catchUpPoll)
 	defer tick.Stop()
-	for seen := int64(0); ; {
+	for {
 		asked, cancel := context.WithTimeout(ctx, askTimeout)
 		status, err := c.Status(asked, t.Endpoint)
 		cancel()
-		if err != nil && (ctx.Err() == nil || seen == 0) {
-			return fmt.Errorf("ask etcd on %s how far it is: %w", t.Host, err)
+		if err != nil && (ctx.Err() == nil || reached == 0) {
+			return reached, fmt.Errorf("ask etcd on %s how far it is: %w", t.Host, err)
 		}
 		if err == nil {
-			if seen = status.Header.Revision; seen >= revision {
-				return nil
+			if reached = status.Header.Revision; reached >= revision {
+				return reached, nil
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait until etcd on %s has applied revision %d: %w; last seen: %d", t.Host, revision, ctx.Err(), seen)
+			return reached, fmt.Errorf("wait until etcd on %s has applied revision %d: %w; last seen: %d", t.Host, revision, ctx.Err(), reached)
 		case <-tick.C:
 		}
 	}

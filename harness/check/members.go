@@ -1,0 +1,183 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+// heard returns the views of every host that should be heard. missing names the
+// hosts that said nothing, and why.
+func heard(ev *harness.Evidence) (views []harness.MemberView, missing []string) {
+	for _, host := range ev.Hosts {
+		at := slices.IndexFunc(ev.After, func(v harness.MemberView) bool { return v.Host == host })
+		switch {
+		case at < 0:
+			missing = append(missing, host+" was not asked")
+		case ev.After[at].Error != "":
+			missing = append(missing, fmt.Sprintf("%s did not answer: %s", host, ev.After[at].Error))
+		default:
+			views = append(views, ev.After[at])
+		}
+	}
+	return views, missing
+}
+
+// MembersAre compares the member list, as each member tells it, with the hosts
+// that should be members: all voters, all started.
+type MembersAre struct {
+	none
+	Who harness.Selector // among the hosts at the end
+}
+
+// Name is members-are.
+func (MembersAre) Name() string { return "members-are" }
+
+// Claim says what Held affirms.
+func (c MembersAre) Claim() string {
+	return fmt.Sprintf("each member lists %s as started voters, and nobody else", c.Who)
+}
+
+// Judge compares the lists.
+func (c MembersAre) Judge(ev *harness.Evidence) harness.Result {
+	want, err := c.Who.Select(ev.Hosts, "")
+	if err != nil || len(want) == 0 {
+		return notSeen("it cannot be told who should be a member: %v", err)
+	}
+	want = slices.Sorted(slices.Values(want))
+	views, missing := heard(ev)
+	var wrong []string
+	for _, v := range views {
+		if text := misled(v, want); text != "" {
+			wrong = append(wrong, v.Host+" "+text)
+		}
+	}
+	switch {
+	case len(wrong) > 0:
+		return violated(wrong, "%s", wrong[0])
+	case len(missing) > 0 || len(views) == 0:
+		return notSeen("not every member was heard: %s", strings.Join(missing, "; "))
+	}
+	return held("%s, as each of them tells it", strings.Join(want, ", "))
+}
+
+// misled says what a view's list has wrong.
+func misled(v harness.MemberView, want []string) string {
+	var names []string
+	for _, m := range v.Members {
+		switch {
+		case m.Name == "":
+			return fmt.Sprintf("lists member %x at %s, which was never started", m.ID, strings.Join(m.PeerURLs, ","))
+		case m.Learner:
+			return fmt.Sprintf("lists %s as a learner", m.Name)
+		}
+		names = append(names, m.Name)
+	}
+	slices.Sort(names)
+	if !slices.Equal(names, want) {
+		return fmt.Sprintf("lists %s, not %s", strings.Join(names, ", "), strings.Join(want, ", "))
+	}
+	return ""
+}
+
+// ClusterID holds when the cluster ID is what the procedure promises of it.
+type ClusterID struct {
+	none
+	Kept bool // else it must be a new one, so that nothing of the old cluster takes part
+}
+
+// Name is cluster-id.
+func (ClusterID) Name() string { return "cluster-id" }
+
+// Claim says what Held affirms.
+func (c ClusterID) Claim() string {
+	if c.Kept {
+		return "the cluster ID is the one it was born with"
+	}
+	return "the cluster ID is a new one"
+}
+
+// Judge compares the ID before with what each member says after.
+func (c ClusterID) Judge(ev *harness.Evidence) harness.Result {
+	var before uint64
+	for _, v := range ev.Before {
+		if v.Error == "" {
+			before = v.ClusterID
+		}
+	}
+	if before == 0 {
+		return notSeen("the cluster ID before the strike was not seen")
+	}
+	views, missing := heard(ev)
+	var wrong []string
+	for _, v := range views {
+		switch {
+		case (v.ClusterID == before) != c.Kept:
+			wrong = append(wrong, fmt.Sprintf("%s has cluster ID %x; before the strike it was %x", v.Host, v.ClusterID, before))
+		case v.ClusterID != views[0].ClusterID:
+			wrong = append(wrong, fmt.Sprintf("%s has cluster ID %x and %s %x", v.Host, v.ClusterID, views[0].Host, views[0].ClusterID))
+		}
+	}
+	switch {
+	case len(wrong) > 0:
+		return violated(wrong, "%s", wrong[0])
+	case len(missing) > 0 || len(views) == 0:
+		return notSeen("not every member was heard: %s", strings.Join(missing, "; "))
+	}
+	return held("%x before, %x after", before, views[0].ClusterID)
+}
+
+// NoAlarms holds when no member reports an alarm.
+type NoAlarms struct{ none }
+
+// Name is no-alarms.
+func (NoAlarms) Name() string { return "no-alarms" }
+
+// Claim says what Held affirms.
+func (NoAlarms) Claim() string { return "no member reports an alarm" }
+
+// Judge reads every member's alarms.
+func (NoAlarms) Judge(ev *harness.Evidence) harness.Result {
+	views, missing := heard(ev)
+	var wrong []string
+	for _, v := range views {
+		for _, a := range v.Alarms {
+			wrong = append(wrong, v.Host+" reports "+a)
+		}
+	}
+	switch {
+	case len(wrong) > 0:
+		return violated(wrong, "%s", wrong[0])
+	case len(missing) > 0 || len(views) == 0:
+		return notSeen("not every member was heard: %s", strings.Join(missing, "; "))
+	}
+	return held("none on %d members", len(views))
+}
+
+// EveryMemberServes holds when every host's member answers a linearizable read.
+type EveryMemberServes struct{ none }
+
+// Name is every-member-serves.
+func (EveryMemberServes) Name() string { return "every-member-serves" }
+
+// Claim says what Held affirms.
+func (EveryMemberServes) Claim() string { return "every member answers a linearizable read" }
+
+// Judge reads what each was asked.
+func (EveryMemberServes) Judge(ev *harness.Evidence) harness.Result {
+	if len(ev.Hosts) == 0 || len(ev.After) == 0 {
+		return notSeen("no member was asked")
+	}
+	views, wrong := heard(ev)
+	for _, v := range views {
+		if !v.Serves {
+			wrong = append(wrong, fmt.Sprintf("%s does not serve: %s", v.Host, v.ServeError))
+		}
+	}
+	if len(wrong) > 0 {
+		return violated(wrong, "%s", wrong[0])
+	}
+	return held("all %d do", len(views))
+}

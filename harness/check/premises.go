@@ -1,0 +1,111 @@
+package check
+
+import (
+	"fmt"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+// QuorumWasLost is the premise of every recovery from a lost majority.
+type QuorumWasLost struct{ none }
+
+// Name is quorum-was-lost.
+func (QuorumWasLost) Name() string { return "quorum-was-lost" }
+
+// Claim says what Held affirms.
+func (QuorumWasLost) Claim() string {
+	return "after the strike no member knew a leader and a fresh client was not served"
+}
+
+// Judge looks for the moment at which it was seen.
+func (QuorumWasLost) Judge(ev *harness.Evidence) harness.Result {
+	lost, ok := ev.At(harness.QuorumLost)
+	struck, begun := ev.At(harness.Struck)
+	if !ok || !begun || lost < struck {
+		return notSeen("quorum was not seen to be lost before the procedure began")
+	}
+	return held("seen %.2f s after the strike", (lost - struck).Seconds())
+}
+
+// minimum is how many acknowledgements each writer needs for a history that is
+// worth judging.
+const minimum = 10
+
+// WritesWereAcknowledged is the premise of every promise about data.
+type WritesWereAcknowledged struct{ none }
+
+// Name is writes-were-acknowledged.
+func (WritesWereAcknowledged) Name() string { return "writes-were-acknowledged" }
+
+// Claim says what Held affirms.
+func (WritesWereAcknowledged) Claim() string {
+	return fmt.Sprintf("before the strike every writer, and the probe, had at least %d writes acknowledged", minimum)
+}
+
+// Judge counts them.
+func (WritesWereAcknowledged) Judge(ev *harness.Evidence) harness.Result {
+	struck, ok := ev.At(harness.Struck)
+	if !ok {
+		return notSeen("nothing was struck")
+	}
+	writers, probes, total := map[string]int{}, 0, 0
+	for o, err := range ev.Ledger.Operations() {
+		if err != nil {
+			return notSeen("the ledger cannot be read: %v", err)
+		}
+		if o.Outcome != harness.Acked || !o.Effective || o.Return >= struck {
+			continue
+		}
+		switch o.Kind {
+		case harness.WriteOp:
+			writers[o.Client]++
+			total++
+		case harness.ProbeOp:
+			probes++
+		}
+	}
+	if len(writers) < ev.Writers {
+		return notSeen("%d of %d writers had a write acknowledged before the strike", len(writers), ev.Writers)
+	}
+	for name, n := range writers {
+		if n < minimum {
+			return notSeen("%s had %d writes acknowledged before the strike, and %d are needed", name, n, minimum)
+		}
+	}
+	if len(writers) == 0 || probes < minimum {
+		return notSeen("%d writers and %d probes were acknowledged before the strike", len(writers), probes)
+	}
+	return held("%d writes by %d writers and %d probes before the strike", total, len(writers), probes)
+}
+
+// EtcdDied is the premise of a crash: on each of the hosts etcd ended without
+// having been asked to.
+type EtcdDied struct {
+	none
+	Who harness.Selector // among the hosts that the cluster was born on
+}
+
+// Name is etcd-died.
+func (EtcdDied) Name() string { return "etcd-died" }
+
+// Claim says what Held affirms.
+func (c EtcdDied) Claim() string { return "etcd ended unasked on " + c.Who.String() }
+
+// Judge looks for the exits.
+func (c EtcdDied) Judge(ev *harness.Evidence) harness.Result {
+	struck, ok := ev.At(harness.Struck)
+	names, err := c.Who.Select(ev.BornHosts, "")
+	if !ok || err != nil || len(names) == 0 {
+		return notSeen("it cannot be told whose etcd should have ended: struck %v, %v", ok, err)
+	}
+	for _, name := range names {
+		seen := false
+		for _, e := range ev.Exits {
+			seen = seen || e.Host == name && e.At >= struck && !e.Asked
+		}
+		if !seen {
+			return notSeen("etcd on %s was not seen to end after the strike", name)
+		}
+	}
+	return held("seen on %d hosts", len(names))
+}

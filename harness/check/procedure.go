@@ -1,0 +1,82 @@
+package check
+
+import "github.com/etcd-firedrill/firedrill/harness"
+
+// ProcedureCompleted holds when every step of the procedure was done in time.
+type ProcedureCompleted struct{ none }
+
+// Name is procedure-completed.
+func (ProcedureCompleted) Name() string { return "procedure-completed" }
+
+// Claim says what Held affirms.
+func (ProcedureCompleted) Claim() string { return "every step of the procedure was done in time" }
+
+// Judge reads how the procedure ended.
+func (ProcedureCompleted) Judge(ev *harness.Evidence) harness.Result {
+	began, ok := ev.At(harness.ProcedureBegan)
+	ended, done := ev.At(harness.ProcedureEnded)
+	p := ev.Procedure
+	switch {
+	case !ok || !done:
+		return notSeen("the procedure was not seen to end")
+	case p.Refused != "":
+		return violated(nil, "the procedure refused: %s", p.Refused)
+	case p.Failed != "":
+		return violated(nil, "the procedure did not complete: %s", p.Failed)
+	case !p.Completed:
+		return notSeen("how the procedure ended was not recorded")
+	case ended-began > p.Within && p.Within > 0:
+		return violated(nil, "the procedure took %.1f s of %.1f s", (ended - began).Seconds(), p.Within.Seconds())
+	}
+	return held("%d commands in %.2f s", len(ev.Steps), (ended - began).Seconds())
+}
+
+// ServiceRestored holds when, after the procedure, every writer was
+// acknowledged again and service stayed.
+type ServiceRestored struct{ none }
+
+// Name is service-restored.
+func (ServiceRestored) Name() string { return "service-restored" }
+
+// Claim says what Held affirms.
+func (ServiceRestored) Claim() string {
+	return "after the procedure every writer was acknowledged again, and 2 s passed without a gap"
+}
+
+// restoredAcks is how many writes of each writer must have been acknowledged.
+const restoredAcks = 3
+
+// Judge counts acknowledgements since the procedure's end.
+func (ServiceRestored) Judge(ev *harness.Evidence) harness.Result {
+	ended, ok := ev.At(harness.ProcedureEnded)
+	if _, over := ev.At(harness.TrafficEnded); !ok || !over {
+		return notSeen("traffic was not watched until after the procedure")
+	}
+	writers := map[string]int{}
+	for o, err := range ev.Ledger.Operations() {
+		if err != nil {
+			return notSeen("the ledger cannot be read: %v", err)
+		}
+		if o.Kind != harness.WriteOp {
+			continue
+		}
+		if _, known := writers[o.Client]; !known {
+			writers[o.Client] = 0
+		}
+		if o.Outcome == harness.Acked && o.Call >= ended {
+			writers[o.Client]++
+		}
+	}
+	if len(writers) == 0 {
+		return notSeen("nobody wrote")
+	}
+	for name, n := range writers {
+		if n < restoredAcks {
+			return violated(nil, "%s had %d writes acknowledged after the procedure", name, n)
+		}
+	}
+	if _, ok := ev.At(harness.Settled); !ok {
+		return violated(nil, "after the procedure there were no 2 s without a gap")
+	}
+	return held("all %d writers were acknowledged again", len(writers))
+}
