@@ -70,12 +70,12 @@ func open2(t *testing.T, cluster *localetcd.Cluster) (ours, theirs *clientv3.Cli
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ours.Close() })
+	t.Cleanup(func() { _ = ours.Close() })
 	theirs, err = NewStock(cluster.Endpoints(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { theirs.Close() })
+	t.Cleanup(func() { _ = theirs.Close() })
 	return ours, theirs
 }
 
@@ -109,7 +109,7 @@ func freshlyServed(t *testing.T, cluster *localetcd.Cluster) time.Time {
 		_, err = c.Get(ctx, "k")
 		now := time.Now()
 		cancel()
-		c.Close()
+		_ = c.Close() // it was only for asking
 		if err == nil {
 			return now
 		}

@@ -200,7 +200,7 @@ func TestDumpOfAMemberThatCannotStream(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	defer func() { server.Stop(); <-ended }()
+	defer func() { server.Stop(); _ = <-ended }()
 	revision, data, err := Dump(t.Context(), Target{Host: "old", Endpoint: listener.Addr().String()}, "/t/", keys{})
 	if err != nil || revision != 9 {
 		t.Fatal(revision, err)

@@ -17,9 +17,9 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness/client"
 )
 
-func startCluster(t *testing.T, n int, args ...string) (*localetcd.Cluster, []Target) {
+func startCluster(t *testing.T, n int) (*localetcd.Cluster, []Target) {
 	t.Helper()
-	c := localetcd.New(t.TempDir(), n, args...)
+	c := localetcd.New(t.TempDir(), n)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func dial(t *testing.T, c *localetcd.Cluster) *clientv3.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cl.Close() })
+	t.Cleanup(func() { _ = cl.Close() })
 	return cl
 }
 

@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/client"
 	"github.com/etcd-firedrill/firedrill/harness/observe"
 )
 
@@ -179,6 +182,49 @@ func checkWatched(t *testing.T, ops []harness.Operation, events []harness.WatchE
 			}
 		}
 	}
+}
+
+// A guard that fails is acknowledged, and changed nothing. The writer learns
+// what is there and goes on with the key.
+func TestGuardThatFails(t *testing.T) {
+	cluster := startCluster(t, 1)
+	c, err := client.New(cluster.Endpoints(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ledger := &book{}
+	traffic := startTraffic(t, config(t, ledger, cluster.Endpoints()))
+	if err := traffic.AwaitSteady(within(t, 20*time.Second), 20); err != nil {
+		t.Fatal(err)
+	}
+	live, err := c.Get(t.Context(), prefix+"g0/w", clientv3.WithPrefix())
+	if err != nil {
+		t.Fatal(err)
+	}
+	meddled := map[string]int64{}
+	for _, kv := range live.Kvs {
+		resp, err := c.Put(t.Context(), string(kv.Key), "somebody else")
+		if err != nil {
+			t.Fatal(err)
+		}
+		meddled[string(kv.Key)] = resp.Header.Revision
+	}
+	eventually(t, "a writer noticed, and wrote the key again", func() error {
+		ops, _ := ledger.read()
+		noticed := map[string]bool{}
+		for _, op := range ops {
+			name := op.Effects[0].Key
+			if op.Outcome != harness.Acked || op.Revision < meddled[name] || meddled[name] == 0 {
+				continue
+			}
+			if noticed[name] && op.Effective {
+				return nil
+			}
+			noticed[name] = noticed[name] || !op.Effective
+		}
+		return fmt.Errorf("noticed for %v", noticed)
+	})
 }
 
 // Clients follow an announcement at once; the watcher resumes where it was,
