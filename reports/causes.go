@@ -79,10 +79,21 @@ func (c causes) of(began time.Duration) string {
 	return "after " + latest.String()
 }
 
+// underWay are the acts during which the gap began, and the first that began
+// right after. Those that followed within milliseconds are not: a runbook that
+// is typed by a machine has several steps in the time of one probe.
 func underWay(acts []act, began time.Duration) []act {
 	var running []act
+	next := began + causeSlack
 	for _, a := range acts {
-		if a.from <= began+causeSlack && a.to >= began {
+		if a.from <= began && a.to >= began {
+			running = append(running, a)
+		} else if a.from > began {
+			next = min(next, a.from)
+		}
+	}
+	for _, a := range acts {
+		if a.from > began && a.from == next {
 			running = append(running, a)
 		}
 	}

@@ -142,8 +142,14 @@ func TestCauses(t *testing.T) {
 		exits []harness.HostExit
 		want  string
 	}{
-		"a step under way":           {steps: []harness.StepRecord{{Name: "start etcd", Host: "m1", At: ms(1500), Took: ms(800)}}, want: "start etcd (m1)"},
-		"one that begins just then":  {steps: []harness.StepRecord{{Name: "start etcd", Host: "m1", At: ms(2050)}}, want: "start etcd (m1)"},
+		"a step under way":          {steps: []harness.StepRecord{{Name: "start etcd", Host: "m1", At: ms(1500), Took: ms(800)}}, want: "start etcd (m1)"},
+		"one that begins just then": {steps: []harness.StepRecord{{Name: "start etcd", Host: "m1", At: ms(2050)}}, want: "start etcd (m1)"},
+		"the first of those that begin just then": {steps: []harness.StepRecord{
+			{Name: "add m2", Host: "m1", At: ms(2005), Took: ms(10)}, {Name: "wipe m2", Host: "m2", At: ms(2016), Took: ms(1)},
+		}, want: "add m2 (m1)"},
+		"one under way and the next": {steps: []harness.StepRecord{
+			{Name: "list members", Host: "m1", At: ms(1980), Took: ms(25)}, {Name: "add m2", Host: "m1", At: ms(2006), Took: ms(9)}, {Name: "wipe m2", Host: "m2", At: ms(2016)},
+		}, want: "list members (m1), add m2 (m1)"},
 		"one on all hosts at once":   {steps: []harness.StepRecord{{Name: "stop etcd", Host: "m1", At: ms(1990), Took: ms(20)}, {Name: "stop etcd", Host: "m2", At: ms(1990), Took: ms(30)}}, want: "stop etcd (m1, m2)"},
 		"one that was over by then":  {steps: []harness.StepRecord{{Name: "member add m2", At: ms(1500), Took: ms(8)}}, want: "after member add m2"},
 		"one that came later":        {steps: []harness.StepRecord{{Name: "member add m2", At: ms(2500), Took: ms(8)}}, want: "after kill etcd on m1"},
