@@ -80,25 +80,29 @@ func (c causes) of(began time.Duration) string {
 }
 
 // underWay are the acts during which the gap began, and the first that began
-// right after. Those that followed within milliseconds are not: a runbook that
-// is typed by a machine has several steps in the time of one probe.
+// right after, on all its hosts. Those that followed within milliseconds are
+// not: a runbook that is typed by a machine has several steps in the time of
+// one probe.
 func underWay(acts []act, began time.Duration) []act {
 	var running []act
-	next := began + causeSlack
-	for _, a := range acts {
+	var next *act
+	for i, a := range acts {
 		if a.from <= began && a.to >= began {
 			running = append(running, a)
-		} else if a.from > began {
-			next = min(next, a.from)
+		}
+		if after(a, began) && (next == nil || a.from < next.from) {
+			next = &acts[i]
 		}
 	}
 	for _, a := range acts {
-		if a.from > began && a.from == next {
+		if next != nil && a.name == next.name && after(a, began) {
 			running = append(running, a)
 		}
 	}
 	return running
 }
+
+func after(a act, began time.Duration) bool { return a.from > began && a.from <= began+causeSlack }
 
 // join names each act once, with all the hosts it ran on.
 func join(acts []act) string {

@@ -147,6 +147,9 @@ func TestCauses(t *testing.T) {
 		"the first of those that begin just then": {steps: []harness.StepRecord{
 			{Name: "add m2", Host: "m1", At: ms(2005), Took: ms(10)}, {Name: "wipe m2", Host: "m2", At: ms(2016), Took: ms(1)},
 		}, want: "add m2 (m1)"},
+		"the next on all hosts at once": {steps: []harness.StepRecord{
+			{Name: "stop etcd", Host: "m1", At: ms(2005)}, {Name: "stop etcd", Host: "m2", At: ms(2006)}, {Name: "wipe m2", Host: "m2", At: ms(2016)},
+		}, want: "stop etcd (m1, m2)"},
 		"one under way and the next": {steps: []harness.StepRecord{
 			{Name: "list members", Host: "m1", At: ms(1980), Took: ms(25)}, {Name: "add m2", Host: "m1", At: ms(2006), Took: ms(9)}, {Name: "wipe m2", Host: "m2", At: ms(2016)},
 		}, want: "list members (m1), add m2 (m1)"},
