@@ -27,7 +27,7 @@ type machine struct {
 	pids  bool // in a PID namespace, so that the agent is the first process
 	agent *exec.Cmd
 	exit  chan error
-	said  bytes.Buffer // the agent's standard error
+	said  locked // standard error of agents and relays
 }
 
 var program = sync.OnceValues(func() (string, error) {
