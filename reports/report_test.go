@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/reports"
@@ -167,4 +168,31 @@ func TestMembersOfOneNameAreToldApart(t *testing.T) {
 	if r.Verdict != harness.Inconclusive {
 		t.Errorf("a drill without findings is %s", r.Verdict)
 	}
+}
+
+// Whatever is read is a report that can be written and read again.
+func FuzzDecode(f *testing.F) {
+	var b bytes.Buffer
+	if err := reports.New(drilled(), nil, &harness.Loss{}, reports.Timings{}).Encode(&b); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
+	f.Add([]byte(`{"schema":1,"verdict":"violated","findings":[{"verdict":"held"}],"gaps":null}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		first, err := reports.Decode(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		var again bytes.Buffer
+		if err := first.Encode(&again); err != nil {
+			t.Skip("a date that JSON cannot hold")
+		}
+		second, err := reports.Decode(&again)
+		if err != nil {
+			t.Fatalf("wrote what cannot be read: %v", err)
+		}
+		if diff := cmp.Diff(first, second, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("(-read +read again):\n%s", diff)
+		}
+	})
 }
