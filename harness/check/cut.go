@@ -48,7 +48,7 @@ func findCut(ev *harness.Evidence, h *histories, within interval) (*cut, error) 
 		c.revisions = c.revisions.meet(revisions)
 		torn.key(b)
 	}
-	for _, text := range torn.torn() {
+	for _, text := range torn.torn(c.revisions) {
 		c.complain(text)
 	}
 	return c, nil

@@ -105,13 +105,20 @@ func (b *keyBook) cuts() (revisions admissible, why string) {
 		if !b.puts(s) {
 			continue
 		}
-		if s.era == renewed || s.era == either && found.ModRevision >= b.h.firstAnew {
-			return all, ""
+		// In the old history its revision is in the cut, in the new one beyond
+		// it; one that was under way at the moment may belong to either.
+		var out admissible
+		if s.era != old {
+			out = out.add(0, found.ModRevision-1)
 		}
-		if from := b.earliest(s); found.ModRevision < from {
+		from := b.earliest(s)
+		if s.era != renewed && found.ModRevision >= from {
+			out = out.add(found.ModRevision, b.until(found.ModRevision))
+		}
+		if len(out) == 0 {
 			return nil, fmt.Sprintf("%s has mod_revision %d, and the write of its value was sent after revision %d was acknowledged: %s", found.Key, found.ModRevision, from-1, s)
 		}
-		return admissible{{found.ModRevision, b.until(found.ModRevision)}}, ""
+		return out, ""
 	}
 	return nil, b.stranger()
 }
@@ -135,16 +142,19 @@ func (b *keyBook) stranger() string {
 // absent returns the cuts at which the key is not there: before it was put,
 // from a delete to the next put, and wherever a delete of unknown outcome may
 // have come between.
-func (b *keyBook) absent() admissible {
-	deleted := int64(math.MaxInt64) // from here on a delete of unknown outcome is possible
+func (b *keyBook) absent() admissible { return b.absentBut(nil) }
+
+// absentBut is absent without one of the deletes of unknown outcome.
+func (b *keyBook) absentBut(without *step) admissible {
+	possible, deleted := false, int64(math.MaxInt64) // from here on a delete of unknown outcome can have come
 	for _, s := range b.loose {
-		if !s.effect.Delete {
+		if !s.effect.Delete || s == without {
 			continue
 		}
 		if s.era != old {
 			return admissible{{0, math.MaxInt64}}
 		}
-		deleted = min(deleted, b.earliest(s))
+		possible, deleted = true, min(deleted, b.earliest(s))
 	}
 	var out admissible
 	there, from := false, int64(0)
@@ -153,10 +163,11 @@ func (b *keyBook) absent() admissible {
 		if a != nil {
 			to = a.Revision - 1
 		}
-		if there {
-			out = out.add(max(from, deleted), to)
-		} else {
+		switch {
+		case !there:
 			out = out.add(from, to)
+		case possible:
+			out = out.add(max(from+1, deleted), to)
 		}
 		if a != nil {
 			there, from = !a.effect.Delete, a.Revision

@@ -2,6 +2,9 @@ package check
 
 import (
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
@@ -18,6 +21,8 @@ type parts struct {
 	op      harness.Operation
 	applied int64 // mod_revision of the part that is there, 0 for none
 	others  []other
+	gone    []gone
+	from    int64 // if it took effect, it was at this revision or later
 	wrong   string
 }
 
@@ -26,6 +31,12 @@ type other struct {
 	key         string
 	modified    int64 // 0: absent
 	mayBeErased bool
+}
+
+// gone is a part that deletes, and whose key is absent.
+type gone struct {
+	key     string
+	without admissible // cuts at which the key is absent although this part did nothing
 }
 
 // key takes in what one key tells.
@@ -42,6 +53,7 @@ func (h *halves) key(b *keyBook) {
 			p = &parts{op: *s.Operation}
 			h.open[s.ID] = p
 		}
+		p.from = max(p.from, b.earliest(s))
 		found := b.key.Final
 		switch {
 		case found != nil && b.puts(s):
@@ -50,7 +62,7 @@ func (h *halves) key(b *keyBook) {
 			}
 			p.applied = found.ModRevision
 		case s.effect.Delete && found == nil:
-			// Absent as it would have it: nothing speaks against it.
+			p.gone = append(p.gone, gone{b.key.Key, b.goneWithout(s)})
 		case found != nil:
 			p.others = append(p.others, other{key: b.key.Key, modified: found.ModRevision})
 		default:
@@ -59,11 +71,23 @@ func (h *halves) key(b *keyBook) {
 	}
 }
 
+// goneWithout is the cuts at which an absent key would be absent without a step.
+func (b *keyBook) goneWithout(s *step) admissible {
+	if len(b.anew) == 0 {
+		return b.absentBut(s)
+	}
+	if b.anew[len(b.anew)-1].effect.Delete || slices.ContainsFunc(b.loose, func(o *step) bool { return o != s && o.effect.Delete && o.era != old }) {
+		return admissible{{0, math.MaxInt64}}
+	}
+	return nil
+}
+
 // erased tells whether some other step can have deleted the key after this one.
+// A delete of unknown outcome can have come at any time after it was sent.
 func (b *keyBook) erased(s *step) bool {
 	for _, list := range [][]*step{b.old, b.anew, b.loose} {
 		for _, o := range list {
-			if o.ID != s.ID && o.effect.Delete && o.Return > s.Call {
+			if o.ID != s.ID && o.effect.Delete && (o.Outcome == harness.Unknown || o.Return > s.Call) {
 				return true
 			}
 		}
@@ -71,20 +95,34 @@ func (b *keyBook) erased(s *step) bool {
 	return false
 }
 
-// torn lists the transactions of which one part is there and another cannot be.
-func (h *halves) torn() []string {
+// torn lists the transactions of which one part is there and another cannot be,
+// given where the cut can lie.
+func (h *halves) torn(cuts admissible) []string {
 	var out []string
-	for _, p := range h.open {
-		if p.wrong == "" && p.applied != 0 {
-			for _, o := range p.others {
-				if o.modified < p.applied && !o.mayBeErased {
-					p.wrong = fmt.Sprintf("a part is there at revision %d, and %s was last changed at %d", p.applied, o.key, o.modified)
-				}
-			}
+	for _, id := range slices.Sorted(maps.Keys(h.open)) {
+		p := h.open[id]
+		if p.wrong == "" {
+			p.wrong = p.half(cuts)
 		}
 		if p.wrong != "" {
 			out = append(out, fmt.Sprintf("half a transaction: %s: %s", p.op, p.wrong))
 		}
 	}
 	return out
+}
+
+// half says which part is there and which is not, "" if none is missing.
+func (p *parts) half(cuts admissible) string {
+	from, text := p.applied, fmt.Sprintf("a part is there at revision %d", p.applied)
+	for _, g := range p.gone {
+		if from == 0 && len(cuts) > 0 && len(cuts.meet(g.without)) == 0 {
+			from, text = p.from, fmt.Sprintf("nothing else can have deleted %s", g.key)
+		}
+	}
+	for _, o := range p.others {
+		if from != 0 && o.modified < from && !o.mayBeErased {
+			return fmt.Sprintf("%s, and %s was last changed at %d", text, o.key, o.modified)
+		}
+	}
+	return ""
 }
