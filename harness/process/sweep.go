@@ -48,30 +48,23 @@ func Sweep(ctx context.Context, base string) ([]string, error) {
 }
 
 func sweepDrill(ctx context.Context, base, drill string) (line string, err error) {
-	dir := filepath.Join(base, drill)
-	lock := filepath.Join(dir, owner.LockFile)
-	if _, err := os.Lstat(lock); err != nil {
-		return "", nil // no drill's: it merely lies here
+	heir, err := owner.Inherit(base, drill)
+	if errors.Is(err, owner.ErrAlive) || errors.Is(err, fs.ErrNotExist) {
+		return "", nil // it is somebody's, or no drill's
 	}
-	if owner.Alive(base, drill) {
-		return "", nil
-	}
-	// The dead stay dead: a drill's ID cannot be claimed while its directory is
-	// there, so nobody comes in between.
-	ended, err := evict(ctx, dir)
 	if err != nil {
 		return "", err
 	}
-	if err := removeTree(filepath.Join(dir, rackDir)); err != nil {
-		return "", err
+	ended, err := evict(ctx, heir.Dir())
+	if err == nil {
+		err = removeTree(filepath.Join(heir.Dir(), rackDir))
 	}
-	// What else lies there is not of our making: then the directory stays.
-	if err := errors.Join(os.Remove(lock), os.Remove(dir)); err != nil {
-		return "", err
+	if err != nil {
+		return "", errors.Join(err, heir.Release(true)) // for the next sweep
 	}
-	line = fmt.Sprintf("drill %s: removed %s", drill, dir)
+	line = fmt.Sprintf("drill %s: removed %s", drill, heir.Dir())
 	if ended > 0 {
 		line += fmt.Sprintf(", ended %d processes", ended)
 	}
-	return line, nil
+	return line, heir.Release(false)
 }
