@@ -97,6 +97,8 @@ func TestCommands(t *testing.T) {
 		{"touch no/where", 1, "", "touch"},
 		{"printf abc | base64; printf YWJj | base64 -d", 0, "YWJj\nabc", ""},
 		{"x=$(mktemp) && test -f $x && case $x in /tmp/*) echo there;; esac; rm $x", 0, "there\n", ""},
+		{"pidof etcd", 1, "", ""},
+		{"pidof sshd", 2, "", "only the process ID of etcd"},
 		{"ls nothing f", 1, "f\n", "nothing"},
 		{"touch .h; ls; ls -a; ls -A d; ls -d d; ls d f", 0, "d\nf\n.\n..\n.h\nd\nf\ng\nh\nd\nd:\ng\nh\nf\n", ""},
 		{"touch -d 2020-01-02T03:04:05Z f && chmod 640 f && ls -l f", 0, "-rw-r-----          2 2020-01-02 03:04:05 f\n", ""},

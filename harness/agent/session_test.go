@@ -326,7 +326,12 @@ func TestSocketAndAttach(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- life.Wait() }()
+	go func() { defer close(ended); ended <- life.Wait() }()
+	t.Cleanup(func() { // nothing of it is left, however the test ends
+		_ = life.Process.Kill()
+		for range ended {
+		}
+	})
 	attach := func() (io.ReadWriteCloser, *exec.Cmd) {
 		cmd := m.command("attach", path)
 		in, err := cmd.StdinPipe()

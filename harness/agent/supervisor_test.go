@@ -25,11 +25,14 @@ func TestManifestPresentAndRemoved(t *testing.T) {
 	w.events.await(t, harness.EtcdStarted, 1)
 	w.awaitLog(t, "hello from etcd\n")
 
-	w.sh(t, "mv /etc/kubernetes/manifests/etcd.yaml /root/etcd.yaml")
-	if state, err = w.Etcd(within(t, 5*time.Second)); err != nil || state.Manifest {
-		t.Errorf("right after the move: %v, %v", state, err)
+	if got := w.sh(t, "pidof etcd"); got != itoa(state.PID)+"\n" {
+		t.Errorf("pidof prints %q, the state is %v", got, state)
 	}
-	state = w.awaitEtcd(t, "etcd to stop", stopped)
+
+	w.sh(t, "mv /etc/kubernetes/manifests/etcd.yaml /root/etcd.yaml; while pidof etcd > /dev/null; do sleep 0.001; done")
+	if state, err = w.Etcd(within(t, 5*time.Second)); err != nil || !stopped(state) {
+		t.Errorf("after the move and its wait: %v, %v", state, err)
+	}
 	if state.LastExit == nil || !state.LastExit.Asked || state.LastExit.Code != 0 || state.Exits != 1 {
 		t.Errorf("it stopped as %+v: %v", state, state.LastExit)
 	}
