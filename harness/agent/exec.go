@@ -93,11 +93,15 @@ func (s *script) inside(ctx context.Context, run command, args []string) error {
 		stdin: readerUntil(ctx, stdin), stdout: out, stderr: writerUntil(ctx, hc.Stderr),
 		exec: s.execFor,
 	}
-	done := make(chan error, 1)
-	go func() { done <- run(ctx, c) }()
 	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = run(ctx, c)
+	}()
 	select {
-	case err = <-done:
+	case <-done:
+		return exitOf(ctx, err, args[0], hc.Stderr)
 	case <-ctx.Done():
 		linger := time.NewTimer(insideLinger)
 		defer linger.Stop()
@@ -107,7 +111,6 @@ func (s *script) inside(ctx context.Context, run command, args []string) error {
 		}
 		return ctx.Err()
 	}
-	return exitOf(ctx, err, args[0], hc.Stderr)
 }
 
 // exitOf turns a command's error into its message and exit status.

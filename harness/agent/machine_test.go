@@ -26,7 +26,8 @@ type machine struct {
 	root  string
 	pids  bool // in a PID namespace, so that the agent is the first process
 	agent *exec.Cmd
-	exit  chan error
+	ended chan struct{}
+	exit  error // once ended is closed
 	said  locked // standard error of agents and relays
 }
 
@@ -120,8 +121,11 @@ func (m *machine) PowerOn(context.Context) (io.ReadWriteCloser, error) {
 		return nil, err
 	}
 	_, _ = theirIn.Close(), theirOut.Close()
-	m.exit = make(chan error, 1)
-	go func(cmd *exec.Cmd, exit chan<- error) { exit <- cmd.Wait() }(m.agent, m.exit)
+	m.ended = make(chan struct{})
+	go func(cmd *exec.Cmd, ended chan<- struct{}) {
+		defer close(ended)
+		m.exit = cmd.Wait()
+	}(m.agent, m.ended)
 	return stream{in: ourIn, out: ourOut}, nil
 }
 
@@ -130,7 +134,7 @@ func (m *machine) PowerOff(context.Context) error {
 		return nil
 	}
 	_ = m.agent.Process.Kill()
-	<-m.exit
+	<-m.ended
 	m.agent = nil
 	return nil
 }
@@ -234,14 +238,14 @@ func boot(t *testing.T, m *machine) *world {
 			return
 		}
 		select {
-		case err := <-m.exit:
-			if err != nil {
-				t.Errorf("the agent ended with %v; it said: %s", err, m.said.String())
+		case <-m.ended:
+			if m.exit != nil {
+				t.Errorf("the agent ended with %v; it said: %s", m.exit, m.said.String())
 			}
 		case <-time.After(20 * time.Second):
 			t.Errorf("the agent did not end with its session; it said: %s", m.said.String())
 			_ = m.agent.Process.Kill()
-			<-m.exit
+			<-m.ended
 		}
 	})
 	return w
