@@ -198,9 +198,9 @@ func TestDumpOfAMemberThatCannotStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	defer func() { server.Stop(); _ = <-ended }()
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = server.Serve(listener) }() // it ends by Stop
+	defer func() { server.Stop(); <-ended }()
 	revision, data, err := Dump(t.Context(), Target{Host: "old", Endpoint: listener.Addr().String()}, "/t/", keys{})
 	if err != nil || revision != 9 {
 		t.Fatal(revision, err)
