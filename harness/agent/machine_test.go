@@ -27,7 +27,7 @@ type machine struct {
 	pids  bool // in a PID namespace, so that the agent is the first process
 	agent *exec.Cmd
 	ended chan struct{}
-	exit  error // once ended is closed
+	exit  error  // once ended is closed
 	said  locked // standard error of agents and relays
 }
 
