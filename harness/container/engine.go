@@ -1,0 +1,209 @@
+//go:build linux
+
+package container
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+	tclog "github.com/testcontainers/testcontainers-go/log"
+)
+
+// answerLimit is how long an engine may take to say what it is.
+const answerLimit = 2 * time.Second
+
+// engine is a container engine that answered.
+type engine struct {
+	host    string // as in DOCKER_HOST
+	api     *client.Client
+	version client.ServerVersionResult
+}
+
+func (e *engine) String() string {
+	return fmt.Sprintf("Docker Engine %s (API %s)", e.version.Version, e.version.APIVersion)
+}
+
+func (e *engine) close() error { return e.api.Close() }
+
+// Available tells, within two seconds, which engine there is to run containers
+// on, or why there is none.
+func Available(ctx context.Context) (string, error) {
+	e, err := connect(ctx)
+	if err != nil {
+		return "", err
+	}
+	return e.String(), e.close()
+}
+
+// connect returns the first engine that answers.
+func connect(ctx context.Context) (*engine, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	hosts, err := engineHosts()
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, host := range hosts {
+		e, err := ask(ctx, host)
+		if err == nil {
+			return e, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, fmt.Errorf("find a container engine: %w\nhint: %s", errors.Join(errs...), hintFor(errs))
+}
+
+// engineHosts lists where an engine may be. Who sets DOCKER_HOST means that one.
+func engineHosts() ([]string, error) {
+	if host := os.Getenv(client.EnvOverrideHost); host != "" {
+		if err := publishesToUs(host); err != nil {
+			return nil, err
+		}
+		return []string{host}, nil
+	}
+	sockets := []string{"/var/run/docker.sock"}
+	// Those of an engine that runs as an ordinary user.
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		sockets = append(sockets, filepath.Join(dir, "docker.sock"))
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		sockets = append(sockets, filepath.Join(home, ".docker/run/docker.sock"), filepath.Join(home, ".docker/desktop/docker.sock"))
+	}
+	sockets = append(sockets, "/run/user/"+strconv.Itoa(os.Getuid())+"/docker.sock")
+	hosts := []string{"unix://" + sockets[0]}
+	for _, socket := range sockets[1:] {
+		if _, err := os.Stat(socket); err == nil {
+			hosts = append(hosts, "unix://"+socket)
+		}
+	}
+	return hosts, nil
+}
+
+// publishesToUs refuses engines whose 127.0.0.1 is another machine's.
+func publishesToUs(host string) error {
+	where, err := url.Parse(host)
+	if err != nil {
+		return fmt.Errorf("understand DOCKER_HOST=%s: %w", host, err)
+	}
+	if where.Scheme == "unix" {
+		return nil
+	}
+	name := where.Hostname()
+	if ip := net.ParseIP(name); where.Scheme != "ssh" && (name == "localhost" || ip != nil && ip.IsLoopback()) {
+		return nil
+	}
+	return fmt.Errorf("use the engine at %s: it is on another machine, where we cannot reach the ports of hosts\nhint: unset DOCKER_HOST to use the engine of this machine, run firedrill on that one, or use --runtime process", host)
+}
+
+func ask(ctx context.Context, host string) (*engine, error) {
+	api, err := client.New(client.FromEnv, client.WithHost(host))
+	if err != nil {
+		return nil, fmt.Errorf("use the engine at %s: %w", host, err)
+	}
+	version, err := api.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("ask the engine at %s for its version: %w", host, err), api.Close())
+	}
+	return &engine{host: host, api: api, version: version}, nil
+}
+
+func hintFor(errs []error) string {
+	switch err := errors.Join(errs...); {
+	case errors.Is(err, fs.ErrPermission):
+		return "join the group docker (sudo usermod -aG docker $USER, then log in anew), use sudo, or use --runtime process"
+	case os.Getenv(client.EnvOverrideHost) != "":
+		return "is DOCKER_HOST right, and does that engine run? Or use --runtime process"
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return "start Docker, set DOCKER_HOST if it is elsewhere, or use --runtime process"
+	default:
+		return "does docker version answer? Set DOCKER_HOST if the engine is elsewhere, or use --runtime process"
+	}
+}
+
+// fits tells why our binary could not run on the engine, or not be reached there.
+func (e *engine) fits(ctx context.Context) error {
+	if e.version.Os != runtime.GOOS || e.version.Arch != runtime.GOARCH {
+		return fmt.Errorf("use the engine at %s: it runs %s/%s, and our binary, which hosts run, is for %s/%s\nhint: use a firedrill built for %[2]s/%[3]s, or --runtime process",
+			e.host, e.version.Os, e.version.Arch, runtime.GOOS, runtime.GOARCH)
+	}
+	if e.isHere(ctx) {
+		return nil
+	}
+	const hint = "\nhint: run firedrill where the engine runs (docker run --network host), or use --runtime process"
+	if where, err := url.Parse(e.host); err == nil && where.Scheme != "unix" {
+		return fmt.Errorf("use the engine at %s: its networks are not this machine's, so we cannot reach the ports of hosts%s", e.host, hint)
+	}
+	for _, mark := range []string{"/.dockerenv", "/run/.containerenv"} {
+		if _, err := os.Stat(mark); err == nil {
+			return fmt.Errorf("use the engine at %s: we run in a container of its own, where we cannot reach the ports of hosts%s", e.host, hint)
+		}
+	}
+	return nil // an engine in a virtual machine or of an ordinary user, which forwards ports to us
+}
+
+// isHere tells whether the engine's bridge is one of our own interfaces: then
+// its 127.0.0.1 is ours.
+func (e *engine) isHere(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	bridge, err := e.api.NetworkInspect(ctx, testcontainers.Bridge, client.NetworkInspectOptions{})
+	if err != nil {
+		return false
+	}
+	ours, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, config := range bridge.Network.IPAM.Config {
+		for _, address := range ours {
+			if prefix, err := netip.ParsePrefix(address.String()); err == nil && prefix.Addr() == config.Gateway {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// settleTestcontainers must come before testcontainers reads its settings,
+// which it does once. Its reaper is off (see doc.go), and its session is our
+// own: it derives one from our parent process otherwise, and a reaper that some
+// other program of the same shell started would then remove our hosts.
+var settleTestcontainers = sync.OnceValue(func() error {
+	tclog.SetDefault(tclog.NewNoopLogger())
+	return errors.Join(
+		os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"),
+		os.Setenv("TESTCONTAINERS_SESSION_ID", "firedrill-"+rand.Text()),
+	)
+})
+
+// provider returns testcontainers' maker of containers and networks, on this
+// engine whatever testcontainers' own settings say.
+func (e *engine) provider(logger tclog.Logger) (*testcontainers.DockerProvider, error) {
+	if err := settleTestcontainers(); err != nil {
+		return nil, err
+	}
+	options := testcontainers.Generic2DockerOptions(testcontainers.WithLogger(logger))
+	provider, err := testcontainers.NewDockerProvider(append(options, testcontainers.WithDefaultBridgeNetwork(testcontainers.Bridge))...)
+	if err != nil {
+		return nil, fmt.Errorf("set up testcontainers: %w", err)
+	}
+	err = provider.Close() // the client that it found; the one it gets is closed with the engine
+	provider.SetClient(e.api)
+	return provider, err
+}
