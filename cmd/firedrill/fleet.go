@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/reports"
+	"github.com/etcd-firedrill/firedrill/reports/render"
+)
+
+// job is one drill to run.
+type job struct {
+	scenario harness.Scenario
+	options  drill.Options
+}
+
+// fleet runs drills, some at a time, and shows each as it goes.
+type fleet struct {
+	*app
+	runtime  harness.Runtime
+	parallel int
+	json     bool
+	err      error // output could not be written
+}
+
+// run runs the jobs and returns the outcomes in their order. After ctx ended no
+// further one is begun; those under way end as torn down.
+func (f *fleet) run(ctx context.Context, jobs []job) []render.Outcome {
+	outcomes := make([]*render.Outcome, len(jobs))
+	next := make(chan int)
+	var running sync.WaitGroup
+	for range min(f.parallel, len(jobs)) {
+		running.Go(func() {
+			for i := range next {
+				if ctx.Err() == nil {
+					outcome := f.one(ctx, i, len(jobs), jobs[i])
+					outcomes[i] = &outcome
+				}
+			}
+		})
+	}
+	for i := range jobs {
+		next <- i
+	}
+	close(next)
+	running.Wait()
+	var done []render.Outcome
+	for _, o := range outcomes {
+		if o != nil {
+			done = append(done, *o)
+		}
+	}
+	return done
+}
+
+// one runs a drill and shows it: its progress, then its summary or its report
+// as JSON.
+func (f *fleet) one(ctx context.Context, number, of int, j job) render.Outcome {
+	prefix := ""
+	if f.parallel > 1 {
+		prefix = fmt.Sprintf("%s %d | ", j.scenario.Name, j.options.Seed)
+	} else if of > 1 {
+		f.progress(fmt.Sprintf("\ndrill %d of %d: %s, seed %d\n", number+1, of, j.scenario.Name, j.options.Seed), "")
+	}
+	style := f.style
+	if f.json {
+		style = styleOf(f.app.err)
+	}
+	j.options.Progress = func(e harness.Event) { f.progress(style.Progress(e), prefix) }
+	j.options.Flags = j.rerun(f.runtime.Name())
+	shown := false
+	j.options.Hold = func(ctx context.Context, report reports.Report, enter []string) {
+		f.show(report)
+		shown = true
+		f.hold(ctx, enter)
+	}
+	begun := time.Now()
+	report, err := f.drill(ctx, j)
+	outcome := render.Outcome{Scenario: j.scenario.Name, Runtime: f.runtime.Name(), Seed: j.options.Seed, Took: time.Since(begun), Report: report, Err: err}
+	if err != nil {
+		f.complain(err)
+	} else if !shown {
+		f.show(report)
+	}
+	return outcome
+}
+
+// drill runs one drill. A panic in it has unwound through the drill's own
+// teardown when it arrives here; the stack is kept, for it is ours to mend.
+func (f *fleet) drill(ctx context.Context, j job) (report reports.Report, err error) {
+	defer func() {
+		problem := recover()
+		if problem == nil {
+			return
+		}
+		stack := fmt.Sprintf("panic: %v\n\n%s", problem, debug.Stack())
+		path := filepath.Join(j.options.Out, fmt.Sprintf("panic-%s-%d.txt", j.scenario.Name, time.Now().UnixNano()))
+		err = fmt.Errorf("firedrill itself panicked: %v", problem)
+		if werr := errors.Join(os.MkdirAll(j.options.Out, 0o700), os.WriteFile(path, []byte(stack), 0o600)); werr != nil {
+			err = errors.Join(err, werr, errors.New(stack))
+			return
+		}
+		err = hint(err, "this is an error in firedrill, please report it with %s", path)
+	}()
+	return f.app.run(ctx, f.runtime, j.scenario, j.options)
+}
+
+// progress prints lines, each with the prefix, to where progress goes.
+func (f *fleet) progress(text, prefix string) {
+	if prefix != "" {
+		text = prefix + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n"+prefix) + "\n"
+	}
+	f.write(text, f.json)
+}
+
+func (f *fleet) show(r reports.Report) {
+	if !f.json {
+		f.write("\n"+f.style.Summary(r), false)
+		return
+	}
+	var line strings.Builder
+	if err := render.JSON(&line, r); err != nil {
+		f.write(err.Error()+"\n", true)
+		return
+	}
+	f.write(line.String(), false)
+}
+
+// hold waits until the user has looked around. Hosts that are processes die
+// with us, so we stay; containers stay without us.
+func (f *fleet) hold(ctx context.Context, enter []string) {
+	text := "\nthe cluster is kept; to get onto a host:\n"
+	for _, line := range enter {
+		text += "  " + line + "\n"
+	}
+	if f.runtime.Name() != "process" {
+		f.write(text+"firedrill clean removes it\n", f.json)
+		return
+	}
+	f.write(text+"Ctrl-C ends it; firedrill clean removes the disks, which stay\n", f.json)
+	<-ctx.Done()
+}
+
+// write writes to standard output, or beside it. That output went away is no
+// reason to leave a cluster standing: it is remembered and told at the end.
+func (f *fleet) write(text string, beside bool) {
+	f.lines.Lock()
+	defer f.lines.Unlock()
+	to := f.out
+	if beside {
+		to = f.app.err
+	}
+	if _, err := io.WriteString(to, text); err != nil && f.err == nil {
+		f.err = fmt.Errorf("write the output: %w", err)
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/etcd-firedrill/firedrill/fixtures/embedded"
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/harness/process"
+	"github.com/etcd-firedrill/firedrill/scenarios"
+)
+
+func main() {
+	if dispatched(os.Args) {
+		return
+	}
+	os.Exit(firedrill(os.Args[1:]))
+}
+
+// dispatched runs what this binary is on a host: etcd and its tools, chosen by
+// the name it is called by, and the agent.
+func dispatched(args []string) bool {
+	return embedded.Main(args) || process.Main(args)
+}
+
+// firedrill is the command itself, and returns its exit code.
+func firedrill(args []string) int {
+	ctx, stop := interruptible(context.Background(), os.Stderr)
+	defer stop()
+	where := runtimes{
+		engine: engineVersion,
+		process: func(p place) (harness.Runtime, error) {
+			return process.New(process.Options{EtcdBin: p.etcdBin})
+		},
+		container: newContainers,
+	}
+	a := &app{
+		out: os.Stdout, err: os.Stderr, style: styleOf(os.Stdout),
+		scenarios: scenarios.All, validate: drill.Validate, run: drill.Run, rejudge: drill.Rejudge,
+		runtime: where.choose, sweep: sweep,
+	}
+	return a.execute(ctx, args)
+}
+
+// sweep removes what is ours and has no living owner, on both runtimes.
+func sweep(ctx context.Context) ([]string, error) {
+	lines, err := process.Sweep(ctx, "")
+	more, cerr := sweepContainers(ctx)
+	return append(lines, more...), errors.Join(err, cerr)
+}

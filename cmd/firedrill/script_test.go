@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The test binary is the command, the agent and etcd too, as the command is.
+func TestMain(m *testing.M) {
+	if dispatched(os.Args) {
+		return
+	}
+	testscript.Main(m, map[string]func(){
+		"firedrill": func() { os.Exit(firedrill(os.Args[1:])) },
+	})
+}
+
+// How the command line reads, verb by verb: see testdata/script.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":     exits,
+			"interrupt": interrupt,
+			"damage":    damage,
+			"nothing":   nothing,
+		},
+	})
+}
+
+// exits CODE program args… runs a program that must end with this exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE program [args…]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	switch {
+	case err == nil && want == 0:
+	case errors.As(err, &exit) && exit.ExitCode() == want:
+	default:
+		ts.Fatalf("%s ended with %v, want exit status %d", args[1], err, want)
+	}
+}
+
+// interrupt CODE SIGNAL TEXT program args… runs a program, sends it the signal
+// once it has printed TEXT, and expects this exit code, -1 after KILL. What it
+// said on standard error is left in the file "interrupted".
+func interrupt(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: interrupt CODE SIGNAL TEXT program [args…]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	args = args[1:]
+	sig := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[args[0]]
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	program, err := exec.LookPath(args[2])
+	ts.Check(err)
+	c := exec.CommandContext(ctx, program, args[3:]...)
+	c.Dir = ts.Getenv("WORK")
+	c.Env = append(os.Environ(), "TMPDIR="+ts.Getenv("TMPDIR"), "HOME="+ts.Getenv("HOME"))
+	var said bytes.Buffer
+	c.Stderr = &said
+	printed, err := c.StdoutPipe()
+	ts.Check(err)
+	ts.Check(c.Start())
+	var seen strings.Builder
+	for lines := bufio.NewScanner(printed); lines.Scan() && sig != 0; {
+		seen.WriteString(lines.Text() + "\n")
+		if strings.Contains(lines.Text(), args[1]) {
+			ts.Check(c.Process.Signal(sig))
+			sig = 0
+		}
+	}
+	_, err = io.Copy(io.Discard, printed)
+	ts.Check(err)
+	err = c.Wait()
+	ts.Check(os.WriteFile(ts.MkAbs("interrupted"), said.Bytes(), 0o600))
+	switch {
+	case sig != 0:
+		ts.Fatalf("it ended with %v before it printed %q:\n%s%s", err, args[1], seen.String(), said.String())
+	case c.ProcessState.ExitCode() != want:
+		ts.Fatalf("it ended with %v, want exit code %d:\n%s", err, want, said.String())
+	}
+}
+
+// damage HOW FILE cuts a file in half, or flips a bit in its middle.
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: damage cut|flip FILE")
+	}
+	path := ts.MkAbs(args[1])
+	content, err := os.ReadFile(path)
+	ts.Check(err)
+	if len(content) < 2 {
+		ts.Fatalf("%s is too short to be damaged", path)
+	}
+	middle := len(content) / 2
+	if args[0] == "cut" {
+		content = content[:middle]
+	} else {
+		content[middle] ^= 1
+	}
+	ts.Check(os.WriteFile(path, content, 0o600))
+}
+
+// nothing: no process lives in a directory under $TMPDIR, and no drill has one.
+func nothing(ts *testscript.TestScript, neg bool, _ []string) {
+	base := filepath.Join(ts.Getenv("TMPDIR"), "firedrill-"+strconv.Itoa(os.Geteuid()))
+	var left []string
+	roots, err := filepath.Glob("/proc/[0-9]*/root")
+	ts.Check(err)
+	for _, link := range roots {
+		if root, err := os.Readlink(link); err == nil && strings.HasPrefix(root, base) {
+			left = append(left, link+" is "+root)
+		}
+	}
+	entries, err := os.ReadDir(base)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		ts.Check(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			left = append(left, filepath.Join(base, e.Name()))
+		}
+	}
+	if (len(left) == 0) == neg {
+		ts.Fatalf("left behind: %v", left)
+	}
+}

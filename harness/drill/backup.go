@@ -1,0 +1,195 @@
+package drill
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+// backupJob is the site's own backup job: while traffic runs it takes a
+// snapshot on one host at a set interval and pulls it to where backups are
+// kept. It knows nothing of the drill and goes on into the disaster; whoever
+// recovers stops it first. It backs up a cluster only where that serves: a
+// snapshot of a member without quorum is that member's state, not the cluster's.
+type backupJob struct {
+	d      *drill
+	every  time.Duration
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu    sync.Mutex
+	taken []harness.Backup
+	err   error // the harness broke: the disk is full, an agent is lost
+}
+
+func startBackups(ctx context.Context, d *drill, every time.Duration) *backupJob {
+	ctx, cancel := context.WithCancel(ctx)
+	j := &backupJob{d: d, every: every, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(j.done)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for n := 1; ; n++ {
+			b, err := j.take(ctx, n)
+			if ctx.Err() != nil {
+				return
+			}
+			j.mu.Lock()
+			j.taken = append(j.taken, b)
+			if err != nil {
+				j.err = err
+			}
+			j.mu.Unlock()
+			j.tell(b)
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return j
+}
+
+func (j *backupJob) tell(b harness.Backup) {
+	if b.Verified {
+		j.d.timeline.say(harness.BackupEvent, b.Host, "backup %s: revision %d, %s, %d bytes", b.Name, b.Revision, countOf(int(b.Keys), "key"), b.Bytes)
+		return
+	}
+	j.d.timeline.say(harness.BackupEvent, b.Host, "backup %s is none: %s", b.Name, b.Problem)
+}
+
+func (j *backupJob) stop() {
+	j.cancel()
+	<-j.done
+}
+
+// list returns the backups so far, in the order in which they were begun.
+func (j *backupJob) list() ([]harness.Backup, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]harness.Backup(nil), j.taken...), j.err
+}
+
+// onHost is where a snapshot lies on its host until it was pulled.
+const onHost = "/root/backup.db"
+
+const backupScript = `e=%s
+rm -f ` + onHost + ` && etcdctl --endpoints="$e" --command-timeout=2s endpoint health >&2 &&
+etcdctl --endpoints="$e" snapshot save ` + onHost + ` >&2 && etcdutl snapshot status ` + onHost + ` --write-out=json`
+
+// take takes one backup from the first host whose etcd can give one. What etcd
+// refuses is the backup's Problem; the error is the harness's.
+func (j *backupJob) take(ctx context.Context, n int) (harness.Backup, error) {
+	b := harness.Backup{Name: fmt.Sprintf("backup-%03d.db", n), Begun: j.d.timeline.now()}
+	defer func() { b.Took = j.d.timeline.now() - b.Begun }()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	b.Problem = "no host is there to take it from"
+	for _, h := range j.d.present() {
+		b.Host = h.Name()
+		out, err := h.Run(ctx, fmt.Sprintf(backupScript, fmt.Sprintf("http://%s:%d", h.PeerAddress(), harness.ClientPort)))
+		if errors.Is(err, harness.ErrHostOff) || errors.Is(err, harness.ErrHostGone) {
+			b.Problem = err.Error()
+			continue
+		}
+		if err != nil {
+			b.Problem = err.Error()
+			return b, ignoreEnd(ctx, err)
+		}
+		if out.ExitCode != 0 {
+			b.Problem = lastLine(out.Stderr)
+			continue
+		}
+		return b, ignoreEnd(ctx, j.pull(ctx, h, out.Stdout, &b))
+	}
+	return b, nil
+}
+
+// ignoreEnd drops errors that only say that the job was told to stop, or that
+// the host was lost while it was copied from.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, harness.ErrHostOff) || errors.Is(err, harness.ErrHostGone) {
+		return nil
+	}
+	return err
+}
+
+// pull copies the snapshot to where backups are kept, under its final name only
+// once its trailer was found right.
+func (j *backupJob) pull(ctx context.Context, h harness.Host, status string, b *harness.Backup) error {
+	var told struct {
+		Hash     uint32 `json:"hash"`
+		Revision int64  `json:"revision"`
+		TotalKey int64  `json:"totalKey"`
+	}
+	if err := json.Unmarshal([]byte(status), &told); err != nil {
+		b.Problem = "etcdutl snapshot status printed what cannot be read: " + err.Error()
+		return nil
+	}
+	b.Hash, b.Revision, b.Keys = told.Hash, told.Revision, told.TotalKey
+	final := filepath.Join(j.d.dir, backupsDir, b.Name)
+	partial := final + ".part"
+	f, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("keep backup %s: %w", b.Name, err)
+	}
+	err = h.Download(ctx, onHost, f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		b.Problem = err.Error()
+		return errors.Join(err, os.Remove(partial))
+	}
+	if b.Bytes, err = verifyTrailer(partial); err != nil {
+		b.Problem = err.Error()
+		return nil
+	}
+	if err := os.Rename(partial, final); err != nil {
+		return fmt.Errorf("keep backup %s: %w", b.Name, err)
+	}
+	b.Verified, b.Problem = true, ""
+	return nil
+}
+
+// verifyTrailer checks a snapshot file against the SHA-256 that `etcdctl
+// snapshot save` appends, and returns the file's size. (`etcdutl snapshot
+// status` calls a file with a flipped bit fine.)
+func verifyTrailer(path string) (int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	body := info.Size() - sha256.Size
+	// The database is whole pages of 512 bytes and more; only a trailer makes the remainder 32.
+	if body <= 0 || body%512 != 0 {
+		return info.Size(), fmt.Errorf("%s has no hash trailer: its %d bytes are not a database and 32 bytes more", filepath.Base(path), info.Size())
+	}
+	sum := sha256.New()
+	if _, err := io.CopyN(sum, f, body); err != nil {
+		return info.Size(), err
+	}
+	var trailer [sha256.Size]byte
+	if _, err := io.ReadFull(f, trailer[:]); err != nil {
+		return info.Size(), err
+	}
+	if [sha256.Size]byte(sum.Sum(nil)) != trailer {
+		return info.Size(), fmt.Errorf("%s is damaged: its contents do not have the hash in its trailer", filepath.Base(path))
+	}
+	return info.Size(), nil
+}

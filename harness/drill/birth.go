@@ -1,0 +1,290 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/observe"
+)
+
+// provision orders the hosts that the cluster is born on, all at once.
+func (d *drill) provision(ctx context.Context, rt harness.Runtime) error {
+	rack, err := rt.Build(ctx, d.id)
+	if err != nil {
+		return err
+	}
+	d.rack = rack
+	var wg sync.WaitGroup
+	errs := make([]error, len(d.plan.hosts))
+	for i, name := range d.plan.hosts {
+		wg.Go(func() { errs[i] = d.provisionHost(ctx, name) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, name := range d.plan.hosts {
+		d.desk.Flags[name] = d.bornFlags(name)
+	}
+	d.mark(harness.Provisioned)
+	d.timeline.say(harness.DrillEvent, "", "%s up on the %s runtime", countOf(len(d.plan.hosts), "host"), rt.Name())
+	return nil
+}
+
+// provisionHost orders one host and notes its addresses down. It also serves a
+// procedure that orders new ones.
+func (d *drill) provisionHost(ctx context.Context, name string) error {
+	log, err := d.logOf(name)
+	if err != nil {
+		return err
+	}
+	h, err := d.rack.Provision(ctx, harness.HostSpec{Name: name, Event: d.hostEvent, Log: log})
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hosts[name] = h
+	d.desk.Peers[name] = fmt.Sprintf("http://%s:%d", h.PeerAddress(), harness.PeerPort)
+	d.desk.Clients[name] = fmt.Sprintf("http://%s:%d", h.PeerAddress(), harness.ClientPort)
+	return nil
+}
+
+func (d *drill) logOf(name string) (*hostLog, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l, ok := d.logs[name]; ok {
+		return l, nil
+	}
+	l, err := newHostLog(d.dir, name)
+	if err == nil {
+		d.logs[name] = l
+	}
+	return l, err
+}
+
+// hostEvent records what happens on a host without being asked for.
+func (d *drill) hostEvent(e harness.HostEvent) {
+	at := d.timeline.now()
+	d.timeline.say(harness.HostLine, e.Host, "%s", told(e))
+	if e.Kind != harness.EtcdExited || e.Exit == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ev.Exits = append(d.ev.Exits, harness.HostExit{Host: e.Host, At: at, EtcdExit: *e.Exit})
+}
+
+// told is a host's event as a person says it.
+func told(e harness.HostEvent) string {
+	what := map[harness.HostEventKind]string{
+		harness.EtcdStarted: "etcd started", harness.EtcdExited: "etcd", harness.EtcdBackOff: "etcd",
+		harness.ManifestBad: "the manifest cannot be run", harness.HostPowered: "host is on", harness.HostUnpowered: "host is off",
+		harness.HostDestroyed: "host is gone, machine and disk", harness.AgentLost: "the agent is lost",
+	}[e.Kind]
+	switch {
+	case what == "":
+		what = string(e.Kind)
+	case e.Kind == harness.EtcdExited:
+		what += " " // "etcd exited with status 0"
+	case e.Text != "":
+		what += ": "
+	}
+	return what + e.Text
+}
+
+// bornFlags are the server flags of a host's etcd at the cluster's birth.
+func (d *drill) bornFlags(name string) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	peer, client := d.desk.Peers[name], d.desk.Clients[name]
+	initial := make([]string, 0, len(d.plan.hosts))
+	for _, h := range d.plan.hosts {
+		initial = append(initial, h+"="+d.desk.Peers[h])
+	}
+	return harness.ChangeFlags([]string{
+		"name=" + name,
+		"data-dir=" + harness.DataDir,
+		"listen-peer-urls=" + peer,
+		"initial-advertise-peer-urls=" + peer,
+		"listen-client-urls=" + client,
+		"advertise-client-urls=" + client,
+		"initial-cluster=" + strings.Join(initial, ","),
+		"initial-cluster-state=new",
+		"initial-cluster-token=" + d.desk.Token,
+	}, d.plan.args...)
+}
+
+// preload gives every host the same snapshot to be born from, if one was asked for.
+func (d *drill) preload(ctx context.Context) error {
+	path, info, err := d.preloadFile(ctx)
+	if err != nil || path == "" {
+		return err
+	}
+	d.ev.DatasetBefore = &info.Dataset
+	d.timeline.say(harness.DrillEvent, "", "preloading %s (%d bytes)", countOf(int(info.Dataset.Keys), "key"), info.Dataset.Bytes)
+	err = d.everywhere(ctx, func(ctx context.Context, h harness.Host) error {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := h.Upload(ctx, bornSnapshot, 0o600, f); err != nil {
+			return err
+		}
+		text, err := d.desk.Render("etcdutl snapshot restore "+bornSnapshot+" --data-dir "+harness.DataDir+
+			" --name {{name}} --initial-advertise-peer-urls {{peer name}} --initial-cluster-token {{token}} --initial-cluster {{cluster "+
+			quoted(d.plan.hosts)+"}} && rm "+bornSnapshot, h.Name())
+		if err != nil {
+			return err
+		}
+		out, err := h.Run(ctx, text)
+		if err == nil && out.ExitCode != 0 {
+			err = fmt.Errorf("restore the preloaded snapshot on %s: etcdutl exited with status %d: %s", h.Name(), out.ExitCode, out.Stderr)
+		}
+		return err
+	})
+	if d.opts.PreloadFrom == "" {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
+const bornSnapshot = "/root/born.db"
+
+func (d *drill) preloadFile(ctx context.Context) (string, dataset.Info, error) {
+	if d.opts.PreloadFrom != "" {
+		info, err := dataset.Read(ctx, d.opts.PreloadFrom, d.ev.TrafficPrefix)
+		return d.opts.PreloadFrom, info, err
+	}
+	if d.opts.PreloadKeys == 0 {
+		return "", dataset.Info{}, nil
+	}
+	path := filepath.Join(d.dir, "born.db")
+	info, err := dataset.Write(ctx, path, dataset.Spec{Keys: d.opts.PreloadKeys, ValueSize: d.plan.traffic.ValueSize, Seed: d.opts.Seed})
+	return path, info, err
+}
+
+// bootStagger separates the first starts. Members booted at the same instant
+// can lose 1–2 s to each other's half-open listeners; measured with 30 ms
+// between them: 0.4 s until the cluster serves.
+const bootStagger = 30 * time.Millisecond
+
+// boot writes the manifests and waits until the cluster serves. An etcd that
+// will not start now is the harness's or the user's problem, not a finding.
+func (d *drill) boot(ctx context.Context) error {
+	begun := d.timeline.now()
+	for i, name := range d.plan.hosts {
+		if i > 0 {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(bootStagger):
+			}
+		}
+		manifest := harness.Manifest(name, d.desk.Flags[name])
+		if err := d.host(name).Upload(ctx, harness.ManifestPath, 0o600, strings.NewReader(manifest)); err != nil {
+			return err
+		}
+	}
+	if err := poll(ctx, "the cluster serves for the first time", func(ctx context.Context) (bool, string) {
+		views := observe.Members(ctx, d.targets())
+		for _, v := range views {
+			if v.Error != "" || !v.Serves {
+				return false, fmt.Sprintf("%s: %s %s", v.Host, v.Error, v.ServeError)
+			}
+		}
+		return true, ""
+	}); err != nil {
+		return errors.Join(err, d.lastLines(), errors.New("hint: the lines above are etcd's own; --etcd-arg, --etcd-bin and --image decide what runs there"))
+	}
+	d.mark(harness.Booted)
+	d.timeline.say(harness.DrillEvent, "", "%s in %d ms", countOf(len(d.plan.hosts), "member")+" serve", (d.timeline.now() - begun).Milliseconds())
+	return nil
+}
+
+// lastLines are the ends of the hosts' etcd logs, for errors.
+func (d *drill) lastLines() error {
+	var errs []error
+	for _, name := range d.plan.hosts {
+		if l, err := d.logOf(name); err == nil {
+			errs = append(errs, fmt.Errorf("the last lines of etcd's log on %s:\n%s", name, l.last(5)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// everywhere does something on every host that is present, at once.
+func (d *drill) everywhere(ctx context.Context, do func(context.Context, harness.Host) error) error {
+	hosts := d.present()
+	errs := make([]error, len(hosts))
+	var wg sync.WaitGroup
+	for i, h := range hosts {
+		wg.Go(func() { errs[i] = do(ctx, h) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (d *drill) host(name string) harness.Host {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.hosts[name]
+}
+
+// present lists the hosts that are not destroyed, in the order of their birth.
+func (d *drill) present() []harness.Host {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var hosts []harness.Host
+	for _, name := range d.names() {
+		hosts = append(hosts, d.hosts[name])
+	}
+	return hosts
+}
+
+// names lists the hosts that are not destroyed: those of the birth first, in
+// order, then later ones. d.mu is held.
+func (d *drill) names() []string {
+	var names, later []string
+	for _, name := range d.plan.hosts {
+		if d.hosts[name] != nil {
+			names = append(names, name)
+		}
+	}
+	for name, h := range d.hosts {
+		if h != nil && !slices.Contains(d.plan.hosts, name) {
+			later = append(later, name)
+		}
+	}
+	slices.Sort(later)
+	return append(names, later...)
+}
+
+func (d *drill) targets() []observe.Target { return targetsOf(d.present()) }
+
+func targetsOf(hosts []harness.Host) []observe.Target {
+	targets := make([]observe.Target, 0, len(hosts))
+	for _, h := range hosts {
+		targets = append(targets, observe.Target{Host: h.Name(), Endpoint: h.ClientAddress()})
+	}
+	return targets
+}
+
+func quoted(names []string) string { return `"` + strings.Join(names, `" "`) + `"` }
+
+func countOf(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

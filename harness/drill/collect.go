@@ -1,0 +1,131 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/ledger"
+	"github.com/etcd-firedrill/firedrill/harness/observe"
+)
+
+// settle waits until service is calm and redundancy is back. Where that does
+// not come, the marks are missing and the checks say so.
+func (d *drill) settle(ctx context.Context) error {
+	ended, _ := d.ev.At(harness.ProcedureEnded)
+	redundant := make(chan error, 1)
+	go func() { redundant <- d.awaitRedundancy(ctx) }()
+	calmErr := d.traffic.AwaitCalm(ctx, ended, calm)
+	if calmErr == nil {
+		d.mark(harness.Settled)
+	}
+	redundantErr := <-redundant
+	if err := parentEnded(ctx); err != nil {
+		return err
+	}
+	for _, err := range []error{calmErr, redundantErr} {
+		if err != nil {
+			d.timeline.say(harness.DrillEvent, "", "not settled: %v", err)
+		}
+	}
+	return nil
+}
+
+// parentEnded tells whether ctx ended for another reason than its own deadline.
+func parentEnded(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (d *drill) awaitRedundancy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, redundancyPatience)
+	defer cancel()
+	err := poll(ctx, "every voter is healthy, caught up and has the same hash", func(ctx context.Context) (bool, string) {
+		targets := d.targets()
+		return observe.Redundant(ctx, targets, len(targets))
+	})
+	if err == nil {
+		d.mark(harness.Redundant)
+		d.timeline.say(harness.DrillEvent, "", "redundant: every voter is healthy, caught up, and has the same hash")
+	}
+	return err
+}
+
+// collect stops the traffic and looks at what came back. What cannot be looked
+// at is left out of the evidence, and no check passes on it.
+func (d *drill) collect(ctx context.Context) error {
+	watcher, err := d.traffic.Stop(ctx)
+	if err != nil {
+		return err
+	}
+	d.traffic = nil
+	d.mark(harness.TrafficEnded)
+	d.timeline.quiet()
+	d.ev.Watcher = watcher
+	d.ev.Survivors = nonNil(d.ev.Survivors)
+	if d.backups != nil {
+		taken, err := d.backups.list()
+		if err != nil {
+			return fmt.Errorf("take backups: %w", err)
+		}
+		d.ev.Backups = taken
+	}
+	for _, h := range d.present() {
+		d.ev.Hosts = append(d.ev.Hosts, h.Name())
+	}
+	targets := d.targets()
+	d.ev.After = observe.Members(ctx, targets)
+	if source, ok := serving(d.ev.After, targets); ok {
+		if err := d.dump(ctx, source, targets); err != nil {
+			d.timeline.say(harness.WarningEvent, source.Host, "what the cluster holds could not be read: %v", err)
+		}
+	} else {
+		d.timeline.say(harness.WarningEvent, "", "no member serves, so what the cluster holds cannot be read")
+	}
+	d.mark(harness.Collected)
+	return ctx.Err()
+}
+
+func nonNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// serving chooses the member to read from: the first that answered a
+// linearizable read.
+func serving(views []harness.MemberView, targets []observe.Target) (observe.Target, bool) {
+	for i, v := range views {
+		if v.Error == "" && v.Serves {
+			return targets[i], true
+		}
+	}
+	return observe.Target{}, false
+}
+
+// dump reads every key through one member, and every member's hash at that
+// same revision.
+func (d *drill) dump(ctx context.Context, source observe.Target, targets []observe.Target) error {
+	out, err := ledger.CreateDump(d.dir)
+	if err != nil {
+		return err
+	}
+	found, err := observe.Verify(ctx, source, targets, d.ev.TrafficPrefix, out)
+	if err != nil {
+		return errors.Join(err, out.Abort())
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	d.ev.DatasetAfter, d.ev.Hashes = &found.Dataset, found.Hashes
+	ids := make([]int64, 0, len(d.ev.LeasesBefore))
+	for _, l := range d.ev.LeasesBefore {
+		ids = append(ids, l.ID)
+	}
+	d.ev.LeasesAfter, err = observe.Leases(ctx, source, ids, d.ev.TrafficPrefix, d.timeline.now)
+	return err
+}

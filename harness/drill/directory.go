@@ -1,0 +1,106 @@
+package drill
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+const (
+	runsDir      = "firedrill-runs"
+	backupsDir   = "backups"
+	evidenceFile = "evidence.json"
+	reportFile   = "report.json"
+)
+
+// newRunDirectory makes <out>/<time>-<scenario>-<ID>, mode 0700, and points
+// <out>/latest at it.
+func newRunDirectory(out, scenario string, now time.Time) (id, dir string, err error) {
+	if out == "" {
+		out = runsDir
+	}
+	var random [4]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return "", "", fmt.Errorf("choose the drill's ID: %w", err)
+	}
+	id = hex.EncodeToString(random[:])
+	if err := os.MkdirAll(out, 0o700); err != nil {
+		return "", "", fmt.Errorf("make the run directory: %w\nhint: --out DIR puts evidence elsewhere", err)
+	}
+	name := now.Format("20060102-150405") + "-" + scenario + "-" + id
+	dir = filepath.Join(out, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", "", fmt.Errorf("make the run directory: %w\nhint: --out DIR puts evidence elsewhere", err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, backupsDir), 0o700); err != nil {
+		return "", "", fmt.Errorf("make the directory of backups: %w", err)
+	}
+	return id, dir, pointLatest(out, name, id)
+}
+
+// pointLatest replaces the link by renaming a new one over it, so that drills
+// side by side never see it missing.
+func pointLatest(out, name, id string) error {
+	link := filepath.Join(out, "latest")
+	if info, err := os.Lstat(link); err == nil && info.Mode()&fs.ModeSymlink == 0 {
+		return nil // somebody's own file of that name is left alone
+	}
+	fresh := filepath.Join(out, ".latest-"+id)
+	if err := os.Symlink(name, fresh); err != nil {
+		return fmt.Errorf("point %s at the new run: %w", link, err)
+	}
+	if err := os.Rename(fresh, link); err != nil {
+		return errors.Join(fmt.Errorf("point %s at the new run: %w", link, err), os.Remove(fresh))
+	}
+	return nil
+}
+
+// hostLog is hosts/<name>/etcd.log: all that etcd wrote on a host, in whichever
+// machine of that name, and the last lines for error messages.
+type hostLog struct {
+	mu   sync.Mutex
+	file *os.File
+	tail []byte
+}
+
+const tailBytes = 4096
+
+func newHostLog(dir, host string) (*hostLog, error) {
+	parent := filepath.Join(dir, "hosts", host)
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return nil, fmt.Errorf("make the directory for %s's log: %w", host, err)
+	}
+	f, err := os.OpenFile(filepath.Join(parent, "etcd.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open %s's log: %w", host, err)
+	}
+	return &hostLog{file: f}, nil
+}
+
+func (l *hostLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tail = append(l.tail, p...)
+	if extra := len(l.tail) - tailBytes; extra > 0 {
+		l.tail = append(l.tail[:0], l.tail[extra:]...)
+	}
+	return l.file.Write(p)
+}
+
+// last returns the last n lines.
+func (l *hostLog) last(n int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines := bytes.Split(bytes.TrimSpace(l.tail), []byte("\n"))
+	return string(bytes.Join(lines[max(0, len(lines)-n):], []byte("\n")))
+}
+
+// Close closes the file; writing afterwards is an error.
+func (l *hostLog) Close() error { return l.file.Close() }

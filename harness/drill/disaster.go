@@ -1,0 +1,210 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/observe"
+	"github.com/etcd-firedrill/firedrill/harness/workload"
+)
+
+// backupsBeforeStrike is how many backups a site that takes any must have: a
+// newest one, and an older one that a tired operator could take for it.
+const backupsBeforeStrike = 2
+
+// steady starts traffic and backups, waits until both are seen to work, and
+// records what the cluster is before anything happens to it.
+func (d *drill) steady(ctx context.Context) error {
+	endpoints := []string{}
+	for _, t := range d.targets() {
+		endpoints = append(endpoints, t.Endpoint)
+	}
+	var err error
+	d.traffic, err = workload.Start(ctx, workload.Config{
+		Seed: d.opts.Seed, Prefix: d.ev.TrafficPrefix, Traffic: d.plan.traffic, Clock: d.timeline.now,
+		Ledger: d.ledger, Endpoints: endpoints, Serving: d.timeline.service,
+	})
+	if err != nil {
+		return err
+	}
+	d.mark(harness.TrafficBegan)
+	if d.scenario.Backups.Every > 0 {
+		// It outlives the deadline of this part; close and recover stop it.
+		d.backups = startBackups(context.WithoutCancel(ctx), d, d.scenario.Backups.Every)
+	}
+	if err := d.traffic.AwaitSteady(ctx, steadyAcks); err != nil {
+		return err
+	}
+	if err := d.awaitBackups(ctx); err != nil {
+		return err
+	}
+	if err := d.recordBefore(ctx); err != nil {
+		return err
+	}
+	d.mark(harness.SteadyStateSeen)
+	d.timeline.say(harness.DrillEvent, "", "steady state: every writer acknowledged, %s", countOf(len(d.ev.Before), "member"))
+	return d.untilTheStrike(ctx)
+}
+
+func (d *drill) awaitBackups(ctx context.Context) error {
+	if d.backups == nil {
+		return nil
+	}
+	return poll(ctx, fmt.Sprintf("%d backups were taken", backupsBeforeStrike), func(context.Context) (bool, string) {
+		taken, err := d.backups.list()
+		verified := 0
+		last := "none was tried"
+		for _, b := range taken {
+			if b.Verified {
+				verified++
+			}
+			last = b.Name + " " + b.Problem
+		}
+		if err != nil {
+			last = err.Error()
+		}
+		return verified >= backupsBeforeStrike, fmt.Sprintf("%d, the last: %s", verified, last)
+	})
+}
+
+func (d *drill) recordBefore(ctx context.Context) error {
+	d.ev.Before = observe.Members(ctx, d.targets())
+	for _, v := range d.ev.Before {
+		if v.Error != "" {
+			return fmt.Errorf("ask %s what it is before the strike: %s", v.Host, v.Error)
+		}
+		d.ev.EtcdVersion = v.Version
+	}
+	var err error
+	d.ev.LeasesBefore, err = observe.Leases(ctx, d.targets()[0], d.traffic.LeaseIDs(), d.ev.TrafficPrefix, d.timeline.now)
+	return err
+}
+
+// untilTheStrike lets a seeded part of the backup interval pass, so that the
+// newest backup is as old as the seed says, not as old as is convenient.
+func (d *drill) untilTheStrike(ctx context.Context) error {
+	window := max(d.scenario.Backups.Every, 300*time.Millisecond)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(d.rnd.Int64N(int64(window)))):
+		return nil
+	}
+}
+
+// strike injects the faults in order, at once where the scenario lists one.
+func (d *drill) strike(ctx context.Context) error {
+	if len(d.scenario.Break) == 0 {
+		return errors.New("the scenario breaks nothing")
+	}
+	d.mark(harness.Struck)
+	d.traffic.NextGeneration()
+	for _, f := range d.scenario.Break {
+		record := harness.FaultRecord{Fault: f.String(), At: d.timeline.now()}
+		d.timeline.say(harness.FaultEvent, "", "strike: %s", f)
+		hosts, err := f.Inject(ctx, d)
+		if err != nil {
+			return err
+		}
+		record.Hosts, record.Took = hosts, d.timeline.now()-record.At
+		d.ev.Faults = append(d.ev.Faults, record)
+		d.timeline.say(harness.FaultEvent, "", "in effect on %s after %d ms", strings.Join(hosts, ", "), record.Took.Milliseconds())
+	}
+	d.mark(harness.TookEffect)
+	d.forgetTheGone(ctx)
+	return nil
+}
+
+// forgetTheGone takes destroyed hosts off the list; their names are free again.
+func (d *drill) forgetTheGone(ctx context.Context) {
+	for _, h := range d.present() {
+		if _, err := h.Etcd(ctx); errors.Is(err, harness.ErrHostGone) {
+			d.mu.Lock()
+			d.hosts[h.Name()] = nil
+			d.mu.Unlock()
+		}
+	}
+}
+
+// detectPatience is how long an operator looks for a failure that a fresh
+// client may not see, because a quorum is left.
+const detectPatience = 3 * time.Second
+
+// probePatience is how long a monitor's probe waits for its answer.
+const probePatience = time.Second
+
+// detect watches as a monitor would: until a fresh client's probe fails, and,
+// where the scenario says that quorum is lost, until that is seen. Meanwhile it
+// reads what the survivors hold, serializably. That nothing was detected is not
+// an error; a premise may miss it.
+func (d *drill) detect(ctx context.Context) error {
+	if len(d.plan.steps) == 0 {
+		return nil // nobody waits for anything: the settling below watches
+	}
+	wantsQuorumLoss := slices.ContainsFunc(d.scenario.Premises, func(c harness.Check) bool { return c.Name() == "quorum-was-lost" })
+	patience := detectPatience
+	if wantsQuorumLoss {
+		patience = detectDeadline - time.Second
+	}
+	watch, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := poll(watch, "the disaster is detected", func(ctx context.Context) (bool, string) {
+		probe, cancel := context.WithTimeout(ctx, probePatience)
+		served := observe.FreshServed(probe, d.targets())
+		cancel()
+		if served != nil && ctx.Err() == nil {
+			d.mark(harness.Detected)
+		}
+		leaderless := d.readSurvivors(ctx)
+		if served != nil && leaderless && ctx.Err() == nil {
+			d.mark(harness.QuorumLost)
+		}
+		_, detected := d.ev.Marks[harness.Detected]
+		_, lost := d.ev.Marks[harness.QuorumLost]
+		return detected && (lost || !wantsQuorumLoss), fmt.Sprintf("a fresh client: %v", served)
+	})
+	if ctx.Err() != nil {
+		return err
+	}
+	if _, lost := d.ev.Marks[harness.QuorumLost]; lost {
+		d.timeline.say(harness.DrillEvent, "", "detected: quorum is lost")
+		// Once more, now that nothing is acknowledged: what the survivors hold
+		// until they are stopped.
+		d.readSurvivors(ctx)
+	}
+	return nil
+}
+
+// readSurvivors reads every host whose etcd runs, and tells whether none of
+// them knows a leader.
+func (d *drill) readSurvivors(ctx context.Context) (leaderless bool) {
+	hosts := d.present()
+	reads := make([]*harness.SurvivorRead, len(hosts))
+	var wg sync.WaitGroup
+	for i, t := range targetsOf(hosts) {
+		if state, err := hosts[i].Etcd(ctx); err != nil || state.PID == 0 {
+			continue
+		}
+		wg.Go(func() {
+			if read, err := observe.Survivor(ctx, t); err == nil {
+				read.At = d.timeline.now()
+				reads[i] = &read
+			}
+		})
+	}
+	wg.Wait()
+	leaderless = true
+	for _, read := range reads {
+		if read != nil {
+			d.ev.Survivors = append(d.ev.Survivors, *read)
+			leaderless = leaderless && !read.HasLeader
+		}
+	}
+	return leaderless
+}

@@ -1,0 +1,13 @@
+// Package drill runs a scenario: the order of a drill, its one clock and all of
+// its deadlines.
+//
+//	provision → preload → traffic → steady state seen → strike → procedure →
+//	settle → collect evidence → trials → check → tear down
+//
+// Run's error means that the harness broke; what etcd or the procedure did is
+// never an error, always a finding. It is the one package that knows both the
+// procedure and the ledger, and it hands each only its own: procedures get
+// harness.Site, checks get harness.Evidence.
+//
+// It imports no runtime: where hosts come from is its caller's choice.
+package drill

@@ -1,0 +1,165 @@
+package drill
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
+	"github.com/etcd-firedrill/firedrill/harness/ledger"
+	"github.com/etcd-firedrill/firedrill/reports"
+)
+
+// judge closes the books, stores the checks with the evidence, judges, and
+// writes the report.
+func (d *drill) judge() (reports.Report, error) {
+	d.ev.Machine = d.machine.finish(d.dir)
+	d.machine = nil
+	for _, list := range []struct {
+		kind   harness.FindingKind
+		checks []harness.Check
+	}{{harness.Premise, d.scenario.Premises}, {harness.Promise, d.scenario.Promises}, {harness.Hazard, d.scenario.Hazards}} {
+		for _, c := range list.checks {
+			stored, err := check.Store(list.kind, c)
+			if err != nil {
+				return reports.Report{}, err
+			}
+			d.ev.Checks = append(d.ev.Checks, stored)
+		}
+	}
+	if err := d.ledger.Close(); err != nil {
+		return reports.Report{}, err
+	}
+	if err := writeEvidence(d.dir, d.ev); err != nil {
+		return reports.Report{}, err
+	}
+	report, err := Rejudge(d.dir)
+	if err != nil {
+		return reports.Report{}, err
+	}
+	if len(d.opts.Flags) > 0 {
+		report.Rerun = strings.Join(append([]string{"firedrill run", d.scenario.Name}, d.opts.Flags...), " ")
+	}
+	d.timeline.say(harness.DrillEvent, "", "verdict: %s", report.Verdict)
+	return report, writeReport(d.dir, report)
+}
+
+func writeEvidence(dir string, ev *harness.Evidence) error {
+	text, err := json.MarshalIndent(ev, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the evidence: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, evidenceFile), append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write the evidence: %w", err)
+	}
+	return nil
+}
+
+func writeReport(dir string, report reports.Report) error {
+	f, err := os.OpenFile(filepath.Join(dir, reportFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return errors.Join(report.Encode(f), f.Close())
+}
+
+// Rejudge judges the evidence in a drill's directory with the checks and
+// parameters stored in it. It reads nothing else and changes nothing there.
+// Damaged evidence is an error that names the file and the place in it.
+func Rejudge(dir string) (report reports.Report, err error) {
+	ev, done, err := OpenEvidence(dir)
+	if err != nil {
+		return reports.Report{}, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	if report, err = Judge(ev); err != nil {
+		return reports.Report{}, err
+	}
+	report.Directory = dir
+	return report, nil
+}
+
+// OpenEvidence opens what a drill left in its directory. done closes it and
+// removes what was sorted meanwhile.
+func OpenEvidence(dir string) (ev *harness.Evidence, done func() error, err error) {
+	if ev, err = readEvidence(dir); err != nil {
+		return nil, nil, err
+	}
+	scratch, err := os.MkdirTemp("", "firedrill-judge-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("make room for judging: %w", err)
+	}
+	book, err := ledger.Open(dir, scratch)
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(scratch))
+	}
+	ev.Ledger = book
+	return ev, func() error { return errors.Join(book.Close(), os.RemoveAll(scratch)) }, nil
+}
+
+// Judge runs the evidence's own checks over it.
+func Judge(ev *harness.Evidence) (reports.Report, error) {
+	findings, loss, err := findingsOf(ev)
+	if err != nil {
+		return reports.Report{}, err
+	}
+	timings, err := reports.Measure(ev)
+	if err != nil {
+		return reports.Report{}, err
+	}
+	return reports.New(ev, findings, loss, timings), nil
+}
+
+func readEvidence(dir string) (*harness.Evidence, error) {
+	path := filepath.Join(dir, evidenceFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the evidence: %w\nhint: give the directory of one drill, such as firedrill-runs/latest", err)
+	}
+	ev := &harness.Evidence{}
+	if err := json.Unmarshal(text, ev); err != nil {
+		return nil, fmt.Errorf("%s:%d: the evidence is damaged: %w", path, lineOf(text, err), err)
+	}
+	if ev.Schema != harness.EvidenceSchema {
+		return nil, fmt.Errorf("%s: this is evidence of schema %d, and this firedrill reads schema %d", path, ev.Schema, harness.EvidenceSchema)
+	}
+	return ev, nil
+}
+
+// lineOf finds the line on which JSON went wrong, from 1.
+func lineOf(text []byte, err error) int {
+	offset := int64(len(text))
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		offset = syntax.Offset
+	case errors.As(err, &kind):
+		offset = kind.Offset
+	}
+	return 1 + strings.Count(string(text[:min(offset, int64(len(text)))]), "\n")
+}
+
+// findingsOf runs every stored check over the evidence.
+func findingsOf(ev *harness.Evidence) ([]harness.Finding, *harness.Loss, error) {
+	var findings []harness.Finding
+	var loss *harness.Loss
+	for _, stored := range ev.Checks {
+		c, err := check.Load(stored)
+		if err != nil {
+			return nil, nil, err
+		}
+		result := c.Judge(ev)
+		if loss == nil {
+			loss = result.Loss
+		}
+		findings = append(findings, harness.Finding{
+			Check: c.Name(), Kind: stored.Kind, Verdict: result.Verdict, Claim: c.Claim(), Detail: result.Detail, Offending: result.Offending,
+		})
+	}
+	return findings, loss, nil
+}

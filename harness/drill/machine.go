@@ -1,0 +1,86 @@
+package drill
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+// Figures are unfit where the machine itself was late by more than these: the
+// outage is measured from probes every 20 ms and gaps of 250 ms.
+const (
+	stallLimit = 200 * time.Millisecond
+	fsyncLimit = 500 * time.Millisecond
+)
+
+// machineWatch measures how busy the machine is while a drill runs.
+type machineWatch struct {
+	stop, done chan struct{}
+	record     harness.MachineRecord
+}
+
+// watchMachine measures how late a 10 ms timer fires, and at both ends of
+// the drill how long an fsync beside the evidence takes.
+func watchMachine(dir string) *machineWatch {
+	w := &machineWatch{stop: make(chan struct{}), done: make(chan struct{}), record: harness.MachineRecord{CPUs: runtime.NumCPU()}}
+	go func() {
+		defer close(w.done)
+		w.stalls()
+	}()
+	w.record.FsyncWorst = fsync(dir)
+	return w
+}
+
+const stallTick = 10 * time.Millisecond
+
+func (w *machineWatch) stalls() {
+	timer := time.NewTimer(stallTick)
+	defer timer.Stop()
+	for {
+		due := time.Now().Add(stallTick)
+		timer.Reset(stallTick)
+		select {
+		case <-w.stop:
+			return
+		case <-timer.C:
+		}
+		if late := time.Since(due); late > stallTick {
+			w.record.StallTotal += late
+			w.record.StallWorst = max(w.record.StallWorst, late)
+		}
+	}
+}
+
+// fsync times one small synced write; 0 if it could not be tried.
+func fsync(dir string) time.Duration {
+	path := filepath.Join(dir, ".fsync")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0
+	}
+	defer os.Remove(path)
+	defer f.Close()
+	begun := time.Now()
+	if _, err := f.Write(make([]byte, 4096)); err != nil || f.Sync() != nil {
+		return 0
+	}
+	return time.Since(begun)
+}
+
+// finish ends the measuring and judges whether figures are fit.
+func (w *machineWatch) finish(dir string) harness.MachineRecord {
+	close(w.stop)
+	<-w.done
+	w.record.FsyncWorst = max(w.record.FsyncWorst, fsync(dir))
+	switch {
+	case w.record.StallWorst > stallLimit:
+		w.record.Unfit = fmt.Sprintf("the machine was too busy: a 10 ms timer was late by %v", w.record.StallWorst.Round(time.Millisecond))
+	case w.record.FsyncWorst > fsyncLimit:
+		w.record.Unfit = fmt.Sprintf("the disk was too busy: a 4 KiB fsync took %v", w.record.FsyncWorst.Round(time.Millisecond))
+	}
+	return w.record
+}

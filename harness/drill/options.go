@@ -1,0 +1,120 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/reports"
+)
+
+// Options are what a user can change about a drill. The zero value runs the
+// scenario as it is written.
+type Options struct {
+	Members     int           // members at birth; 0: the scenario's own
+	Seed        int64         // replays the plan (values, moments), not the interleaving
+	Out         string        // parent of run directories; "": firedrill-runs
+	Within      time.Duration // the procedure's deadline; 0: the scenario's own
+	Strict      bool          // hazards count as promises
+	EtcdArgs    []string      // more server flags for every member, "--name=value"
+	PreloadKeys int           // keys that the cluster is born with
+	ValueSize   int           // bytes of each value, preloaded and written; 0: the scenario's own
+	PreloadFrom string        // a snapshot file of the user's to be born from
+	Writers     int           // 0: the scenario's own
+	Rate        int           // writes per second, all writers together; 0: the scenario's own
+	Flags       []string      // the user's flags as typed, for the command that runs the drill again
+	Version     string        // of firedrill
+
+	Progress func(harness.Event) // called for each line of the timeline, one at a time
+	// Keep leaves the cluster standing when the drill is over: Hold is called
+	// with the report and how to get onto each host, and when it returns the
+	// rack is closed as far as it cannot outlive us.
+	Keep bool
+	Hold func(ctx context.Context, report reports.Report, enter []string)
+}
+
+// ErrUnsuited is wrapped by errors that say why a scenario cannot be run as
+// asked. Nothing was started.
+var ErrUnsuited = errors.New("the scenario cannot be run like this")
+
+// Validate tells whether the scenario can be run with these options, before
+// anything is started.
+func Validate(s harness.Scenario, o Options) error {
+	_, err := planned(s, o)
+	return err
+}
+
+// plan is a scenario with the user's options worked in.
+type plan struct {
+	hosts   []string
+	steps   []harness.Step
+	traffic harness.Traffic
+	within  time.Duration
+	args    []string // server flags without dashes
+}
+
+func planned(s harness.Scenario, o Options) (plan, error) {
+	unsuited := func(format string, args ...any) (plan, error) {
+		return plan{}, fmt.Errorf("%w: %s: %s", ErrUnsuited, s.Name, fmt.Sprintf(format, args...))
+	}
+	members := s.Given.Members
+	if o.Members != 0 && o.Members != members {
+		if s.Given.OnlyBecause != "" {
+			return unsuited("it has %d members and no other number, because %s", members, s.Given.OnlyBecause)
+		}
+		members = o.Members
+	}
+	if members < 1 || members > 9 {
+		return unsuited("%d members: from 1 to 9 are possible", members)
+	}
+	p := plan{within: s.Within, traffic: s.Under}
+	for i := range members {
+		p.hosts = append(p.hosts, fmt.Sprintf("m%d", i+1))
+	}
+	if s.Recover != nil {
+		steps, err := s.Recover.Steps(p.hosts)
+		if err != nil {
+			return unsuited("%v", err)
+		}
+		p.steps = steps
+	}
+	if o.Within > 0 {
+		p.within = o.Within
+	}
+	if o.PreloadKeys < 0 || o.ValueSize < 0 || o.Writers < 0 || o.Rate < 0 {
+		return unsuited("numbers of keys, bytes, writers and writes cannot be negative")
+	}
+	if o.PreloadFrom != "" && o.PreloadKeys > 0 {
+		return unsuited("it is born either from a snapshot or with preloaded keys, not both")
+	}
+	if o.Writers > 0 {
+		p.traffic.Writers = o.Writers
+	}
+	if o.Rate > 0 {
+		p.traffic.Rate = o.Rate
+	}
+	if o.ValueSize > 0 {
+		p.traffic.ValueSize = o.ValueSize
+	}
+	for _, arg := range o.EtcdArgs {
+		flag := strings.TrimLeft(arg, "-")
+		if name, _, _ := strings.Cut(flag, "="); name == "" || strings.ContainsAny(arg, " \n\t'") {
+			return unsuited("etcd flag %q: give it as --name=value", arg)
+		} else if ownFlags[name] {
+			return unsuited("etcd flag --%s is set by the drill itself and cannot be given", name)
+		}
+		p.args = append(p.args, flag)
+	}
+	return p, nil
+}
+
+// ownFlags are the server flags that make a host a member of its own cluster.
+var ownFlags = map[string]bool{
+	"name": true, "data-dir": true, "config-file": true, "force-new-cluster": true,
+	"listen-client-urls": true, "advertise-client-urls": true, "listen-peer-urls": true,
+	"initial-advertise-peer-urls": true, "initial-cluster": true, "initial-cluster-state": true, "initial-cluster-token": true,
+	"discovery": true, "discovery-srv": true,
+}

@@ -1,0 +1,50 @@
+package drill
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+func TestPlannedRefusesBeforeAnythingStarts(t *testing.T) {
+	single := harness.Scenario{Name: "s", Given: harness.ClusterSpec{Members: 1, OnlyBecause: "the page is about one"}}
+	free := harness.Scenario{Name: "f", Given: harness.ClusterSpec{Members: 3}}
+	for _, c := range []struct {
+		s    harness.Scenario
+		o    Options
+		says string
+	}{
+		{single, Options{Members: 5}, "the page is about one"},
+		{free, Options{Members: 10}, "from 1 to 9"},
+		{free, Options{Members: -1}, "from 1 to 9"},
+		{free, Options{EtcdArgs: []string{"--name=x"}}, "set by the drill itself"},
+		{free, Options{EtcdArgs: []string{"--"}}, "give it as"},
+		{free, Options{EtcdArgs: []string{"--quota-backend-bytes 5"}}, "give it as"},
+		{free, Options{PreloadFrom: "x.db", PreloadKeys: 1}, "not both"},
+		{free, Options{Rate: -1}, "negative"},
+	} {
+		err := Validate(c.s, c.o)
+		if !errors.Is(err, ErrUnsuited) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s with %+v: %v; it should say %q", c.s.Name, c.o, err, c.says)
+		}
+	}
+}
+
+func TestPlannedWorksTheOptionsIn(t *testing.T) {
+	p, err := planned(harness.Scenario{Given: harness.ClusterSpec{Members: 3}, Under: harness.KubernetesTraffic},
+		Options{Members: 5, Writers: 2, Rate: 7, ValueSize: 9, EtcdArgs: []string{"--quota-backend-bytes=5", "auto-compaction-retention=1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.hosts) != 5 || p.hosts[4] != "m5" {
+		t.Errorf("hosts are %v", p.hosts)
+	}
+	if p.traffic.Writers != 2 || p.traffic.Rate != 7 || p.traffic.ValueSize != 9 || p.traffic.Leases != harness.KubernetesTraffic.Leases {
+		t.Errorf("traffic is %+v", p.traffic)
+	}
+	if strings.Join(p.args, " ") != "quota-backend-bytes=5 auto-compaction-retention=1" {
+		t.Errorf("etcd's flags are %v", p.args)
+	}
+}

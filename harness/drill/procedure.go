@@ -1,0 +1,195 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+// attemptPause separates the attempts of a step that waits: an operator presses
+// arrow-up no faster.
+const attemptPause = 50 * time.Millisecond
+
+// outcome is how one step ended for the procedure.
+type outcome struct {
+	refused, failed string
+}
+
+// recover runs the procedure within its deadline. How it ended is evidence; the
+// error is the harness's.
+func (d *drill) recover(ctx context.Context) error {
+	if d.backups != nil {
+		d.backups.stop()
+	}
+	d.mark(harness.ProcedureBegan)
+	if len(d.plan.steps) > 0 {
+		d.timeline.say(harness.DrillEvent, "", "the procedure begins: %s", countOf(len(d.plan.steps), "step"))
+	}
+	within, cancel := context.WithTimeout(ctx, d.plan.within)
+	defer cancel()
+	record := &d.ev.Procedure
+	record.Completed = true
+	for i, step := range d.plan.steps {
+		ended, err := d.step(within, i+1, step)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("step %d (%s): %w", i+1, step.Name, err)
+		}
+		if ended != (outcome{}) {
+			record.Completed, record.Refused, record.Failed = false, ended.refused, ended.failed
+			break
+		}
+	}
+	d.mark(harness.ProcedureEnded)
+	switch {
+	case record.Refused != "":
+		d.timeline.say(harness.DrillEvent, "", "the procedure refuses: %s", record.Refused)
+	case record.Failed != "":
+		d.timeline.say(harness.DrillEvent, "", "the procedure did not complete: %s", record.Failed)
+	case len(d.plan.steps) > 0:
+		d.timeline.say(harness.DrillEvent, "", "the procedure is complete")
+	}
+	return nil
+}
+
+// step runs one step on all its hosts.
+func (d *drill) step(ctx context.Context, number int, step harness.Step) (outcome, error) {
+	hosts := []harness.Host{nil} // the desk
+	if !step.On.IsZero() {
+		selected, err := d.Select(ctx, step.On)
+		if err != nil {
+			return outcome{failed: fmt.Sprintf("step %d (%s): %v", number, step.Name, err)}, nil
+		}
+		hosts = selected
+	}
+	where := "the desk"
+	if hosts[0] != nil {
+		where = strings.Join(hostNames(hosts), ", ")
+	}
+	d.timeline.say(harness.StepEvent, "", "step %d on %s: %s", number, where, step.Name)
+	if step.Replaces {
+		d.mark(harness.HistoryReplaced)
+		d.traffic.NextGeneration()
+	}
+	ended := make([]outcome, len(hosts))
+	errs := make([]error, len(hosts))
+	run := func(i int, h harness.Host) { ended[i], errs[i] = d.stepOn(ctx, number, step, h) }
+	if step.AtOnce {
+		var wg sync.WaitGroup
+		for i, h := range hosts {
+			wg.Go(func() { run(i, h) })
+		}
+		wg.Wait()
+	} else {
+		for i, h := range hosts {
+			if run(i, h); errs[i] != nil || ended[i] != (outcome{}) {
+				break
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return outcome{}, err
+	}
+	for _, o := range ended {
+		if o != (outcome{}) {
+			return o, nil
+		}
+	}
+	d.complete(step.Completes)
+	return outcome{}, nil
+}
+
+func (d *drill) complete(p harness.Phase) {
+	switch p {
+	case harness.Fetch:
+		d.mark(harness.Fetched)
+	case harness.Restore:
+		d.mark(harness.Restored)
+	}
+}
+
+// stepOn runs a step on one host (nil: at the desk), records it, and learns
+// from what it printed.
+func (d *drill) stepOn(ctx context.Context, number int, step harness.Step, on harness.Host) (outcome, error) {
+	record := harness.StepRecord{Number: number, Name: step.Name, At: d.timeline.now()}
+	if on != nil {
+		record.Host = on.Name()
+	}
+	place := fmt.Sprintf("step %d (%s)", number, step.Name)
+	if record.Host != "" {
+		place += " on " + record.Host
+	}
+	text, err := d.render(step.Do.String(), record.Host)
+	if err != nil {
+		return outcome{failed: place + ": " + err.Error()}, nil
+	}
+	record.Command = text
+	runErr := d.attempt(ctx, step, on, &record)
+	record.Took = d.timeline.now() - record.At
+	d.mu.Lock()
+	d.ev.Steps = append(d.ev.Steps, record)
+	d.mu.Unlock()
+	if err := d.transcript.add(record); err != nil {
+		return outcome{}, err
+	}
+	said := strings.TrimSpace(record.Output.Stdout + record.Output.Stderr)
+	switch {
+	case runErr != nil && ctx.Err() != nil:
+		return outcome{failed: fmt.Sprintf("%s was not done when the time limit of %v passed, after %d attempts; it printed: %s", place, d.plan.within, record.Attempts, said)}, nil
+	case errors.Is(runErr, harness.ErrHostOff), errors.Is(runErr, harness.ErrHostGone):
+		return outcome{failed: place + ": " + runErr.Error()}, nil
+	case runErr != nil:
+		return outcome{}, runErr
+	case record.Output.ExitCode != 0 && step.Precondition:
+		return outcome{refused: place + ": " + said}, nil
+	case record.Output.ExitCode != 0:
+		return outcome{failed: fmt.Sprintf("%s exited with status %d; it printed: %s", place, record.Output.ExitCode, said)}, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.desk.Learn(step.Learns, record.Output.Stdout); err != nil {
+		return outcome{failed: place + ": " + err.Error()}, nil
+	}
+	return outcome{}, nil
+}
+
+func (d *drill) render(text, on string) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.desk.Render(text, on)
+}
+
+// attempt tries a step once, or, if it waits for something, until it succeeds
+// or the procedure's deadline passes.
+func (d *drill) attempt(ctx context.Context, step harness.Step, on harness.Host, record *harness.StepRecord) error {
+	for {
+		out, err := step.Do.Do(ctx, site{d}, on, record.Command)
+		record.Attempts++
+		if err == nil || record.Attempts == 1 {
+			record.Output = out
+		}
+		if err != nil || out.ExitCode == 0 || !step.Await {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(attemptPause):
+		}
+	}
+}
+
+func hostNames(hosts []harness.Host) []string {
+	names := make([]string, 0, len(hosts))
+	for _, h := range hosts {
+		names = append(names, h.Name())
+	}
+	return names
+}

@@ -1,0 +1,96 @@
+package drill
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+// timeline is the drill's one clock and the record of all that happens, in
+// order: timeline.jsonl, and a line for whoever watches.
+type timeline struct {
+	start    time.Time
+	progress func(harness.Event)
+
+	mu      sync.Mutex
+	file    *os.File
+	out     *bufio.Writer
+	serving *bool
+	err     error
+}
+
+func newTimeline(dir string, progress func(harness.Event)) (*timeline, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "timeline.jsonl"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("start the timeline: %w", err)
+	}
+	return &timeline{start: time.Now(), progress: progress, file: f, out: bufio.NewWriter(f)}, nil
+}
+
+// now is the offset on the drill's clock (monotonic).
+func (t *timeline) now() time.Duration { return time.Since(t.start) }
+
+func (t *timeline) say(kind harness.EventKind, host, format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.add(harness.Event{At: t.now(), Kind: kind, Host: host, Text: fmt.Sprintf(format, args...)})
+}
+
+// service records that linearizable writes are acknowledged from now on, or no longer.
+func (t *timeline) service(at time.Duration, serving bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.serving != nil && *t.serving == serving {
+		return
+	}
+	text := "etcd acknowledges writes"
+	if !serving {
+		text = "etcd acknowledges no writes"
+	}
+	t.serving = &serving
+	t.add(harness.Event{At: at, Kind: harness.ServiceEvent, Text: text})
+}
+
+// quiet ends the telling of service: nobody measures it any more.
+func (t *timeline) quiet() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.serving = nil
+}
+
+func (t *timeline) add(e harness.Event) {
+	e.Serving = t.serving
+	line, err := json.Marshal(e)
+	if err == nil {
+		_, err = t.out.Write(append(line, '\n'))
+	}
+	if err != nil && t.err == nil {
+		t.err = fmt.Errorf("write the timeline: %w", err)
+	}
+	if t.progress != nil {
+		t.progress(e)
+	}
+}
+
+func (t *timeline) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.file == nil {
+		return nil
+	}
+	err := t.out.Flush()
+	if cerr := t.file.Close(); err == nil {
+		err = cerr
+	}
+	t.file = nil
+	if t.err != nil {
+		return t.err
+	}
+	return err
+}

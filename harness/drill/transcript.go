@@ -1,0 +1,69 @@
+package drill
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+// transcript is transcript.txt: each step, its command, what it printed and how
+// long it took, as an operator would paste it into a ticket.
+type transcript struct {
+	mu   sync.Mutex
+	file *os.File
+}
+
+func newTranscript(dir string) (*transcript, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "transcript.txt"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("start the transcript: %w", err)
+	}
+	return &transcript{file: f}, nil
+}
+
+func (t *transcript) add(s harness.StepRecord) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var b strings.Builder
+	where := "at the desk"
+	if s.Host != "" {
+		where = "on " + s.Host
+	}
+	fmt.Fprintf(&b, "%8.3fs  step %d %s: %s\n", s.At.Seconds(), s.Number, where, s.Name)
+	for line := range strings.Lines(s.Command) {
+		fmt.Fprintf(&b, "  $ %s\n", strings.TrimRight(line, "\n"))
+	}
+	for _, text := range []string{s.Output.Stdout, s.Output.Stderr} {
+		for line := range strings.Lines(text) {
+			fmt.Fprintf(&b, "    %s\n", strings.TrimRight(line, "\n"))
+		}
+	}
+	if s.Output.Dropped > 0 {
+		fmt.Fprintf(&b, "    (%d bytes of output not kept)\n", s.Output.Dropped)
+	}
+	attempts := ""
+	if s.Attempts > 1 {
+		attempts = fmt.Sprintf(" at attempt %d", s.Attempts)
+	}
+	fmt.Fprintf(&b, "  exit status %d%s, %d ms\n\n", s.Output.ExitCode, attempts, s.Took.Milliseconds())
+	if _, err := t.file.WriteString(b.String()); err != nil {
+		return fmt.Errorf("write the transcript: %w", err)
+	}
+	return nil
+}
+
+func (t *transcript) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.file == nil {
+		return nil
+	}
+	err := errors.Join(t.file.Close())
+	t.file = nil
+	return err
+}

@@ -1,0 +1,13 @@
+package scenarios
+
+import "github.com/etcd-firedrill/firedrill/harness"
+
+// All lists every scenario, in the order of the catalogue.
+func All() []harness.Scenario {
+	return []harness.Scenario{
+		dcosTaskCrash(),
+		kubeadmForceNewCluster(),
+		kubeadmForceNewClusterVerbatim(),
+		etcdSnapshotRestore(),
+	}
+}

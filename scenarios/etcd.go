@@ -1,0 +1,47 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
+	"github.com/etcd-firedrill/firedrill/harness/fault"
+	"github.com/etcd-firedrill/firedrill/recovery"
+)
+
+// etcdSnapshotRestore: all hosts but one are lost, machine and disk. The same
+// snapshot is restored on every member of a new logical cluster.
+//
+// What was written after the snapshot is lost, and the report says how much. The
+// restore bumps revisions and marks them compacted, so that no revision is handed
+// out twice and held watchers are told: both are promises here.
+func etcdSnapshotRestore() harness.Scenario {
+	return harness.Scenario{
+		Name:     "etcd-snapshot-restore",
+		Source:   harness.Source{Document: "etcd operations guide: disaster recovery", Section: "restoring a cluster"},
+		Summary:  "two of three hosts lost; restore one snapshot on every member of a new cluster",
+		Labels:   []string{"etcd", "snapshot", "quorum-loss"},
+		Given:    harness.ClusterSpec{Members: 3},
+		Under:    harness.KubernetesTraffic,
+		Backups:  harness.BackupJob{Every: time.Second},
+		Break:    []harness.Fault{fault.LoseHost{Who: harness.AllBut("m1")}},
+		Premises: []harness.Check{check.QuorumWasLost{}, check.WritesWereAcknowledged{}},
+		Recover:  recovery.EtcdSnapshotRestore{Survivor: "m1"},
+		Promises: []harness.Check{
+			check.ProcedureCompleted{},
+			check.CutAtSnapshot{},
+			check.DatasetIntact{},
+			check.ReplicasAgree{},
+			check.MembersAre{Who: harness.Everyone},
+			check.ClusterID{Kept: false},
+			check.NoAlarms{},
+			check.EveryMemberServes{},
+			check.ServiceRestored{},
+			check.RevisionsUnique{},
+			check.WatcherInformed{},
+			check.LeasesAgree{},
+			check.SurvivesOneMemberLoss{},
+		},
+		Within: 60 * time.Second,
+	}
+}

@@ -1,0 +1,139 @@
+package scenarios_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/reports"
+	"github.com/etcd-firedrill/firedrill/scenarios"
+)
+
+func TestScenarios(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "scenarios and controls")
+}
+
+// specDeadline bounds one spec: a drill's own deadlines are shorter.
+const specDeadline = 5 * time.Minute
+
+var _ = Describe("scenario", func() {
+	for _, rt := range runtimes() {
+		for _, s := range scenarios.All() {
+			It(s.Name+" holds on the "+rt.name+" runtime", Label(append([]string{rt.name, s.Name}, s.Labels...)...), func(ctx SpecContext) {
+				report := run(ctx, rt, s)
+				Expect(report.Verdict).To(Equal(harness.Held), "%s", explain(report))
+				Expect(report.Findings).NotTo(BeEmpty())
+			}, SpecTimeout(specDeadline))
+		}
+	}
+})
+
+var _ = Describe("control", func() {
+	for _, rt := range runtimes() {
+		for _, c := range scenarios.Controls() {
+			if c.Doctor != nil || (rt.name == "container" && !c.Containers) {
+				continue
+			}
+			It(c.Name+" is caught by "+c.Catches+" on the "+rt.name+" runtime", Label(rt.name, "control"), func(ctx SpecContext) {
+				report := run(ctx, rt, c.Scenario)
+				Expect(caughtBy(report, c)).To(Succeed(), "%s", explain(report))
+			}, SpecTimeout(specDeadline))
+		}
+	}
+})
+
+var _ = Describe("doctored history", func() {
+	for _, name := range honest() {
+		It("of "+name+" is caught", Label("process", "control"), func(ctx SpecContext) {
+			var base harness.Scenario
+			for _, c := range scenarios.Controls() {
+				if c.Doctor != nil && c.Scenario.Name == name {
+					base = c.Scenario
+				}
+			}
+			report := run(ctx, runtimes()[0], base)
+			Expect(report.Verdict).To(Equal(harness.Held), "%s", explain(report))
+			for _, c := range scenarios.Controls() {
+				if c.Doctor == nil || c.Scenario.Name != name {
+					continue
+				}
+				By(c.Name + ": " + c.Summary)
+				ev, done, err := drill.OpenEvidence(report.Directory)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(c.Doctor(ev)).To(Succeed(), c.Name)
+				judged, err := drill.Judge(ev)
+				Expect(errors.Join(err, done())).NotTo(HaveOccurred())
+				Expect(caughtBy(judged, c)).To(Succeed(), "%s: %s", c.Name, explain(judged))
+			}
+		}, SpecTimeout(specDeadline))
+	}
+})
+
+// honest lists the scenarios whose histories are doctored.
+func honest() []string {
+	var names []string
+	for _, c := range scenarios.Controls() {
+		if c.Doctor != nil && !slices.Contains(names, c.Scenario.Name) {
+			names = append(names, c.Scenario.Name)
+		}
+	}
+	return names
+}
+
+// run runs one drill with a small preloaded dataset, in a directory of its own.
+func run(ctx context.Context, rt place, s harness.Scenario) reports.Report {
+	GinkgoHelper()
+	report, err := drill.Run(ctx, rt.must(ctx), s, drill.Options{
+		Seed: GinkgoRandomSeed(), Out: GinkgoT().TempDir(), PreloadKeys: 200, Version: "test",
+		Progress: func(e harness.Event) {
+			fmt.Fprintf(GinkgoWriter, "%8.3fs %-8s %-4s %s\n", e.At.Seconds(), e.Kind, e.Host, e.Text)
+		},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	if text, err := os.ReadFile(report.Directory + "/transcript.txt"); err == nil {
+		_, _ = GinkgoWriter.Write(text)
+	}
+	return report
+}
+
+// caughtBy tells whether the control ended as it must: never Held, and by the
+// check one would expect.
+func caughtBy(report reports.Report, c scenarios.Control) error {
+	want, verdict := harness.Violated, harness.Violated
+	if c.Premise {
+		want, verdict = harness.Inconclusive, harness.Inconclusive
+	}
+	if report.Verdict != verdict {
+		return fmt.Errorf("control %s ended %s, not %s", c.Name, report.Verdict, verdict)
+	}
+	for _, f := range report.Findings {
+		if f.Check == c.Catches {
+			if f.Verdict != want {
+				return fmt.Errorf("control %s: %s found it %s, not %s: %s", c.Name, f.Check, f.Verdict, want, f.Detail)
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("control %s: the drill has no check %s", c.Name, c.Catches)
+}
+
+func explain(report reports.Report) string {
+	text := fmt.Sprintf("%s ended %s in %s\n", report.Scenario, report.Verdict, report.Directory)
+	for _, f := range report.Findings {
+		text += fmt.Sprintf("  %-12s %-8s %-26s %s\n", f.Verdict, f.Kind, f.Check, f.Detail)
+		for _, o := range f.Offending {
+			text += "      " + o + "\n"
+		}
+	}
+	return text
+}
