@@ -53,15 +53,21 @@ func (h *histories) eraOf(o *harness.Operation) era {
 	return either
 }
 
+// clustersOf lists the IDs of the recovered cluster, as its members tell it.
+func clustersOf(ev *harness.Evidence) (clusters []uint64) {
+	for _, v := range ev.After {
+		if v.Error == "" && !slices.Contains(clusters, v.ClusterID) {
+			clusters = append(clusters, v.ClusterID)
+		}
+	}
+	return clusters
+}
+
 // readHistories goes through the ledger once.
 func readHistories(ev *harness.Evidence) (*histories, error) {
 	h := &histories{firstAnew: math.MaxInt64}
 	h.moment, h.replaced = ev.At(harness.HistoryReplaced)
-	for _, v := range ev.After {
-		if v.Error == "" && !slices.Contains(h.clusters, v.ClusterID) {
-			h.clusters = append(h.clusters, v.ClusterID)
-		}
-	}
+	h.clusters = clustersOf(ev)
 	struck, _ := ev.At(harness.Struck)
 	for o, err := range ev.Ledger.Operations() {
 		if err != nil {

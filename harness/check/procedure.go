@@ -1,6 +1,10 @@
 package check
 
-import "github.com/etcd-firedrill/firedrill/harness"
+import (
+	"slices"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
 
 // ProcedureCompleted holds when every step of the procedure was done in time.
 type ProcedureCompleted struct{ none }
@@ -52,6 +56,7 @@ func (ServiceRestored) Judge(ev *harness.Evidence) harness.Result {
 	if _, over := ev.At(harness.TrafficEnded); !ok || !over {
 		return notSeen("traffic was not watched until after the procedure")
 	}
+	clusters := clustersOf(ev)
 	writers := map[string]int{}
 	for o, err := range ev.Ledger.Operations() {
 		if err != nil {
@@ -63,12 +68,12 @@ func (ServiceRestored) Judge(ev *harness.Evidence) harness.Result {
 		if _, known := writers[o.Client]; !known {
 			writers[o.Client] = 0
 		}
-		if o.Outcome == harness.Acked && o.Call >= ended {
+		if o.Outcome == harness.Acked && o.Effective && o.Call >= ended && slices.Contains(clusters, o.ClusterID) {
 			writers[o.Client]++
 		}
 	}
-	if len(writers) == 0 {
-		return notSeen("nobody wrote")
+	if len(writers) == 0 || len(writers) < ev.Writers {
+		return notSeen("%d of %d writers were seen to write", len(writers), ev.Writers)
 	}
 	for name, n := range writers {
 		if n < restoredAcks {

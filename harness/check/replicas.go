@@ -18,7 +18,8 @@ func (ReplicasAgree) Claim() string {
 	return "every member holds the same, by its hash at one revision"
 }
 
-// Judge compares the hashes. A member that serves linearizable reads, so has
+// Judge compares the hashes. Compaction is replicated, and those who asked waited
+// for it to be level: where it is not, the members do not share a history. A member that serves linearizable reads, so has
 // applied all that was committed, and yet stands at a lower revision, was not
 // built from the same data.
 func (ReplicasAgree) Judge(ev *harness.Evidence) harness.Result {
@@ -43,9 +44,10 @@ func (ReplicasAgree) Judge(ev *harness.Evidence) harness.Result {
 	for _, h := range hashes {
 		first := hashes[0]
 		switch {
-		case h.Revision != first.Revision || h.CompactRevision != first.CompactRevision:
-			missing = append(missing, fmt.Sprintf("%s was hashed from revision %d to %d and %s from %d to %d, which cannot be compared",
-				first.Host, first.CompactRevision, first.Revision, h.Host, h.CompactRevision, h.Revision))
+		case h.Revision != first.Revision:
+			missing = append(missing, fmt.Sprintf("%s was hashed at revision %d and %s at %d, which cannot be compared", first.Host, first.Revision, h.Host, h.Revision))
+		case h.CompactRevision != first.CompactRevision:
+			wrong = append(wrong, fmt.Sprintf("%s is compacted at revision %d and %s at %d, and stay so", first.Host, first.CompactRevision, h.Host, h.CompactRevision))
 		case h.Hash != first.Hash:
 			wrong = append(wrong, fmt.Sprintf("at revision %d %s has hash %08x and %s has %08x", h.Revision, first.Host, first.Hash, h.Host, h.Hash))
 		}

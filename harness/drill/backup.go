@@ -89,8 +89,8 @@ etcdctl --endpoints="$e" snapshot save ` + onHost + ` >&2 && etcdutl snapshot st
 
 // take takes one backup from the first host whose etcd can give one. What etcd
 // refuses is the backup's Problem; the error is the harness's.
-func (j *backupJob) take(ctx context.Context, n int) (harness.Backup, error) {
-	b := harness.Backup{Name: fmt.Sprintf("backup-%03d.db", n), Begun: j.d.timeline.now()}
+func (j *backupJob) take(ctx context.Context, n int) (b harness.Backup, err error) {
+	b = harness.Backup{Name: fmt.Sprintf("backup-%03d.db", n), Begun: j.d.timeline.now()}
 	defer func() { b.Took = j.d.timeline.now() - b.Begun }()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()

@@ -20,10 +20,42 @@ const (
 	catchUpPoll    = 20 * time.Millisecond
 )
 
+// levelTimeout bounds the wait for a compaction that one member has applied and
+// another has yet to.
+const levelTimeout = 2 * time.Second
+
 // Hashes asks every target for its HashKV at one revision, all at once, each as
 // soon as it has applied that revision (10 s at most). Hashes are comparable
-// where CompactRevision is the same too.
+// where CompactRevision is the same too: while it is not, all are asked again,
+// for 2 s.
 func Hashes(ctx context.Context, targets []Target, revision int64) []harness.MemberHash {
+	deadline := time.Now().Add(levelTimeout)
+	for {
+		hashes := hashesNow(ctx, targets, revision)
+		if level(hashes) || time.Now().After(deadline) || ctx.Err() != nil {
+			return hashes
+		}
+	}
+}
+
+// level tells whether all members that were hashed are compacted alike.
+func level(hashes []harness.MemberHash) bool {
+	var first *harness.MemberHash
+	for i := range hashes {
+		if hashes[i].Error != "" {
+			continue
+		}
+		if first == nil {
+			first = &hashes[i]
+		}
+		if hashes[i].CompactRevision != first.CompactRevision {
+			return false
+		}
+	}
+	return true
+}
+
+func hashesNow(ctx context.Context, targets []Target, revision int64) []harness.MemberHash {
 	return each(targets, func(t Target) harness.MemberHash {
 		hash := harness.MemberHash{Host: t.Host, Revision: revision}
 		err := with([]Target{t}, func(c *clientv3.Client) error {
