@@ -153,7 +153,7 @@ func (NoAlarms) Judge(ev *harness.Evidence) harness.Result {
 	case len(missing) > 0 || len(views) == 0:
 		return notSeen("not every member was heard: %s", strings.Join(missing, "; "))
 	}
-	return held("none on %d members", len(views))
+	return held("none on %d of %d members", len(views), len(views))
 }
 
 // EveryMemberServes holds when every host's member answers a linearizable read.
@@ -179,5 +179,5 @@ func (EveryMemberServes) Judge(ev *harness.Evidence) harness.Result {
 	if len(wrong) > 0 {
 		return violated(wrong, "%s", wrong[0])
 	}
-	return held("all %d do", len(views))
+	return held("%d of %d do", len(views), len(ev.Hosts))
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
@@ -107,5 +108,5 @@ func (c EtcdDied) Judge(ev *harness.Evidence) harness.Result {
 			return notSeen("etcd on %s was not seen to end after the strike", name)
 		}
 	}
-	return held("seen on %d hosts", len(names))
+	return held("seen on %s", strings.Join(names, ", "))
 }

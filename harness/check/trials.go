@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
@@ -30,9 +31,9 @@ func (SurvivesOneMemberLoss) Judge(ev *harness.Evidence) harness.Result {
 	case t.Sent < minimum:
 		return notSeen("only %d writes were sent afterwards", t.Sent)
 	case t.Acked < t.Sent:
-		return violated(t.Notes, "with %v off %d of %d writes were acknowledged", t.Struck, t.Acked, t.Sent)
+		return violated(t.Notes, "with %s off %d of %d writes were acknowledged", strings.Join(t.Struck, ", "), t.Acked, t.Sent)
 	}
-	return held("with %v off all %d writes were acknowledged", t.Struck, t.Sent)
+	return held("with %s off all %d writes were acknowledged", strings.Join(t.Struck, ", "), t.Sent)
 }
 
 // RestartKeepsMembers holds when a restart of etcd on a host, with its manifest

@@ -75,7 +75,9 @@ func (d *drill) logOf(name string) (*hostLog, error) {
 // hostEvent records what happens on a host without being asked for.
 func (d *drill) hostEvent(e harness.HostEvent) {
 	at := d.timeline.now()
-	d.timeline.say(harness.HostLine, e.Host, "%s", told(e))
+	if e.Kind != harness.EtcdBackOff { // the exit was told, and the next start will be
+		d.timeline.say(harness.HostLine, e.Host, "%s", told(e))
+	}
 	if e.Kind != harness.EtcdExited || e.Exit == nil {
 		return
 	}
@@ -87,7 +89,7 @@ func (d *drill) hostEvent(e harness.HostEvent) {
 // told is a host's event as a person says it.
 func told(e harness.HostEvent) string {
 	what := map[harness.HostEventKind]string{
-		harness.EtcdStarted: "etcd started", harness.EtcdExited: "etcd", harness.EtcdBackOff: "etcd",
+		harness.EtcdStarted: "etcd started", harness.EtcdExited: "etcd",
 		harness.ManifestBad: "the manifest cannot be run", harness.HostPowered: "host is on", harness.HostUnpowered: "host is off",
 		harness.HostDestroyed: "host is gone, machine and disk", harness.AgentLost: "the agent is lost",
 	}[e.Kind]
@@ -208,7 +210,7 @@ func (d *drill) boot(ctx context.Context) error {
 		return errors.Join(err, d.lastLines(), errors.New("hint: the lines above are etcd's own; --etcd-arg, --etcd-bin and --image decide what runs there"))
 	}
 	d.mark(harness.Booted)
-	d.timeline.say(harness.DrillEvent, "", "%s in %d ms", countOf(len(d.plan.hosts), "member")+" serve", (d.timeline.now() - begun).Milliseconds())
+	d.timeline.say(harness.DrillEvent, "", "%s serving after %d ms", countOf(len(d.plan.hosts), "member"), (d.timeline.now() - begun).Milliseconds())
 	return nil
 }
 
