@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	tclog "github.com/testcontainers/testcontainers-go/log"
@@ -157,22 +158,28 @@ func (e *engine) fits(ctx context.Context) error {
 	return nil // an engine in a virtual machine or of an ordinary user, which forwards ports to us
 }
 
-// isHere tells whether the engine's bridge is one of our own interfaces: then
-// its 127.0.0.1 is ours.
+// isHere tells whether the engine's bridge is an interface of ours: then its
+// 127.0.0.1 is ours too. A container on that bridge has an address of the same
+// subnet, but not the bridge.
 func (e *engine) isHere(ctx context.Context) bool {
+	const nameOption = "com.docker.network.bridge.name"
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	bridge, err := e.api.NetworkInspect(ctx, testcontainers.Bridge, client.NetworkInspectOptions{})
 	if err != nil {
 		return false
 	}
-	ours, err := net.InterfaceAddrs()
+	ours, err := net.InterfaceByName(bridge.Network.Options[nameOption])
 	if err != nil {
 		return false
 	}
-	for _, config := range bridge.Network.IPAM.Config {
-		for _, address := range ours {
-			if prefix, err := netip.ParsePrefix(address.String()); err == nil && prefix.Addr() == config.Gateway {
+	addresses, err := ours.Addrs()
+	if err != nil {
+		return false
+	}
+	for _, address := range addresses {
+		for _, config := range bridge.Network.IPAM.Config {
+			if prefix, err := netip.ParsePrefix(address.String()); err == nil && config.Subnet.Contains(prefix.Addr()) {
 				return true
 			}
 		}
@@ -204,6 +211,16 @@ func (e *engine) provider(logger tclog.Logger) (*testcontainers.DockerProvider, 
 		return nil, fmt.Errorf("set up testcontainers: %w", err)
 	}
 	err = provider.Close() // the client that it found; the one it gets is closed with the engine
-	provider.SetClient(e.api)
+	provider.SetClient(neverPulls{e.api})
 	return provider, err
+}
+
+// neverPulls is an engine without registries. Testcontainers pulls an image
+// that it does not find; ours are in no registry, so whatever it got there by
+// their names would be somebody else's.
+type neverPulls struct{ client.APIClient }
+
+// ImagePull refuses.
+func (neverPulls) ImagePull(_ context.Context, ref string, _ client.ImagePullOptions) (client.ImagePullResponse, error) {
+	return nil, errdefs.ErrNotFound.WithMessage("the image " + ref + " was removed from the engine meanwhile")
 }

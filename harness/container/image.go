@@ -201,10 +201,11 @@ func (e *engine) ensureOwnImage(ctx context.Context) (string, error) {
 	if err := errors.Join(progressError(answer), answer.Close()); err != nil {
 		return "", fmt.Errorf("load the image of hosts: %w", err)
 	}
-	if _, err := e.api.ImageInspect(ctx, image.tag); err != nil {
-		return "", fmt.Errorf("load the image of hosts: %w", err)
+	used, err := e.useAgain(ctx, image.tag)
+	if err == nil && !used {
+		err = fmt.Errorf("the engine took %s, and does not have it", image.tag)
 	}
-	return image.tag, nil
+	return image.tag, err
 }
 
 // useAgain tells whether there is such an image. It is tagged anew, by which

@@ -25,6 +25,8 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 )
 
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
 // place is what a host name has for good.
 type place struct {
 	address netip.Addr
@@ -45,14 +47,14 @@ type machine struct {
 // create makes a host's container and does not start it.
 func (k *rack) create(ctx context.Context, host string, at place) (*machine, error) {
 	name := k.containerName(host)
-	published := fmt.Sprintf("127.0.0.1:%d:%d/tcp", at.port.number, harness.ClientPort)
+	etcd := network.MustParsePort(strconv.Itoa(harness.ClientPort) + "/tcp")
 	made, err := k.runtime.provider.CreateContainer(ctx, testcontainers.ContainerRequest{
 		// A name with a registry's is taken as it is; no registry is asked.
 		Image:        "docker.io/library/" + k.runtime.image,
 		Name:         name,
 		Labels:       k.labels(),
 		Entrypoint:   []string{agentPath, "agent", "socket", socketPath, host},
-		ExposedPorts: []string{published},
+		ExposedPorts: []string{etcd.String()},
 		Networks:     []string{k.network},
 		ConfigModifier: func(c *container.Config) {
 			c.Hostname, c.User, c.WorkingDir = host, "0:0", "/"
@@ -62,6 +64,7 @@ func (k *rack) create(ctx context.Context, host string, at place) (*machine, err
 		HostConfigModifier: func(h *container.HostConfig) {
 			reap := true
 			h.Init = &reap // orphans of scripts stay zombies otherwise
+			h.PortBindings = network.PortMap{etcd: {{HostIP: loopback, HostPort: strconv.Itoa(at.port.number)}}}
 		},
 		EndpointSettingsModifier: func(networks map[string]*network.EndpointSettings) {
 			if settings := networks[k.network]; settings != nil {
@@ -79,7 +82,7 @@ func (k *rack) create(ctx context.Context, host string, at place) (*machine, err
 func (m *machine) PeerAddress() string { return m.place.address.String() }
 
 func (m *machine) ClientAddress() string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(m.place.port.number))
+	return net.JoinHostPort(loopback.String(), strconv.Itoa(m.place.port.number))
 }
 
 // PowerOn starts the container and attaches to its agent. Whatever a runbook

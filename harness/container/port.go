@@ -35,7 +35,7 @@ func reservePort() (*port, error) {
 
 func bindAnyPort(socket int) (int, error) {
 	// Without reuse, so that the kernel gives us a port that nobody has reserved.
-	if err := unix.Bind(socket, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+	if err := unix.Bind(socket, &unix.SockaddrInet4{Addr: loopback.As4()}); err != nil {
 		return 0, os.NewSyscallError("bind", err)
 	}
 	if err := unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {

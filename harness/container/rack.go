@@ -111,7 +111,7 @@ func (k *rack) provision(ctx context.Context, spec harness.HostSpec) (*agent.Hos
 
 // furnish makes the directories that every host has. An image need not have them.
 func furnish(ctx context.Context, host *agent.Host) error {
-	out, err := host.Run(ctx, "mkdir -p /etc/kubernetes/manifests /root /run /tmp /var/lib /var/log && chmod 1777 /tmp")
+	out, err := host.Run(ctx, "mkdir -p /etc/kubernetes/manifests /root /run /tmp /var/lib /var/log")
 	if err == nil && out.ExitCode != 0 {
 		err = fmt.Errorf("make its directories: status %d: %s", out.ExitCode, out.Stderr)
 	}
