@@ -30,7 +30,7 @@ func firedrill(args []string) int {
 	ctx, stop := interruptible(context.Background(), os.Stderr)
 	defer stop()
 	where := runtimes{
-		engine: engineVersion,
+		engine: engineName,
 		process: func(p place) (harness.Runtime, error) {
 			return process.New(process.Options{EtcdBin: p.etcdBin})
 		},
@@ -47,6 +47,6 @@ func firedrill(args []string) int {
 // sweep removes what is ours and has no living owner, on both runtimes.
 func sweep(ctx context.Context) ([]string, error) {
 	lines, err := process.Sweep(ctx, "")
-	more, cerr := sweepContainers(ctx)
+	more, cerr := sweepContainers(ctx, os.Stderr)
 	return append(lines, more...), errors.Join(err, cerr)
 }

@@ -34,7 +34,7 @@ func (p place) valid() error {
 
 // runtimes are the ways to make hosts, and a quick way to ask for an engine.
 type runtimes struct {
-	engine    func(context.Context) (version string, err error)
+	engine    func(context.Context) (name string, err error)
 	process   func(place) (harness.Runtime, error)
 	container func(context.Context, place) (harness.Runtime, error)
 }
@@ -63,9 +63,9 @@ func (r runtimes) auto(ctx context.Context, p place) (name, why string) {
 	case p.etcdBin != "":
 		return "process", "because of --etcd-bin"
 	}
-	version, err := r.engine(ctx)
+	engine, err := r.engine(ctx)
 	if err != nil {
 		return "process", "because no Docker engine answers"
 	}
-	return "container", fmt.Sprintf("because a Docker engine answers (version %s)", version)
+	return "container", "because " + engine + " answers"
 }

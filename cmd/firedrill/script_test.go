@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -33,6 +34,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
+		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":     exits,
 			"interrupt": interrupt,
@@ -40,6 +42,19 @@ func TestScripts(t *testing.T) {
 			"nothing":   nothing,
 		},
 	})
+}
+
+// condition knows [engine]: a container engine answers. FIREDRILL_REQUIRE makes
+// its absence a failure.
+func condition(name string) (bool, error) {
+	if name != "engine" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	_, absent := engineName(context.Background())
+	if absent != nil && os.Getenv("FIREDRILL_REQUIRE") == "container" {
+		return false, fmt.Errorf("FIREDRILL_REQUIRE=container: %w", absent)
+	}
+	return absent == nil, nil
 }
 
 // exits CODE program args… runs a program that must end with this exit code.
@@ -76,7 +91,7 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	c := exec.CommandContext(ctx, program, args[3:]...)
 	c.Dir = ts.Getenv("WORK")
-	c.Env = append(os.Environ(), "TMPDIR="+ts.Getenv("TMPDIR"), "HOME="+ts.Getenv("HOME"))
+	c.Env = append(os.Environ(), "TMPDIR="+ts.Getenv("TMPDIR"), "HOME="+ts.Getenv("HOME"), "DOCKER_HOST="+ts.Getenv("DOCKER_HOST"))
 	var said bytes.Buffer
 	c.Stderr = &said
 	printed, err := c.StdoutPipe()

@@ -14,7 +14,7 @@ func TestRuntimeAuto(t *testing.T) {
 	named := func(name string) harness.Runtime { return chosen{name: name} }
 	with := func(engine error) runtimes {
 		return runtimes{
-			engine:    func(context.Context) (string, error) { return "20.10", engine },
+			engine:    func(context.Context) (string, error) { return "Docker Engine 20.10", engine },
 			process:   func(place) (harness.Runtime, error) { return named("process"), nil },
 			container: func(context.Context, place) (harness.Runtime, error) { return named("container"), nil },
 		}
@@ -24,7 +24,7 @@ func TestRuntimeAuto(t *testing.T) {
 		engine    error
 		want, why string
 	}{
-		{place{runtime: "auto"}, nil, "container", "because a Docker engine answers (version 20.10)"},
+		{place{runtime: "auto"}, nil, "container", "because Docker Engine 20.10 answers"},
 		{place{runtime: "auto"}, errors.New("none"), "process", "because no Docker engine answers"},
 		{place{runtime: "auto", image: "etcd:3.5"}, errors.New("none"), "container", "because of --image"},
 		{place{runtime: "auto", etcdBin: "/opt"}, nil, "process", "because of --etcd-bin"},
