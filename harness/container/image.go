@@ -4,7 +4,6 @@ package container
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,6 +13,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -257,10 +257,11 @@ func progressError(r io.Reader) error {
 // container uses: somebody may be about to make one.
 const imageAge = time.Hour
 
-// pruneImages removes images of ours that are out of use, and returns their
-// names. Each build of our binary has one, of the binary's size.
-func (e *engine) pruneImages(ctx context.Context, age time.Duration) ([]string, error) {
-	images, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", imageLabel)})
+// pruneImages removes images with a label that no container uses and that were
+// last wanted longer than age ago, and returns their names. Each build of our
+// binary has one, of the binary's size.
+func (e *engine) pruneImages(ctx context.Context, label string, age time.Duration) ([]string, error) {
+	images, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", label)})
 	if err != nil {
 		return nil, fmt.Errorf("list our images: %w", err)
 	}
@@ -268,7 +269,7 @@ func (e *engine) pruneImages(ctx context.Context, age time.Duration) ([]string, 
 	var errs []error
 	for _, i := range images.Items {
 		names := i.RepoTags
-		if len(names) == 0 || bytes.HasPrefix([]byte(names[0]), []byte("<none>")) {
+		if len(names) == 0 || strings.HasPrefix(names[0], "<none>") {
 			names = []string{i.ID}
 		}
 		image, err := e.api.ImageInspect(ctx, i.ID)

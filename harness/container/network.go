@@ -16,15 +16,12 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 )
 
-// createNetwork makes a rack's network on a subnet that nobody has. Only the
-// engine knows which those are, and others draw at the same time.
-func (r *Runtime) createNetwork(ctx context.Context, name string, labels func() map[string]string) (netip.Prefix, error) {
-	free, err := freeSubnets()
-	if err != nil {
-		return netip.Prefix{}, err
-	}
+// createNetwork makes a rack's network on the first of these subnets that no
+// other network has. Only the engine knows which those are, and others draw at
+// the same time.
+func (r *Runtime) createNetwork(ctx context.Context, name string, labels func() map[string]string, among []netip.Prefix) (netip.Prefix, error) {
 	var last error
-	for _, subnet := range free {
+	for _, subnet := range among {
 		//nolint:staticcheck // what replaces it takes no name and asks the engine of its own choice
 		request := testcontainers.NetworkRequest{
 			Name: name, Driver: testcontainers.Bridge, Labels: labels(),

@@ -43,6 +43,10 @@ func newRack(ctx context.Context, r *Runtime, drill string) (_ *rack, err error)
 	if err != nil {
 		return nil, err
 	}
+	free, err := freeSubnets()
+	if err != nil {
+		return nil, err
+	}
 	own, err := owner.Claim(base, drill)
 	if err != nil {
 		return nil, err
@@ -51,7 +55,7 @@ func newRack(ctx context.Context, r *Runtime, drill string) (_ *rack, err error)
 		runtime: r, base: base, drill: drill, owner: own, network: "firedrill-" + drill,
 		places: map[string]place{}, slots: map[string]*slot{},
 	}
-	if k.subnet, err = r.createNetwork(ctx, k.network, k.labels); err != nil {
+	if k.subnet, err = r.createNetwork(ctx, k.network, k.labels, free); err != nil {
 		// It may have been made although we were told otherwise, or not at all.
 		clean, cancel := closing(ctx)
 		defer cancel()

@@ -68,7 +68,7 @@ func New(ctx context.Context, opt Options) (_ *Runtime, err error) {
 		return nil, err
 	}
 	// Housekeeping: that it could not be done is no reason not to drill.
-	if removed, err := e.pruneImages(ctx, imageAge); err != nil || len(removed) > 0 {
+	if removed, err := e.pruneImages(ctx, imageLabel, imageAge); err != nil || len(removed) > 0 {
 		r.log.Debug("images out of use", "removed", removed, "err", err)
 	}
 	r.log.Debug("container runtime ready", "engine", e.String(), "host", e.host, "image", r.image)

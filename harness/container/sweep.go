@@ -28,7 +28,7 @@ func Sweep(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	lines, err := e.sweepDrills(ctx)
-	images, ierr := e.pruneImages(ctx, imageAge)
+	images, ierr := e.pruneImages(ctx, imageLabel, imageAge)
 	for _, name := range images {
 		lines = append(lines, fmt.Sprintf("image %s: removed", name))
 	}
