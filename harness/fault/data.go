@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"fmt"
+	"syscall"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
@@ -42,18 +43,30 @@ func (f RuinData) Inject(ctx context.Context, s harness.Strike) ([]string, error
 		if err := script(ctx, h, ruin); err != nil {
 			return err
 		}
-		// The truncated database is mapped into etcd's memory: it may have died
-		// of that already, so only an etcd that still runs is killed.
-		if now, err := h.Etcd(ctx); err != nil {
+		if err := endOnce(ctx, h, before); err != nil {
 			return err
-		} else if now.Exits == before.Exits {
-			if err := kill(ctx, h); err != nil {
-				return err
-			}
 		}
 		_, err = h.AwaitEtcd(ctx, "etcd tried to start from the ruined data and ended", func(now harness.EtcdState) bool {
 			return now.Exits >= before.Exits+2
 		})
 		return err
 	})
+}
+
+// endOnce kills an etcd that was not seen to end since before. The truncated
+// database is mapped into its memory: it may die of that by itself, at any
+// moment, also between being looked at and being killed.
+func endOnce(ctx context.Context, h harness.Host, before harness.EtcdState) error {
+	killErr := h.Signal(ctx, syscall.SIGKILL)
+	if killErr == nil {
+		return nil
+	}
+	now, err := h.Etcd(ctx)
+	if err != nil {
+		return err
+	}
+	if now.Exits == before.Exits {
+		return killErr
+	}
+	return nil
 }
