@@ -14,9 +14,12 @@ build:
 
 # Every test, on both runtimes where a Docker engine answers. Drills measure
 # time, so packages run one after another and do not steal it from each other.
+# The scenarios wait for elections most of their time, so four run at once; go
+# test ./scenarios does the same one by one.
 test:
 	$(GO) vet ./...
-	$(GO) test -count=1 -p 1 -timeout 40m ./...
+	$(GO) test -count=1 -p 1 -timeout 40m $$($(GO) list ./... | grep -v /scenarios$$)
+	$(GO) run github.com/onsi/ginkgo/v2/ginkgo -procs=4 --timeout 40m --junit-report=scenarios.junit.xml --output-dir=bin ./scenarios
 
 # Only what needs no cluster.
 short:

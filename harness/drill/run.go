@@ -40,8 +40,9 @@ const (
 )
 
 // steadyAcks is how many acknowledgements each writer needs before the strike;
-// check.WritesWereAcknowledged asks for ten.
-const steadyAcks = 12
+// check.WritesWereAcknowledged asks for ten; twice that has every shape of
+// traffic in it.
+const steadyAcks = 20
 
 // drill is one execution of a scenario.
 type drill struct {
@@ -62,10 +63,9 @@ type drill struct {
 	transcript *transcript
 	ev         *harness.Evidence
 
-	mu     sync.Mutex // guards what the hosts' events and a procedure's steps share
-	hosts  map[string]harness.Host
-	logs   map[string]*hostLog
-	struck bool // exits count from the strike on
+	mu    sync.Mutex // guards what the hosts' events and a procedure's steps share
+	hosts map[string]harness.Host
+	logs  map[string]*hostLog
 }
 
 // Run runs one drill and returns its report. The error is not nil only if the

@@ -1,7 +1,6 @@
 package drill
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -20,7 +19,6 @@ type timeline struct {
 
 	mu      sync.Mutex
 	file    *os.File
-	out     *bufio.Writer
 	serving *bool
 	err     error
 }
@@ -30,7 +28,7 @@ func newTimeline(dir string, progress func(harness.Event)) (*timeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the timeline: %w", err)
 	}
-	return &timeline{start: time.Now(), progress: progress, file: f, out: bufio.NewWriter(f)}, nil
+	return &timeline{start: time.Now(), progress: progress, file: f}, nil
 }
 
 // now is the offset on the drill's clock (monotonic).
@@ -65,10 +63,14 @@ func (t *timeline) quiet() {
 }
 
 func (t *timeline) add(e harness.Event) {
+	if t.file == nil {
+		return // an event of a host that is torn down after the books are closed
+	}
 	e.Serving = t.serving
 	line, err := json.Marshal(e)
 	if err == nil {
-		_, err = t.out.Write(append(line, '\n'))
+		// Written at once: after a SIGKILL this is what tells how far it came.
+		_, err = t.file.Write(append(line, '\n'))
 	}
 	if err != nil && t.err == nil {
 		t.err = fmt.Errorf("write the timeline: %w", err)
@@ -84,10 +86,7 @@ func (t *timeline) close() error {
 	if t.file == nil {
 		return nil
 	}
-	err := t.out.Flush()
-	if cerr := t.file.Close(); err == nil {
-		err = cerr
-	}
+	err := t.file.Close()
 	t.file = nil
 	if t.err != nil {
 		return t.err

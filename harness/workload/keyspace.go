@@ -37,6 +37,10 @@ type keyspace struct {
 	gone   []*key // believed to be absent, after having been there
 }
 
+// fewKeys is how many keys a writer keeps before it deletes any. Few, so that
+// there are deletes in a history of twenty operations.
+const fewKeys = 2
+
 // choose draws the next operation: roughly 20% creates, 55% updates, 10%
 // deletes and 15% pairs, as far as there are keys to do it to.
 func (s *keyspace) choose(rnd *rand.Rand) []change {
@@ -46,7 +50,7 @@ func (s *keyspace) choose(rnd *rand.Rand) []change {
 		return []change{{key: s.fresh(rnd)}}
 	case draw < 20 && len(s.live) < liveKeys:
 		return []change{{key: s.fresh(rnd)}}
-	case draw < 30 && len(s.live) > liveKeys/5:
+	case draw < 30 && len(s.live) > fewKeys:
 		return []change{{key: s.any(rnd), remove: true}}
 	case draw < 45:
 		first, second := s.two(rnd)
