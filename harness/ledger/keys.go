@@ -79,7 +79,7 @@ func (r *Reader) join(path string, yield func(harness.KeyHistory, error) bool) e
 			return err
 		}
 		err := history(sorted, &d, rec.key.Key, yield)
-		if err == errStopped {
+		if errors.Is(err, errStopped) {
 			return nil
 		}
 		if err != nil {
@@ -95,7 +95,7 @@ func (r *Reader) join(path string, yield func(harness.KeyHistory, error) bool) e
 			return nil
 		}
 	}
-	if err := history(sorted, &d, "", yield); err != nil && err != errStopped {
+	if err := history(sorted, &d, "", yield); err != nil && !errors.Is(err, errStopped) {
 		return err
 	}
 	return nil

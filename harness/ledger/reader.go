@@ -104,7 +104,7 @@ func records(path, kind string) iter.Seq2[*record, error] {
 		d := decoder{}
 		for {
 			payload, err := blocks.next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err != nil {

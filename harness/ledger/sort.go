@@ -175,7 +175,7 @@ func openRun(path string) (*run, error) {
 // next reads the next entry into head; more is false at the end.
 func (r *run) next() (more bool, err error) {
 	keyLen, err := binary.ReadUvarint(r.in)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) { // nothing more begins; within an entry it is ErrUnexpectedEOF
 		r.head = entry{}
 		return false, nil
 	}

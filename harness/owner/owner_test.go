@@ -187,7 +187,7 @@ func TestClaimsAmongSweepers(t *testing.T) {
 				entries, _ := os.ReadDir(base)
 				for _, e := range entries {
 					if heir, err := owner.Inherit(base, e.Name()); err == nil {
-						os.Remove(filepath.Join(heir.Dir(), "disk"))
+						_ = os.Remove(filepath.Join(heir.Dir(), "disk"))
 						_ = heir.Release(false)
 					}
 				}

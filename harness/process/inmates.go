@@ -21,7 +21,7 @@ type inmate struct {
 	fd  int
 }
 
-func (i inmate) close() { unix.Close(i.fd) }
+func (i inmate) close() { _ = unix.Close(i.fd) }
 
 // inmates lists the processes whose root directory is dir or lies in it. The
 // root is what makes a process part of a host: it is inherited by all
@@ -49,7 +49,7 @@ func inmates(dir string) ([]inmate, error) {
 			found = append(found, inmate{pid: pid, fd: fd})
 			continue
 		}
-		unix.Close(fd) // another user's, a zombie, or simply elsewhere
+		_ = unix.Close(fd) // another user's, a zombie, or simply elsewhere
 	}
 	return found, nil
 }

@@ -62,7 +62,7 @@ func TestEtcdBin(t *testing.T) {
 		"no program":   {func(p string) error { return os.WriteFile(p, []byte("#!/bin/sh\n"), 0o755) }, []string{"is no Linux program"}},
 		"not to run":   {func(p string) error { return os.Chmod(p, 0o644) }, []string{"is no executable file", "chmod +x"}},
 		"dynamic":      {func(p string) error { return replaceByCopy(dynamic, p) }, []string{"dynamically linked", "CGO_ENABLED=0"}},
-		"a directory":  {func(p string) error { return replaceByDir(p) }, []string{"is no executable file"}},
+		"a directory":  {replaceByDir, []string{"is no executable file"}},
 		"a loose link": {func(p string) error { return replaceByLink("/nothing", p) }, []string{"there is no"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,8 +36,9 @@ func Child(newRuntime func() (harness.Runtime, error)) (ran bool) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), childLimit)
-	defer cancel()
-	if err := child(ctx, newRuntime, drill, os.Getenv(childEnds) == "closed"); err != nil {
+	err := child(ctx, newRuntime, drill, os.Getenv(childEnds) == "closed")
+	cancel()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "child harness:", err)
 		os.Exit(1)
 	}

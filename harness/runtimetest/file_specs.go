@@ -109,7 +109,7 @@ func readTree(r io.Reader) (map[string]string, error) {
 	in, sums := tar.NewReader(r), map[string]string{}
 	for {
 		h, err := in.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			_, err = io.Copy(io.Discard, r) // the stream's padding, or its writer never ends
 			return sums, err
 		}
