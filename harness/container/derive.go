@@ -136,22 +136,27 @@ func (e *engine) inject(ctx context.Context, from client.ImageInspectResult, tag
 		return err
 	}
 	defer func() { err = errors.Join(err, own.Release(false)) }()
-	made, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{Config: &container.Config{
-		Image: from.ID, Entrypoint: []string{agentPath}, Labels: labels(base, path.Base(own.Dir())),
-	}})
+	drill := path.Base(own.Dir())
+	making, cancel := unbroken(ctx)
+	defer cancel()
+	defer func() { err = errors.Join(err, e.removeContainer(making, ourName(drill))) }()
+	made, err := e.api.ContainerCreate(making, client.ContainerCreateOptions{
+		Name:   ourName(drill),
+		Config: &container.Config{Image: from.ID, Entrypoint: []string{agentPath}, Labels: labels(base, drill)},
+	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, e.removeContainer(context.WithoutCancel(ctx), made.ID)) }()
 	if err := e.expectPrograms(ctx, made.ID, from); err != nil {
 		return err
 	}
 	if err := e.putAgent(ctx, made.ID); err != nil {
 		return err
 	}
-	_, err = e.api.ContainerCommit(ctx, made.ID, client.ContainerCommitOptions{
-		Reference: tag, NoPause: true,
-		Config: &container.Config{Entrypoint: []string{agentPath}, Labels: map[string]string{imageLabel: "derived"}},
+	// The container's labels would become the image's, and the image is no drill's.
+	none := map[string]string{imageLabel: "derived", drillLabel: "", ownerLabel: "", machineLabel: ""}
+	_, err = e.api.ContainerCommit(making, made.ID, client.ContainerCommitOptions{
+		Reference: tag, NoPause: true, Config: &container.Config{Entrypoint: []string{agentPath}, Labels: none},
 	})
 	return err
 }

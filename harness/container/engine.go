@@ -41,6 +41,16 @@ func (e *engine) String() string {
 
 func (e *engine) close() error { return e.api.Close() }
 
+// makingLimit bounds the making of one thing.
+const makingLimit = time.Minute
+
+// unbroken is a context for making something, which goes on when ctx ends: an
+// engine that is not listened to any more makes it all the same, a moment after
+// we looked whether there was anything to remove.
+func unbroken(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), makingLimit)
+}
+
 // Available tells, within two seconds, which engine there is to run containers
 // on, or why there is none.
 func Available(ctx context.Context) (string, error) {

@@ -12,6 +12,9 @@ const (
 	imageLabel   = "firedrill.image"   // on images, which belong to no drill
 )
 
+// ourName is the name of a drill's network, and begins those of its containers.
+func ourName(drill string) string { return "firedrill-" + drill }
+
 // labels returns a new map each time: testcontainers adds its own to it.
 func labels(base, drill string) map[string]string {
 	return map[string]string{drillLabel: drill, ownerLabel: base, machineLabel: thisMachine()}

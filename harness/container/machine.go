@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,15 +41,18 @@ type machine struct {
 	id     string
 	place  place
 
-	mu   sync.Mutex
-	gone bool
+	mu     sync.Mutex
+	booted bool // at least once: the disk has had its own life since
+	gone   bool
 }
 
 // create makes a host's container and does not start it.
 func (k *rack) create(ctx context.Context, host string, at place) (*machine, error) {
 	name := k.containerName(host)
 	etcd := network.MustParsePort(strconv.Itoa(harness.ClientPort) + "/tcp")
-	made, err := k.runtime.provider.CreateContainer(ctx, testcontainers.ContainerRequest{
+	making, cancel := unbroken(ctx)
+	defer cancel()
+	made, err := k.runtime.provider.CreateContainer(making, testcontainers.ContainerRequest{
 		// A name with a registry's is taken as it is; no registry is asked.
 		Image:        "docker.io/library/" + k.runtime.image,
 		Name:         name,
@@ -74,7 +78,7 @@ func (k *rack) create(ctx context.Context, host string, at place) (*machine, err
 	})
 	if err != nil {
 		// There may be a container although there is an error.
-		return nil, errors.Join(fmt.Errorf("make the container %s: %w", name, err), k.runtime.engine.removeContainer(context.WithoutCancel(ctx), name))
+		return nil, errors.Join(fmt.Errorf("make the container %s: %w", name, err), k.runtime.engine.removeContainer(making, name))
 	}
 	return &machine{engine: k.runtime.engine, name: name, id: made.GetContainerID(), place: at}, nil
 }
@@ -93,13 +97,14 @@ func (m *machine) PowerOn(ctx context.Context) (io.ReadWriteCloser, error) {
 	if m.gone {
 		return nil, harness.ErrHostGone
 	}
-	s, err := m.boot(ctx)
-	if err != nil && m.lacksAgent(ctx) {
+	// An engine attaches to what it cannot run, too, so this is looked for first.
+	if m.booted && m.lacksAgent(ctx) {
 		if err := m.engine.putAgent(ctx, m.id); err != nil {
 			return nil, err
 		}
-		s, err = m.boot(ctx)
 	}
+	m.booted = true
+	s, err := m.boot(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -144,15 +149,18 @@ func isPortTaken(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "address already in use") || strings.Contains(err.Error(), "port is already allocated"))
 }
 
-// lacksAgent tells whether the container ended because there was no program.
+// lacksAgent tells whether the agent on the disk is not the one that we put there.
 func (m *machine) lacksAgent(ctx context.Context) bool {
-	const cannotRun, notFound = 126, 127 // as shells have it, and engines
-	seen, err := m.engine.api.ContainerInspect(ctx, m.id, client.ContainerInspectOptions{})
-	if err != nil || seen.Container.State == nil || seen.Container.State.Running {
+	ours, err := os.Stat(ownExecutable)
+	if err != nil {
 		return false
 	}
-	code := seen.Container.State.ExitCode
-	return code == cannotRun || code == notFound
+	theirs, err := m.engine.api.ContainerStatPath(ctx, m.id, client.ContainerStatPathOptions{Path: agentPath})
+	if errdefs.IsNotFound(err) {
+		return true
+	}
+	// An engine does not say of every odd path that there is nothing.
+	return err != nil && ctx.Err() == nil || err == nil && (!theirs.Stat.Mode.IsRegular() || theirs.Stat.Size != ours.Size())
 }
 
 // PowerOff kills all that runs on the host at once and returns when it is gone.

@@ -20,15 +20,20 @@ import (
 // other network has. Only the engine knows which those are, and others draw at
 // the same time.
 func (r *Runtime) createNetwork(ctx context.Context, name string, labels func() map[string]string, among []netip.Prefix) (netip.Prefix, error) {
+	making, cancel := unbroken(ctx)
+	defer cancel()
 	var last error
 	for _, subnet := range among {
+		if ctx.Err() != nil {
+			return netip.Prefix{}, context.Cause(ctx)
+		}
 		//nolint:staticcheck // what replaces it takes no name and asks the engine of its own choice
 		request := testcontainers.NetworkRequest{
 			Name: name, Driver: testcontainers.Bridge, Labels: labels(),
 			IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet, Gateway: nth(subnet, 1)}}},
 		}
 		//nolint:staticcheck // likewise
-		_, last = r.provider.CreateNetwork(ctx, request)
+		_, last = r.provider.CreateNetwork(making, request)
 		if last == nil {
 			return subnet, nil
 		}

@@ -52,11 +52,11 @@ func newRack(ctx context.Context, r *Runtime, drill string) (_ *rack, err error)
 		return nil, err
 	}
 	k := &rack{
-		runtime: r, base: base, drill: drill, owner: own, network: "firedrill-" + drill,
+		runtime: r, base: base, drill: drill, owner: own, network: ourName(drill),
 		places: map[string]place{}, slots: map[string]*slot{},
 	}
 	if k.subnet, err = r.createNetwork(ctx, k.network, k.labels, free); err != nil {
-		// It may have been made although we were told otherwise, or not at all.
+		// It may be there although there is an error.
 		clean, cancel := closing(ctx)
 		defer cancel()
 		return nil, errors.Join(err, r.engine.removeNetwork(clean, k.network), own.Release(false))
@@ -92,6 +92,9 @@ func (k *rack) provision(ctx context.Context, spec harness.HostSpec) (*agent.Hos
 	}
 	if k.isClosed() { // while we waited for our turn
 		return nil, errClosed
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	m, err := k.create(ctx, spec.Name, at)
 	if err != nil {

@@ -91,18 +91,31 @@ func (e *engine) remains(ctx context.Context) (map[claim]*remains, error) {
 		return found[c]
 	}
 	for _, c := range containers.Items {
-		r := of(c.Labels)
-		r.containers = append(r.containers, c.ID)
+		// A container has its image's labels too, whoever made it.
+		if slices.ContainsFunc(c.Names, func(name string) bool { return isOurs(strings.TrimPrefix(name, "/"), c.Labels) }) {
+			r := of(c.Labels)
+			r.containers = append(r.containers, c.ID)
+		}
 	}
 	for _, n := range networks.Items {
-		r := of(n.Labels)
-		r.networks = append(r.networks, n.ID)
+		if isOurs(n.Name, n.Labels) {
+			r := of(n.Labels)
+			r.networks = append(r.networks, n.ID)
+		}
 	}
 	for _, v := range volumes.Items {
-		r := of(v.Labels)
-		r.volumes = append(r.volumes, v.Name)
+		if isOurs(v.Name, v.Labels) {
+			r := of(v.Labels)
+			r.volumes = append(r.volumes, v.Name)
+		}
 	}
 	return found, nil
+}
+
+// isOurs tells whether something has both the label and the name of a drill.
+func isOurs(name string, labels map[string]string) bool {
+	drill := labels[drillLabel]
+	return drill != "" && (name == ourName(drill) || strings.HasPrefix(name, ourName(drill)+"-"))
 }
 
 func (e *engine) sweepDrill(ctx context.Context, c claim, r *remains) (line string, err error) {
