@@ -41,7 +41,8 @@ func (l *launcher) start(path string, argv []string, attr *os.ProcAttr) (p *os.P
 	return p, err
 }
 
-// close ends the thread, and with it every process it started.
+// close ends the thread, and with it every process it started. (Not if it is
+// the process's first thread, which the Go runtime only parks.)
 func (l *launcher) close() {
 	close(l.jobs)
 	<-l.done
