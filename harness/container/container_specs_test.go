@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -53,6 +55,28 @@ var _ = Describe("a host that is a container", func() {
 		Expect(sweepDrills(ctx)).To(ContainElement(And(ContainSubstring(drill), ContainSubstring("removed 1 container, 1 network"))))
 		Expect(leftovers(drill)).To(BeEmpty())
 		Expect(dial(ctx, host.ClientAddress())).To(MatchError(syscall.ECONNREFUSED))
+	})
+
+	it("has its address and its port whatever the order in which hosts come back", func(ctx SpecContext) {
+		_, k := build(ctx, r)
+		hosts := []harness.Host{}
+		for _, name := range []string{"m3", "m1", "m2"} {
+			hosts = append(hosts, provision(ctx, k, harness.HostSpec{Name: name}))
+		}
+		for _, h := range hosts {
+			Expect(h.PowerOff(ctx)).To(Succeed())
+		}
+		slices.Reverse(hosts)
+		for _, h := range hosts {
+			Expect(h.PowerOn(ctx)).To(Succeed())
+			seen, err := r.engine.api.ContainerInspect(ctx, k.containerName(h.Name()), client.ContainerInspectOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			settings := seen.Container.NetworkSettings
+			Expect(settings.Networks[k.network].IPAddress.String()).To(Equal(h.PeerAddress()), h.Name())
+			published := settings.Ports[network.MustParsePort("2379/tcp")]
+			Expect(published).To(HaveLen(1))
+			Expect(net.JoinHostPort(published[0].HostIP.String(), published[0].HostPort)).To(Equal(h.ClientAddress()), h.Name())
+		}
 	})
 
 	it("boots without its agent, which is put back", func(ctx SpecContext) {
