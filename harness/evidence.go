@@ -101,7 +101,8 @@ type StepRecord struct {
 	Name     string        `json:"name"`
 	Host     string        `json:"host,omitempty"` // "" at the desk
 	Command  string        `json:"command"`
-	Output   Output        `json:"output"` // of the last attempt
+	Output   Output        `json:"output"`          // of the last attempt
+	Error    string        `json:"error,omitempty"` // why it was not run to its end; the exit code then means nothing
 	Attempts int           `json:"attempts"`
 	At       time.Duration `json:"at_ns"`
 	Took     time.Duration `json:"took_ns"`

@@ -42,7 +42,7 @@ func newStage(t *testing.T) *stage {
 		scenarios: func() []harness.Scenario {
 			var all []harness.Scenario
 			for _, name := range []string{"held", "violated", "inconclusive", "broke", "panicked"} {
-				all = append(all, harness.Scenario{Name: name, Summary: "ends " + name, Labels: []string{"label-" + name}, Given: harness.ClusterSpec{Members: 1}})
+				all = append(all, harness.Scenario{Name: name, Summary: "ends " + name, Labels: []string{"label-" + name}, Given: harness.ClusterSpec{Members: 1}, Under: harness.KubernetesTraffic})
 			}
 			return all
 		},

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,7 +29,6 @@ type backupJob struct {
 
 	mu    sync.Mutex
 	taken []harness.Backup
-	err   error // the harness broke: the disk is full, an agent is lost
 }
 
 func startBackups(ctx context.Context, d *drill, every time.Duration) *backupJob {
@@ -36,6 +36,11 @@ func startBackups(ctx context.Context, d *drill, every time.Duration) *backupJob
 	j := &backupJob{d: d, every: every, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(j.done)
+		defer func() {
+			if p := recover(); p != nil {
+				d.broke(breakage{err: fmt.Errorf("the backup job panicked: %v", crashed(p))})
+			}
+		}()
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for n := 1; ; n++ {
@@ -45,10 +50,10 @@ func startBackups(ctx context.Context, d *drill, every time.Duration) *backupJob
 			}
 			j.mu.Lock()
 			j.taken = append(j.taken, b)
-			if err != nil {
-				j.err = err
-			}
 			j.mu.Unlock()
+			if err != nil {
+				d.broke(breakage{host: b.Host, err: fmt.Errorf("take backup %s: %w", b.Name, err)})
+			}
 			j.tell(b)
 			select {
 			case <-ctx.Done():
@@ -74,10 +79,10 @@ func (j *backupJob) stop() {
 }
 
 // list returns the backups so far, in the order in which they were begun.
-func (j *backupJob) list() ([]harness.Backup, error) {
+func (j *backupJob) list() []harness.Backup {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return append([]harness.Backup(nil), j.taken...), j.err
+	return slices.Clone(j.taken)
 }
 
 // onHost is where a snapshot lies on its host until it was pulled.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
@@ -23,7 +22,7 @@ func (d *drill) provision(ctx context.Context, rt harness.Runtime) error {
 		return err
 	}
 	d.rack = rack
-	var wg sync.WaitGroup
+	var wg crew
 	errs := make([]error, len(d.plan.hosts))
 	for i, name := range d.plan.hosts {
 		wg.Go(func() { errs[i] = d.provisionHost(ctx, name) })
@@ -65,7 +64,7 @@ func (d *drill) logOf(name string) (*hostLog, error) {
 	if l, ok := d.logs[name]; ok {
 		return l, nil
 	}
-	l, err := newHostLog(d.dir, name)
+	l, err := newHostLog(d.dir, name, func(err error) { d.broke(breakage{host: name, err: err}) })
 	if err == nil {
 		d.logs[name] = l
 	}
@@ -78,11 +77,25 @@ func (d *drill) hostEvent(e harness.HostEvent) {
 	if e.Kind != harness.EtcdBackOff { // the exit was told, and the next start will be
 		d.timeline.say(harness.HostLine, e.Host, "%s", told(e))
 	}
-	if e.Kind != harness.EtcdExited || e.Exit == nil {
-		return
+	switch {
+	case e.Kind == harness.AgentLost:
+		d.broke(breakage{host: e.Host, hint: agentHint, err: fmt.Errorf("%w: on %s", harness.ErrAgentLost, e.Host)})
+	case e.Kind == harness.ManifestBad:
+		d.badManifest(e)
+	case e.Kind == harness.EtcdExited && e.Exit != nil:
+		d.exited(e, at)
 	}
+}
+
+// exited records an etcd that ended. What ends after the evidence was collected
+// is the trials' own; they record it themselves.
+func (d *drill) exited(e harness.HostEvent, at time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.ended(e.Host, *e.Exit)
+	if _, over := d.ev.Marks[harness.Collected]; over {
+		return
+	}
 	d.ev.Exits = append(d.ev.Exits, harness.HostExit{Host: e.Host, At: at, EtcdExit: *e.Exit})
 }
 
@@ -127,14 +140,17 @@ func (d *drill) bornFlags(name string) []string {
 }
 
 // preload gives every host the same snapshot to be born from, if one was asked for.
-func (d *drill) preload(ctx context.Context) error {
+func (d *drill) preload(ctx context.Context) (err error) {
 	path, info, err := d.preloadFile(ctx)
 	if err != nil || path == "" {
 		return err
 	}
+	if d.opts.PreloadFrom == "" {
+		defer func() { err = errors.Join(err, os.Remove(path)) }()
+	}
 	d.ev.DatasetBefore = &info.Dataset
 	d.timeline.say(harness.DrillEvent, "", "preloading %s (%d bytes)", countOf(int(info.Dataset.Keys), "key"), info.Dataset.Bytes)
-	err = d.everywhere(ctx, func(ctx context.Context, h harness.Host) error {
+	return d.everywhere(ctx, func(ctx context.Context, h harness.Host) error {
 		f, err := os.Open(path)
 		if err != nil {
 			return err
@@ -155,10 +171,6 @@ func (d *drill) preload(ctx context.Context) error {
 		}
 		return err
 	})
-	if d.opts.PreloadFrom == "" {
-		err = errors.Join(err, os.Remove(path))
-	}
-	return err
 }
 
 const bornSnapshot = "/root/born.db"
@@ -207,29 +219,21 @@ func (d *drill) boot(ctx context.Context) error {
 		}
 		return true, ""
 	}); err != nil {
-		return errors.Join(err, d.lastLines(), errors.New("hint: the lines above are etcd's own; --etcd-arg, --etcd-bin and --image decide what runs there"))
+		if context.Cause(ctx) != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+			return hinted(errors.Join(err, d.lastLines(d.plan.hosts...)), etcdHint)
+		}
+		return err
 	}
 	d.mark(harness.Booted)
 	d.timeline.say(harness.DrillEvent, "", "%s serving after %d ms", countOf(len(d.plan.hosts), "member"), (d.timeline.now() - begun).Milliseconds())
 	return nil
 }
 
-// lastLines are the ends of the hosts' etcd logs, for errors.
-func (d *drill) lastLines() error {
-	var errs []error
-	for _, name := range d.plan.hosts {
-		if l, err := d.logOf(name); err == nil {
-			errs = append(errs, fmt.Errorf("the last lines of etcd's log on %s:\n%s", name, l.last(5)))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // everywhere does something on every host that is present, at once.
 func (d *drill) everywhere(ctx context.Context, do func(context.Context, harness.Host) error) error {
 	hosts := d.present()
 	errs := make([]error, len(hosts))
-	var wg sync.WaitGroup
+	var wg crew
 	for i, h := range hosts {
 		wg.Go(func() { errs[i] = do(ctx, h) })
 	}

@@ -3,7 +3,6 @@ package drill
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/ledger"
@@ -14,16 +13,14 @@ import (
 // not come, the marks are missing and the checks say so.
 func (d *drill) settle(ctx context.Context) error {
 	ended, _ := d.ev.At(harness.ProcedureEnded)
-	redundant := make(chan error, 1)
-	go func() { redundant <- d.awaitRedundancy(ctx) }()
+	var redundantErr error
+	var waiting crew
+	waiting.Go(func() { redundantErr = d.awaitRedundancy(ctx) })
 	calmErr := d.traffic.AwaitCalm(ctx, ended, calm)
 	if calmErr == nil {
 		d.mark(harness.Settled)
 	}
-	redundantErr := <-redundant
-	if err := parentEnded(ctx); err != nil {
-		return err
-	}
+	waiting.Wait()
 	for _, err := range []error{calmErr, redundantErr} {
 		if err != nil {
 			d.timeline.say(harness.DrillEvent, "", "not settled: %v", err)
@@ -32,16 +29,8 @@ func (d *drill) settle(ctx context.Context) error {
 	return nil
 }
 
-// parentEnded tells whether ctx ended for another reason than its own deadline.
-func parentEnded(ctx context.Context) error {
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return ctx.Err()
-	}
-	return nil
-}
-
 func (d *drill) awaitRedundancy(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, redundancyPatience)
+	ctx, cancel := context.WithTimeout(ctx, redundancyPatience+d.weight(redundancyPatience))
 	defer cancel()
 	err := poll(ctx, "every voter is healthy, caught up and has the same hash", func(ctx context.Context) (bool, string) {
 		targets := d.targets()
@@ -63,15 +52,12 @@ func (d *drill) collect(ctx context.Context) error {
 	}
 	d.traffic = nil
 	d.mark(harness.TrafficEnded)
+	d.timeline.say(harness.DrillEvent, "", "collecting evidence")
 	d.timeline.quiet()
 	d.ev.Watcher = watcher
 	d.ev.Survivors = nonNil(d.ev.Survivors)
 	if d.backups != nil {
-		taken, err := d.backups.list()
-		if err != nil {
-			return fmt.Errorf("take backups: %w", err)
-		}
-		d.ev.Backups = taken
+		d.ev.Backups = d.backups.list()
 	}
 	for _, h := range d.present() {
 		d.ev.Hosts = append(d.ev.Hosts, h.Name())

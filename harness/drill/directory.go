@@ -65,6 +65,9 @@ func pointLatest(out, name, id string) error {
 // hostLog is hosts/<name>/etcd.log: all that etcd wrote on a host, in whichever
 // machine of that name, and the last lines for error messages.
 type hostLog struct {
+	host  string
+	broke func(error) // told what makes the record, or the host's disk, useless
+
 	mu   sync.Mutex
 	file *os.File
 	tail []byte
@@ -72,7 +75,7 @@ type hostLog struct {
 
 const tailBytes = 4096
 
-func newHostLog(dir, host string) (*hostLog, error) {
+func newHostLog(dir, host string, broke func(error)) (*hostLog, error) {
 	parent := filepath.Join(dir, "hosts", host)
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory for %s's log: %w", host, err)
@@ -81,7 +84,7 @@ func newHostLog(dir, host string) (*hostLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s's log: %w", host, err)
 	}
-	return &hostLog{file: f}, nil
+	return &hostLog{host: host, broke: broke, file: f}, nil
 }
 
 func (l *hostLog) Write(p []byte) (int, error) {
@@ -91,7 +94,16 @@ func (l *hostLog) Write(p []byte) (int, error) {
 	if extra := len(l.tail) - tailBytes; extra > 0 {
 		l.tail = append(l.tail[:0], l.tail[extra:]...)
 	}
-	return l.file.Write(p)
+	if bytes.Contains(p, []byte(diskFull)) {
+		// No fault fills a disk: it is this machine's own, and no finding about etcd.
+		l.broke(fmt.Errorf("the disk of host %s: %s", l.host, diskFull))
+	}
+	n, err := l.file.Write(p)
+	if err != nil {
+		err = fmt.Errorf("keep the log of etcd on %s: %w", l.host, err)
+		l.broke(err)
+	}
+	return n, err
 }
 
 // last returns the last n lines.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -57,17 +56,13 @@ func (d *drill) awaitBackups(ctx context.Context) error {
 		return nil
 	}
 	return poll(ctx, fmt.Sprintf("%d backups were taken", backupsBeforeStrike), func(context.Context) (bool, string) {
-		taken, err := d.backups.list()
 		verified := 0
 		last := "none was tried"
-		for _, b := range taken {
+		for _, b := range d.backups.list() {
 			if b.Verified {
 				verified++
 			}
 			last = b.Name + " " + b.Problem
-		}
-		if err != nil {
-			last = err.Error()
 		}
 		return verified >= backupsBeforeStrike, fmt.Sprintf("%d, the last: %s", verified, last)
 	})
@@ -124,7 +119,9 @@ func (d *drill) strike(ctx context.Context) error {
 // forgetTheGone takes destroyed hosts off the list; their names are free again.
 func (d *drill) forgetTheGone(ctx context.Context) {
 	for _, h := range d.present() {
-		if _, err := h.Etcd(ctx); errors.Is(err, harness.ErrHostGone) {
+		_, err := h.Etcd(ctx)
+		d.noteLost(h, err)
+		if errors.Is(err, harness.ErrHostGone) {
 			d.mu.Lock()
 			d.hosts[h.Name()] = nil
 			d.mu.Unlock()
@@ -186,9 +183,10 @@ func (d *drill) detect(ctx context.Context) error {
 func (d *drill) readSurvivors(ctx context.Context) (leaderless bool) {
 	hosts := d.present()
 	reads := make([]*harness.SurvivorRead, len(hosts))
-	var wg sync.WaitGroup
+	var wg crew
 	for i, t := range targetsOf(hosts) {
 		if state, err := hosts[i].Etcd(ctx); err != nil || state.PID == 0 {
+			d.noteLost(hosts[i], err)
 			continue
 		}
 		wg.Go(func() {

@@ -53,7 +53,9 @@ func writeEvidence(dir string, ev *harness.Evidence) error {
 	if err != nil {
 		return fmt.Errorf("encode the evidence: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, evidenceFile), append(text, '\n'), 0o600); err != nil {
+	text = append(text, '\n')
+	err = errors.Join(os.WriteFile(filepath.Join(dir, evidenceFile), text, 0o600), os.WriteFile(filepath.Join(dir, guardFile), guard(text), 0o600))
+	if err != nil {
 		return fmt.Errorf("write the evidence: %w", err)
 	}
 	return nil
@@ -97,6 +99,10 @@ func OpenEvidence(dir string) (ev *harness.Evidence, done func() error, err erro
 	if err != nil {
 		return nil, nil, errors.Join(err, os.RemoveAll(scratch))
 	}
+	if ev.DatasetAfter != nil && !book.HasFinal() {
+		err := fmt.Errorf("%s: the evidence is damaged: what the cluster held at the end was read, and its file is missing", filepath.Join(dir, "final.bin"))
+		return nil, nil, errors.Join(err, book.Close(), os.RemoveAll(scratch))
+	}
 	ev.Ledger = book
 	return ev, func() error { return errors.Join(book.Close(), os.RemoveAll(scratch)) }, nil
 }
@@ -123,6 +129,9 @@ func readEvidence(dir string) (*harness.Evidence, error) {
 	ev := &harness.Evidence{}
 	if err := json.Unmarshal(text, ev); err != nil {
 		return nil, fmt.Errorf("%s:%d: the evidence is damaged: %w", path, lineOf(text, err), err)
+	}
+	if err := guarded(dir, text); err != nil {
+		return nil, err
 	}
 	if ev.Schema != harness.EvidenceSchema {
 		return nil, fmt.Errorf("%s: this is evidence of schema %d, and this firedrill reads schema %d", path, ev.Schema, harness.EvidenceSchema)
@@ -153,7 +162,10 @@ func findingsOf(ev *harness.Evidence) ([]harness.Finding, *harness.Loss, error) 
 		if err != nil {
 			return nil, nil, err
 		}
-		result := c.Judge(ev)
+		result, err := judged(c, ev)
+		if err != nil {
+			return nil, nil, err
+		}
 		if loss == nil {
 			loss = result.Loss
 		}
@@ -162,4 +174,14 @@ func findingsOf(ev *harness.Evidence) ([]harness.Finding, *harness.Loss, error) 
 		})
 	}
 	return findings, loss, nil
+}
+
+// judged runs one check. A check that panics is an error that names it.
+func judged(c harness.Check, ev *harness.Evidence) (result harness.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("check %s panicked: %v", c.Name(), crashed(p))
+		}
+	}()
+	return c.Judge(ev), nil
 }

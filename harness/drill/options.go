@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/workload"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
 
@@ -84,6 +85,9 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	if o.Within > 0 {
 		p.within = o.Within
 	}
+	if o.Within < 0 || (len(p.steps) > 0 && p.within <= 0) {
+		return unsuited("a procedure of %d steps needs time: its deadline is %v", len(p.steps), min(o.Within, p.within))
+	}
 	if o.PreloadKeys < 0 || o.ValueSize < 0 || o.Writers < 0 || o.Rate < 0 {
 		return unsuited("numbers of keys, bytes, writers and writes cannot be negative")
 	}
@@ -98,6 +102,11 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	}
 	if o.ValueSize > 0 {
 		p.traffic.ValueSize = o.ValueSize
+	}
+	if t := p.traffic; t.ValueSize < workload.MinValueSize {
+		return unsuited("values of %d bytes: they are unique only from %d", t.ValueSize, workload.MinValueSize)
+	} else if t.Writers < 1 || t.Rate < 1 || t.Leases < 0 {
+		return unsuited("traffic of %d writers, %d writes per second and %d leases: at least one writer and one write are needed", t.Writers, t.Rate, t.Leases)
 	}
 	for _, arg := range o.EtcdArgs {
 		flag := strings.TrimLeft(arg, "-")

@@ -10,7 +10,7 @@ import (
 
 func TestPlannedRefusesBeforeAnythingStarts(t *testing.T) {
 	single := harness.Scenario{Name: "s", Given: harness.ClusterSpec{Members: 1, OnlyBecause: "the page is about one"}}
-	free := harness.Scenario{Name: "f", Given: harness.ClusterSpec{Members: 3}}
+	free := harness.Scenario{Name: "f", Given: harness.ClusterSpec{Members: 3}, Under: harness.KubernetesTraffic}
 	for _, c := range []struct {
 		s    harness.Scenario
 		o    Options
@@ -24,6 +24,10 @@ func TestPlannedRefusesBeforeAnythingStarts(t *testing.T) {
 		{free, Options{EtcdArgs: []string{"--quota-backend-bytes 5"}}, "give it as"},
 		{free, Options{PreloadFrom: "x.db", PreloadKeys: 1}, "not both"},
 		{free, Options{Rate: -1}, "negative"},
+		{free, Options{ValueSize: 10}, "unique only from 11"},
+		{free, Options{Within: -1}, "needs time"},
+		{harness.Scenario{Name: "t", Given: harness.ClusterSpec{Members: 1}}, Options{}, "values of 0 bytes"},
+		{harness.Scenario{Name: "t", Given: harness.ClusterSpec{Members: 1}, Under: harness.Traffic{ValueSize: 64}}, Options{}, "at least one writer"},
 	} {
 		err := Validate(c.s, c.o)
 		if !errors.Is(err, ErrUnsuited) || !strings.Contains(err.Error(), c.says) {
@@ -34,14 +38,14 @@ func TestPlannedRefusesBeforeAnythingStarts(t *testing.T) {
 
 func TestPlannedWorksTheOptionsIn(t *testing.T) {
 	p, err := planned(harness.Scenario{Given: harness.ClusterSpec{Members: 3}, Under: harness.KubernetesTraffic},
-		Options{Members: 5, Writers: 2, Rate: 7, ValueSize: 9, EtcdArgs: []string{"--quota-backend-bytes=5", "auto-compaction-retention=1"}})
+		Options{Members: 5, Writers: 2, Rate: 7, ValueSize: 19, EtcdArgs: []string{"--quota-backend-bytes=5", "auto-compaction-retention=1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(p.hosts) != 5 || p.hosts[4] != "m5" {
 		t.Errorf("hosts are %v", p.hosts)
 	}
-	if p.traffic.Writers != 2 || p.traffic.Rate != 7 || p.traffic.ValueSize != 9 || p.traffic.Leases != harness.KubernetesTraffic.Leases {
+	if p.traffic.Writers != 2 || p.traffic.Rate != 7 || p.traffic.ValueSize != 19 || p.traffic.Leases != harness.KubernetesTraffic.Leases {
 		t.Errorf("traffic is %+v", p.traffic)
 	}
 	if strings.Join(p.args, " ") != "quota-backend-bytes=5 auto-compaction-retention=1" {

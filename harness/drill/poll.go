@@ -26,7 +26,7 @@ func poll(ctx context.Context, what string, look func(context.Context) (ok bool,
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait until %s: %w; last seen: %s", what, ctx.Err(), last)
+			return fmt.Errorf("wait until %s: %w; last seen: %s", what, context.Cause(ctx), last)
 		case <-tick.C:
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -64,8 +63,11 @@ func (d *drill) step(ctx context.Context, number int, step harness.Step) (outcom
 	hosts := []harness.Host{nil} // the desk
 	if !step.On.IsZero() {
 		selected, err := d.Select(ctx, step.On)
+		if err == nil && len(selected) == 0 {
+			err = fmt.Errorf("select %s: that is no host here", step.On)
+		}
 		if err != nil {
-			return outcome{failed: fmt.Sprintf("step %d (%s): %v", number, step.Name, err)}, nil
+			return d.untried(number, step, "", err)
 		}
 		hosts = selected
 	}
@@ -82,7 +84,7 @@ func (d *drill) step(ctx context.Context, number int, step harness.Step) (outcom
 	errs := make([]error, len(hosts))
 	run := func(i int, h harness.Host) { ended[i], errs[i] = d.stepOn(ctx, number, step, h) }
 	if step.AtOnce {
-		var wg sync.WaitGroup
+		var wg crew
 		for i, h := range hosts {
 			wg.Go(func() { run(i, h) })
 		}
@@ -128,22 +130,24 @@ func (d *drill) stepOn(ctx context.Context, number int, step harness.Step, on ha
 	}
 	text, err := d.render(step.Do.String(), record.Host)
 	if err != nil {
-		return outcome{failed: place + ": " + err.Error()}, nil
+		return d.untried(number, step, record.Host, err)
 	}
 	record.Command = text
 	runErr := d.attempt(ctx, step, on, &record)
 	record.Took = d.timeline.now() - record.At
-	d.mu.Lock()
-	d.ev.Steps = append(d.ev.Steps, record)
-	d.mu.Unlock()
-	if err := d.transcript.add(record); err != nil {
+	if runErr != nil {
+		record.Error = runErr.Error()
+	}
+	if err := d.keep(record); err != nil {
 		return outcome{}, err
 	}
 	said := strings.TrimSpace(record.Output.Stdout + record.Output.Stderr)
 	switch {
+	case errors.Is(runErr, harness.ErrAgentLost):
+		return outcome{}, runErr
 	case runErr != nil && ctx.Err() != nil:
 		return outcome{failed: fmt.Sprintf("%s was not done when the time limit of %v passed, after %d attempts; it printed: %s", place, d.plan.within, record.Attempts, said)}, nil
-	case errors.Is(runErr, harness.ErrHostOff), errors.Is(runErr, harness.ErrHostGone):
+	case errors.Is(runErr, harness.ErrHostOff), errors.Is(runErr, harness.ErrHostGone), errors.Is(runErr, errMistake):
 		return outcome{failed: place + ": " + runErr.Error()}, nil
 	case runErr != nil:
 		return outcome{}, runErr
@@ -158,6 +162,28 @@ func (d *drill) stepOn(ctx context.Context, number int, step harness.Step, on ha
 		return outcome{failed: place + ": " + err.Error()}, nil
 	}
 	return outcome{}, nil
+}
+
+// keep writes a step down, in the evidence and in the transcript.
+func (d *drill) keep(record harness.StepRecord) error {
+	d.mu.Lock()
+	d.ev.Steps = append(d.ev.Steps, record)
+	d.mu.Unlock()
+	return d.transcript.add(record)
+}
+
+// untried writes a step down that could not even be begun: its command as far
+// as it is known, and why. That is the procedure's failure.
+func (d *drill) untried(number int, step harness.Step, host string, why error) (outcome, error) {
+	if errors.Is(why, harness.ErrAgentLost) {
+		return outcome{}, why
+	}
+	record := harness.StepRecord{Number: number, Name: step.Name, Host: host, At: d.timeline.now(), Command: step.Do.String(), Error: why.Error()}
+	place := fmt.Sprintf("step %d (%s)", number, step.Name)
+	if host != "" {
+		place += " on " + host
+	}
+	return outcome{failed: place + ": " + why.Error()}, d.keep(record)
 }
 
 func (d *drill) render(text, on string) (string, error) {

@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,11 +18,12 @@ import (
 )
 
 // The drill's own deadlines. None of them decides a verdict: where one passes,
-// the harness says what it waited for, or the checks see less.
+// the harness says what it waited for, or the checks see less. They grow with
+// what was preloaded; see weight.
 const (
 	bootDeadline    = 60 * time.Second // hosts up and etcd serving for the first time
 	preloadDeadline = 10 * time.Minute // writing, spreading and restoring a preloaded dataset
-	steadyDeadline  = 30 * time.Second // every writer acknowledged, first backup taken
+	steadyPatience  = 30 * time.Second // every writer acknowledged, backups taken; see steadyDeadline
 	strikeDeadline  = 60 * time.Second // all faults in effect
 	detectDeadline  = 20 * time.Second // the disaster is seen by a fresh client
 	settleDeadline  = 45 * time.Second // calm and redundant after the procedure
@@ -63,9 +64,12 @@ type drill struct {
 	transcript *transcript
 	ev         *harness.Evidence
 
-	mu    sync.Mutex // guards what the hosts' events and a procedure's steps share
-	hosts map[string]harness.Host
-	logs  map[string]*hostLog
+	abort context.CancelCauseFunc // ends the drill, see broke
+
+	mu     sync.Mutex // guards what the hosts' events and a procedure's steps share
+	hosts  map[string]harness.Host
+	logs   map[string]*hostLog
+	deaths map[string]int // etcds that ended by themselves before the steady state, by host
 }
 
 // Run runs one drill and returns its report. The error is not nil only if the
@@ -77,41 +81,55 @@ func Run(ctx context.Context, rt harness.Runtime, s harness.Scenario, o Options)
 	if err != nil {
 		return reports.Report{}, err
 	}
-	d := &drill{scenario: s, opts: o, plan: p, hosts: map[string]harness.Host{}, logs: map[string]*hostLog{}}
-	d.rnd = rand.New(rand.NewPCG(uint64(o.Seed), 0x66697265))
-	if err := d.open(rt); err != nil {
-		return reports.Report{}, err
+	d := &drill{
+		scenario: s, opts: o, plan: p,
+		hosts: map[string]harness.Host{}, logs: map[string]*hostLog{}, deaths: map[string]int{},
+		rnd: rand.New(rand.NewPCG(uint64(o.Seed), 0x66697265)),
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, d.abort = context.WithCancelCause(ctx)
+	kept := false
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the drill panicked: %v\n%s", p, debug.Stack())
+			err = fmt.Errorf("the drill panicked: %v", crashed(p))
 		}
-		cancel(nil)
-		err = errors.Join(err, d.close())
-		if err != nil {
+		d.abort(nil)
+		err = d.close(kept && err == nil, err)
+		if err == nil {
+			return
+		}
+		report = reports.Report{}
+		if strings.Contains(err.Error(), diskFull) {
+			err = hinted(err, diskHint)
+		}
+		if d.dir != "" {
 			err = fmt.Errorf("drill %s of %s (what was seen is in %s): %w", d.id, s.Name, d.dir, err)
 		}
 	}()
+	if err := d.open(rt); err != nil {
+		return reports.Report{}, err
+	}
 	if err := d.execute(ctx, rt); err != nil {
-		if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
-			err = fmt.Errorf("%w (%w)", err, cause)
-		}
 		return reports.Report{}, err
 	}
 	report, err = d.judge()
 	if err != nil {
-		return reports.Report{}, err
+		return reports.Report{}, fmt.Errorf("judge: %w", err)
 	}
+	d.saveData(ctx, report.Verdict)
 	if o.Keep && o.Hold != nil {
-		d.timeline.say(harness.DrillEvent, "", "kept: %s", d.id)
-		var enter []string
-		for _, h := range d.present() {
-			enter = append(enter, d.rack.HowToEnter(h.Name()))
-		}
-		o.Hold(ctx, report, enter)
+		kept = true
+		d.hold(ctx, report)
 	}
 	return report, nil
+}
+
+func (d *drill) hold(ctx context.Context, report reports.Report) {
+	d.timeline.say(harness.DrillEvent, "", "kept: %s", d.id)
+	var enter []string
+	for _, h := range d.present() {
+		enter = append(enter, d.rack.HowToEnter(h.Name()))
+	}
+	d.opts.Hold(ctx, report, enter)
 }
 
 // execute is the order of a drill, up to and including its trials.
@@ -124,7 +142,7 @@ func (d *drill) execute(ctx context.Context, rt harness.Runtime) error {
 		{"provision hosts", bootDeadline, func(ctx context.Context) error { return d.provision(ctx, rt) }},
 		{"preload", preloadDeadline, d.preload},
 		{"boot the cluster", bootDeadline, d.boot},
-		{"reach a steady state", steadyDeadline, d.steady},
+		{"reach a steady state", d.steadyDeadline(), d.steady},
 		{"strike", strikeDeadline, d.strike},
 		{"detect", detectDeadline, d.detect},
 		{"recover", 0, d.recover},
@@ -132,20 +150,43 @@ func (d *drill) execute(ctx context.Context, rt harness.Runtime) error {
 		{"collect evidence", collectDeadline, d.collect},
 		{"try the recovered cluster", 0, d.try},
 	} {
-		if err := d.within(ctx, part.within, part.do); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
+		// A part may come to its end although the drill was told to: what it saw
+		// last is then not to be trusted.
+		if err := within(ctx, part.within+d.weight(part.within), part.do); err != nil || ctx.Err() != nil {
+			return d.blame(ctx, part.name, err)
 		}
 	}
 	return nil
 }
 
-func (d *drill) within(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
+// within bounds what is done. The error of whatever waits then tells the limit.
+func within(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
 	if limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the time limit of %v passed: %w", limit, context.DeadlineExceeded))
 		defer cancel()
 	}
 	return do(ctx)
+}
+
+// steadyDeadline is how long it may take until every writer was acknowledged
+// as often as the strike needs, at the rate that was asked for, and until the
+// backups were taken.
+func (d *drill) steadyDeadline() time.Duration {
+	traffic := d.plan.traffic
+	writing := time.Duration(traffic.Writers*steadyAcks) * time.Second / time.Duration(traffic.Rate)
+	return steadyPatience + 2*writing + (backupsBeforeStrike+1)*d.scenario.Backups.Every
+}
+
+// slowestDisk is what a part of a drill is given more for a preloaded dataset,
+// in bytes per second: members load it, hash it, and send it to each other.
+const slowestDisk = 32 << 20
+
+func (d *drill) weight(limit time.Duration) time.Duration {
+	if limit == 0 || d.ev.DatasetBefore == nil {
+		return 0
+	}
+	return time.Duration(d.ev.DatasetBefore.Bytes/slowestDisk) * time.Second
 }
 
 // open makes the run directory and everything that lives from before the first
@@ -156,7 +197,7 @@ func (d *drill) open(rt harness.Runtime) error {
 	if d.id, d.dir, err = newRunDirectory(d.opts.Out, d.scenario.Name, started); err != nil {
 		return err
 	}
-	if d.timeline, err = newTimeline(d.dir, d.opts.Progress); err != nil {
+	if d.timeline, err = newTimeline(d.dir, d.opts.Progress, func(err error) { d.broke(breakage{err: err}) }); err != nil {
 		return err
 	}
 	if d.transcript, err = newTranscript(d.dir); err != nil {
@@ -181,9 +222,10 @@ func (d *drill) open(rt harness.Runtime) error {
 	return nil
 }
 
-// close tears down what execute left. It has a deadline of its own: the
-// caller's context may have ended, which is when tearing down matters most.
-func (d *drill) close() error {
+// close tears down whatever there is, and returns why with what went wrong
+// meanwhile. It has a deadline of its own: the caller's context may have ended,
+// which is when tearing down matters most.
+func (d *drill) close(kept bool, why error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeDeadline)
 	defer cancel()
 	var errs []error
@@ -191,11 +233,14 @@ func (d *drill) close() error {
 		d.backups.stop()
 	}
 	if d.traffic != nil {
-		_, err := d.traffic.Stop(ctx)
+		// Nobody will look at what is in flight: it need not be waited for.
+		now, cut := context.WithCancel(ctx)
+		cut()
+		_, err := d.traffic.Stop(now)
 		errs = append(errs, err)
 	}
 	if d.rack != nil {
-		errs = append(errs, d.rack.Close(ctx, d.opts.Keep))
+		errs = append(errs, d.rack.Close(ctx, kept))
 	}
 	for _, l := range d.logs {
 		errs = append(errs, l.Close())
@@ -203,11 +248,24 @@ func (d *drill) close() error {
 	if d.machine != nil {
 		d.machine.finish(d.dir)
 	}
-	errs = append(errs, d.ledger.Close(), d.transcript.close(), d.timeline.close())
-	if d.opts.PreloadFrom != "" && !d.opts.Keep {
+	if d.ledger != nil {
+		errs = append(errs, d.ledger.Close())
+	}
+	if d.transcript != nil {
+		errs = append(errs, d.transcript.close())
+	}
+	if d.timeline != nil {
+		errs = append(errs, d.timeline.close())
+	}
+	if d.dir != "" && d.opts.PreloadFrom != "" && !kept {
 		errs = append(errs, os.RemoveAll(filepath.Join(d.dir, backupsDir)))
 	}
-	return errors.Join(errs...)
+	for _, err := range errs {
+		if err != nil && !errors.Is(why, err) { // the same error twice says no more
+			why = errors.Join(why, err)
+		}
+	}
+	return why
 }
 
 func (d *drill) mark(m harness.Mark) {

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,14 +16,18 @@ import (
 // ledger.
 type site struct{ d *drill }
 
+// errMistake is wrapped by what a procedure asked for and no site could do: the
+// procedure's failure, not the harness's.
+var errMistake = errors.New("the procedure asks for what cannot be")
+
 // Provision orders a new host. Its etcd runs with the flags that every host was
 // born with until a step writes others.
 func (s site) Provision(ctx context.Context, name string) error {
 	if !harness.ValidHostName(name) {
-		return fmt.Errorf("order host %q: a name is lower-case letters, digits and -", name)
+		return fmt.Errorf("%w: order host %q: a name is lower-case letters, digits and -", errMistake, name)
 	}
 	if h := s.d.host(name); h != nil {
-		return fmt.Errorf("order host %s: there is one of that name", name)
+		return fmt.Errorf("%w: order host %s: there is one of that name", errMistake, name)
 	}
 	if err := s.d.provisionHost(ctx, name); err != nil {
 		return err
@@ -56,6 +61,7 @@ func (s site) Fetch(ctx context.Context, on harness.Host, path string, back int)
 		}
 		defer f.Close()
 		if err := on.Upload(ctx, path, 0o600, f); err != nil {
+			s.d.noteLost(on, err)
 			return "", err
 		}
 		return fmt.Sprintf("%s: hash %x, revision %d, total keys %d, total size %d", b.Name, b.Hash, b.Revision, b.Keys, b.Bytes), nil
@@ -68,7 +74,7 @@ func (j *backupJob) newestFirst() ([]harness.Backup, error) {
 	if j == nil {
 		return nil, fmt.Errorf("this site takes no backups")
 	}
-	taken, _ := j.list()
+	taken := j.list()
 	var verified []harness.Backup
 	for i := len(taken) - 1; i >= 0; i-- {
 		if taken[i].Verified {
@@ -84,7 +90,7 @@ func (s site) Announce(_ context.Context, hosts []string) error {
 	for _, name := range hosts {
 		h := s.d.host(name)
 		if h == nil {
-			return fmt.Errorf("announce %s: there is no such host", name)
+			return fmt.Errorf("%w: announce %s: there is no such host", errMistake, name)
 		}
 		endpoints = append(endpoints, h.ClientAddress())
 	}

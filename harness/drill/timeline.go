@@ -16,6 +16,7 @@ import (
 type timeline struct {
 	start    time.Time
 	progress func(harness.Event)
+	broke    func(error) // told once, when the record cannot be kept
 
 	mu      sync.Mutex
 	file    *os.File
@@ -23,12 +24,12 @@ type timeline struct {
 	err     error
 }
 
-func newTimeline(dir string, progress func(harness.Event)) (*timeline, error) {
+func newTimeline(dir string, progress func(harness.Event), broke func(error)) (*timeline, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "timeline.jsonl"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("start the timeline: %w", err)
 	}
-	return &timeline{start: time.Now(), progress: progress, file: f}, nil
+	return &timeline{start: time.Now(), progress: progress, broke: broke, file: f}, nil
 }
 
 // now is the offset on the drill's clock (monotonic).
@@ -74,6 +75,7 @@ func (t *timeline) add(e harness.Event) {
 	}
 	if err != nil && t.err == nil {
 		t.err = fmt.Errorf("write the timeline: %w", err)
+		t.broke(t.err)
 	}
 	if t.progress != nil {
 		t.progress(e)

@@ -50,7 +50,11 @@ func (t *transcript) add(s harness.StepRecord) error {
 	if s.Attempts > 1 {
 		attempts = fmt.Sprintf(" at attempt %d", s.Attempts)
 	}
-	fmt.Fprintf(&b, "  exit status %d%s, %d ms\n\n", s.Output.ExitCode, attempts, s.Took.Milliseconds())
+	ended := fmt.Sprintf("exit status %d", s.Output.ExitCode)
+	if s.Error != "" {
+		ended = "not run to its end: " + s.Error
+	}
+	fmt.Fprintf(&b, "  %s%s, %d ms\n\n", ended, attempts, s.Took.Milliseconds())
 	if _, err := t.file.WriteString(b.String()); err != nil {
 		return fmt.Errorf("write the transcript: %w", err)
 	}

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -32,10 +33,15 @@ func (d *drill) try(ctx context.Context) error {
 		begun := d.timeline.now()
 		d.timeline.say(harness.TrialEvent, "", "trial: %s", t)
 		var record harness.TrialRecord
-		err = d.within(ctx, trialDeadline, func(ctx context.Context) error {
+		limit := trialDeadline + d.weight(trialDeadline)
+		err = within(ctx, limit, func(ctx context.Context) error {
 			record, err = t.Try(ctx, recovered{d})
 			return err
 		})
+		if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+			// That etcd does not come back in a trial is etcd's doing.
+			record, err = harness.TrialRecord{Spec: spec, Reason: fmt.Sprintf("it was not over after %v: %v", limit, err)}, nil
+		}
 		if err != nil {
 			return fmt.Errorf("trial %s: %w", spec, err)
 		}
@@ -70,6 +76,7 @@ func (r recovered) Members(ctx context.Context) []harness.MemberView {
 	var off []harness.MemberView
 	for _, h := range r.d.present() {
 		if _, err := h.Etcd(ctx); err != nil {
+			r.d.noteLost(h, err)
 			off = append(off, harness.MemberView{Host: h.Name(), Error: err.Error()})
 			continue
 		}
