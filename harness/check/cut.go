@@ -104,6 +104,21 @@ func judgeCut(ev *harness.Evidence, bounds func(*histories) (within interval, bl
 	if h.beforeFall == 0 {
 		return notSeen("no write was acknowledged before the strike, so nothing could be lost")
 	}
+	if len(h.undecided) == 0 {
+		return judgeCutOf(ev, h, bounds)
+	}
+	asOld, asNew := judgeCutOf(ev, h.assuming(old), bounds), judgeCutOf(ev, h.assuming(renewed), bounds)
+	switch {
+	case asOld.Verdict == harness.Held && asNew.Verdict == harness.Held && asNew.Loss.LostWrites > asOld.Loss.LostWrites:
+		return asNew
+	case asOld.Verdict == asNew.Verdict && (asOld.Verdict == harness.Held || len(h.undecided) == 1):
+		return asOld
+	}
+	return notSeen("which history acknowledged %d writes cannot be told, the first: %s. If the old one: %s. If the new one: %s",
+		len(h.undecided), h.undecided[0], asOld.Detail, asNew.Detail)
+}
+
+func judgeCutOf(ev *harness.Evidence, h *histories, bounds func(*histories) (within interval, blamed int64)) harness.Result {
 	within, blamed := bounds(h)
 	c, err := findCut(ev, h, within)
 	if err != nil {

@@ -8,21 +8,29 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 )
 
-// heard returns the views of every host that should be heard. missing names the
-// hosts that said nothing, and why.
-func heard(ev *harness.Evidence) (views []harness.MemberView, missing []string) {
-	for _, host := range ev.Hosts {
-		at := slices.IndexFunc(ev.After, func(v harness.MemberView) bool { return v.Host == host })
-		switch {
-		case at < 0:
+// heard returns what these hosts said at the end. missing names those that said
+// nothing, and why.
+func heard(ev *harness.Evidence, hosts []string) (views []harness.MemberView, missing []string) {
+	for _, host := range hosts {
+		switch v, ok := viewOf(ev.After, host); {
+		case !ok:
 			missing = append(missing, host+" was not asked")
-		case ev.After[at].Error != "":
-			missing = append(missing, fmt.Sprintf("%s did not answer: %s", host, ev.After[at].Error))
+		case v.Error != "":
+			missing = append(missing, fmt.Sprintf("%s did not answer: %s", host, v.Error))
 		default:
-			views = append(views, ev.After[at])
+			views = append(views, v)
 		}
 	}
 	return views, missing
+}
+
+// viewOf is what one host said; ok is false if it was not asked.
+func viewOf(views []harness.MemberView, host string) (v harness.MemberView, ok bool) {
+	at := slices.IndexFunc(views, func(v harness.MemberView) bool { return v.Host == host })
+	if at < 0 {
+		return harness.MemberView{}, false
+	}
+	return views[at], true
 }
 
 // MembersAre compares the member list, as each member tells it, with the hosts
@@ -47,7 +55,7 @@ func (c MembersAre) Judge(ev *harness.Evidence) harness.Result {
 		return notSeen("it cannot be told who should be a member: %v", err)
 	}
 	want = slices.Sorted(slices.Values(want))
-	views, missing := heard(ev)
+	views, missing := heard(ev, want)
 	var wrong []string
 	for _, v := range views {
 		if text := misled(v, want); text != "" {
@@ -101,19 +109,16 @@ func (c ClusterID) Claim() string {
 
 // Judge compares the ID before with what each member says after.
 func (c ClusterID) Judge(ev *harness.Evidence) harness.Result {
-	var before uint64
-	for _, v := range ev.Before {
-		if v.Error == "" {
-			before = v.ClusterID
-		}
-	}
+	before := bornAs(ev)
 	if before == 0 {
-		return notSeen("the cluster ID before the strike was not seen")
+		return notSeen("the one cluster ID before the strike was not seen")
 	}
-	views, missing := heard(ev)
+	views, missing := heard(ev, ev.Hosts)
 	var wrong []string
 	for _, v := range views {
 		switch {
+		case v.ClusterID == 0:
+			missing = append(missing, v.Host+" told no cluster ID")
 		case (v.ClusterID == before) != c.Kept:
 			wrong = append(wrong, fmt.Sprintf("%s has cluster ID %x; before the strike it was %x", v.Host, v.ClusterID, before))
 		case v.ClusterID != views[0].ClusterID:
@@ -140,7 +145,7 @@ func (NoAlarms) Claim() string { return "no member reports an alarm" }
 
 // Judge reads every member's alarms.
 func (NoAlarms) Judge(ev *harness.Evidence) harness.Result {
-	views, missing := heard(ev)
+	views, missing := heard(ev, ev.Hosts)
 	var wrong []string
 	for _, v := range views {
 		for _, a := range v.Alarms {
@@ -170,14 +175,22 @@ func (EveryMemberServes) Judge(ev *harness.Evidence) harness.Result {
 	if len(ev.Hosts) == 0 || len(ev.After) == 0 {
 		return notSeen("no member was asked")
 	}
-	views, wrong := heard(ev)
-	for _, v := range views {
-		if !v.Serves {
-			wrong = append(wrong, fmt.Sprintf("%s does not serve: %s", v.Host, v.ServeError))
+	var wrong, missing []string
+	for _, host := range ev.Hosts {
+		switch v, ok := viewOf(ev.After, host); {
+		case !ok:
+			missing = append(missing, host+" was not asked")
+		case v.Error != "":
+			wrong = append(wrong, fmt.Sprintf("%s does not answer: %s", host, v.Error))
+		case !v.Serves:
+			wrong = append(wrong, fmt.Sprintf("%s does not serve: %s", host, v.ServeError))
 		}
 	}
-	if len(wrong) > 0 {
+	switch {
+	case len(wrong) > 0:
 		return violated(wrong, "%s", wrong[0])
+	case len(missing) > 0:
+		return notSeen("not every member was asked: %s", missing[0])
 	}
-	return held("%d of %d do", len(views), len(ev.Hosts))
+	return held("%d of %d do", len(ev.Hosts), len(ev.Hosts))
 }

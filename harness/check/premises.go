@@ -2,6 +2,8 @@ package check
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -24,6 +26,9 @@ func (QuorumWasLost) Judge(ev *harness.Evidence) harness.Result {
 	struck, begun := ev.At(harness.Struck)
 	if !ok || !begun || lost < struck {
 		return notSeen("quorum was not seen to be lost before the procedure began")
+	}
+	if began, ok := ev.At(harness.ProcedureBegan); ok && began < lost {
+		return notSeen("quorum was seen to be lost at %.2f s only, and the procedure began at %.2f s", lost.Seconds(), began.Seconds())
 	}
 	return held("seen %.2f s after the strike", (lost - struck).Seconds())
 }
@@ -68,15 +73,23 @@ func (WritesWereAcknowledged) Judge(ev *harness.Evidence) harness.Result {
 	if len(writers) < ev.Writers {
 		return notSeen("%d of %d writers had a write acknowledged before the strike", len(writers), ev.Writers)
 	}
-	for name, n := range writers {
-		if n < minimum {
-			return notSeen("%s had %d writes acknowledged before the strike, and %d are needed", name, n, minimum)
-		}
+	if name, n := least(writers); n < minimum && len(writers) > 0 {
+		return notSeen("%s had %d writes acknowledged before the strike, and %d are needed", name, n, minimum)
 	}
 	if len(writers) == 0 || probes < minimum {
 		return notSeen("%d writers and %d probes were acknowledged before the strike", len(writers), probes)
 	}
 	return held("%d writes by %d writers and %d probes before the strike", total, len(writers), probes)
+}
+
+// least is the client with the fewest, the first by name of several.
+func least(clients map[string]int) (name string, n int) {
+	for i, client := range slices.Sorted(maps.Keys(clients)) {
+		if i == 0 || clients[client] < n {
+			name, n = client, clients[client]
+		}
+	}
+	return name, n
 }
 
 // EtcdDied is the premise of a crash: on each of the hosts etcd ended without

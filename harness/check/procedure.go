@@ -21,16 +21,23 @@ func (ProcedureCompleted) Judge(ev *harness.Evidence) harness.Result {
 	ended, done := ev.At(harness.ProcedureEnded)
 	p := ev.Procedure
 	switch {
-	case !ok || !done:
-		return notSeen("the procedure was not seen to end")
+	case !ok || !done || ended < began:
+		return notSeen("the procedure was not seen to begin and to end")
 	case p.Refused != "":
 		return violated(nil, "the procedure refused: %s", p.Refused)
 	case p.Failed != "":
 		return violated(nil, "the procedure did not complete: %s", p.Failed)
 	case !p.Completed:
 		return notSeen("how the procedure ended was not recorded")
+	case len(ev.Steps) == 0:
+		return notSeen("no step was done")
 	case ended-began > p.Within && p.Within > 0:
 		return violated(nil, "the procedure took %.1f s of %.1f s", (ended - began).Seconds(), p.Within.Seconds())
+	}
+	for _, step := range ev.Steps {
+		if step.Output.ExitCode != 0 {
+			return violated(nil, "step %d (%s) exited with status %d", step.Number, step.Name, step.Output.ExitCode)
+		}
 	}
 	return held("%d commands in %.2f s", len(ev.Steps), (ended - began).Seconds())
 }
@@ -68,20 +75,21 @@ func (ServiceRestored) Judge(ev *harness.Evidence) harness.Result {
 		if _, known := writers[o.Client]; !known {
 			writers[o.Client] = 0
 		}
-		if o.Outcome == harness.Acked && o.Effective && o.Call >= ended && slices.Contains(clusters, o.ClusterID) {
+		if o.Outcome == harness.Acked && o.Effective && o.Call >= ended && (len(clusters) == 0 || slices.Contains(clusters, o.ClusterID)) {
 			writers[o.Client]++
 		}
 	}
 	if len(writers) == 0 || len(writers) < ev.Writers {
 		return notSeen("%d of %d writers were seen to write", len(writers), ev.Writers)
 	}
-	for name, n := range writers {
-		if n < restoredAcks {
-			return violated(nil, "%s had %d writes acknowledged after the procedure", name, n)
-		}
+	if name, n := least(writers); n < restoredAcks {
+		return violated(nil, "%s had %d writes acknowledged after the procedure", name, n)
 	}
-	if _, ok := ev.At(harness.Settled); !ok {
+	if settled, ok := ev.At(harness.Settled); !ok || settled < ended {
 		return violated(nil, "after the procedure there were no 2 s without a gap")
+	}
+	if len(clusters) == 0 {
+		return notSeen("all %d writers were acknowledged again, by a cluster none of whose members answered in the end", len(writers))
 	}
 	return held("all %d writers were acknowledged again", len(writers))
 }

@@ -19,9 +19,9 @@ func (ReplicasAgree) Claim() string {
 }
 
 // Judge compares the hashes. Compaction is replicated, and those who asked waited
-// for it to be level: where it is not, the members do not share a history. A member that serves linearizable reads, so has
-// applied all that was committed, and yet stands at a lower revision, was not
-// built from the same data.
+// for it to be level: where it is not, the members do not share a history. A
+// member that serves linearizable reads, so has applied all that was committed,
+// and yet stands at a lower revision, was not built from the same data.
 func (ReplicasAgree) Judge(ev *harness.Evidence) harness.Result {
 	var hashes []harness.MemberHash
 	var missing, wrong []string
@@ -33,6 +33,8 @@ func (ReplicasAgree) Judge(ev *harness.Evidence) harness.Result {
 		}
 		h := ev.Hashes[at]
 		switch {
+		case h.Error == "" && h.Revision == 0:
+			missing = append(missing, host+": at which revision it was hashed is not known")
 		case h.Error == "":
 			hashes = append(hashes, h)
 		case h.Reached != 0 && h.Reached < h.Revision && serves(ev, host):

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -26,11 +27,21 @@ func (SurvivesOneMemberLoss) Needs() []harness.TrialSpec { return []harness.Tria
 func (SurvivesOneMemberLoss) Judge(ev *harness.Evidence) harness.Result {
 	t, ok := ev.Trial(killOneMember)
 	switch {
+	case len(ev.Hosts) == 1:
+		return notSeen("%s is the only host: with it off nobody would be left to write to, so it was not tried", ev.Hosts[0])
 	case !ok:
 		return notSeen("it was not tried: %s", t.Reason)
+	case len(t.Struck) == 0:
+		return notSeen("which host was off is not recorded")
 	case t.Sent < minimum:
 		return notSeen("only %d writes were sent afterwards", t.Sent)
-	case t.Acked < t.Sent:
+	}
+	for _, host := range t.Struck {
+		if v, asked := viewOf(t.Told, host); !asked || v.Error == "" {
+			return notSeen("%s was not seen to be off while the writes were sent", host)
+		}
+	}
+	if t.Acked < t.Sent {
 		return violated(t.Notes, "with %s off %d of %d writes were acknowledged", strings.Join(t.Struck, ", "), t.Acked, t.Sent)
 	}
 	return held("with %s off all %d writes were acknowledged", strings.Join(t.Struck, ", "), t.Sent)
@@ -54,29 +65,56 @@ func (c RestartKeepsMembers) Needs() []harness.TrialSpec {
 	return []harness.TrialSpec{{Name: "restart-member", Host: c.Host}}
 }
 
-// Judge reads the trial.
+// Judge compares what each member tells after the restart with what it told
+// before. A host whose etcd did not answer before either proves nothing.
 func (c RestartKeepsMembers) Judge(ev *harness.Evidence) harness.Result {
 	t, ok := ev.Trial(c.Needs()[0])
 	if !ok {
 		return notSeen("it was not tried: %s", t.Reason)
 	}
-	if len(t.Exits) > 0 {
-		e := t.Exits[0]
-		return violated(nil, "after a restart of %s etcd on %s %s", c.Host, e.Host, e.EtcdExit)
+	if !slices.Contains(t.Struck, c.Host) {
+		return notSeen("etcd on %s was not seen to be restarted", c.Host)
 	}
-	for _, v := range t.Told {
-		switch {
-		case v.Error != "":
-			return violated(nil, "after a restart of %s its etcd, or another's, does not answer: %s", c.Host, v.Error)
-		case len(v.Members) != len(ev.Hosts):
-			return violated(nil, "after a restart of %s %s lists %d members of %d", c.Host, v.Host, len(v.Members), len(ev.Hosts))
+	before, missing := heard(ev, ev.Hosts)
+	for _, e := range t.Exits {
+		if _, heard := viewOf(before, e.Host); heard && e.Host != c.Host {
+			return violated(nil, "after a restart of %s etcd on %s %s", c.Host, e.Host, e.EtcdExit)
+		}
+	}
+	var wrong []string
+	for _, was := range before {
+		switch is, asked := viewOf(t.Told, was.Host); {
+		case !asked:
+			missing = append(missing, was.Host+" was not asked after the restart")
+		case is.Error != "":
+			wrong = append(wrong, fmt.Sprintf("%s no longer answers: %s", was.Host, is.Error))
+		case membership(is) != membership(was):
+			wrong = append(wrong, fmt.Sprintf("%s lists %s, and before it %s", was.Host, membership(is), membership(was)))
 		}
 	}
 	switch {
-	case len(t.Told) < len(ev.Hosts) || t.Sent < minimum:
-		return notSeen("%d of %d members were heard and %d writes sent after the restart", len(t.Told), len(ev.Hosts), t.Sent)
+	case len(wrong) > 0:
+		return violated(wrong, "after a restart of %s %s", c.Host, wrong[0])
+	case len(missing) > 0 || len(before) == 0:
+		return notSeen("not every member was heard before and after the restart: %s", strings.Join(missing, "; "))
+	case t.Sent < minimum:
+		return notSeen("only %d writes were sent after the restart", t.Sent)
 	case t.Acked < t.Sent:
 		return violated(t.Notes, "after a restart of %s %d of %d writes were acknowledged", c.Host, t.Acked, t.Sent)
 	}
-	return held("%s", fmt.Sprintf("%d members before and after it", len(ev.Hosts)))
+	return held("%s, before and after it", membership(before[0]))
+}
+
+// membership prints whom a host takes for a member of which cluster, in order of ID.
+func membership(v harness.MemberView) string {
+	var list []string
+	for _, m := range v.Members {
+		text := fmt.Sprintf("%s (%016x)", m.Name, m.ID)
+		if m.Learner {
+			text += " as a learner"
+		}
+		list = append(list, text)
+	}
+	slices.Sort(list)
+	return fmt.Sprintf("%s in cluster %x", strings.Join(list, ", "), v.ClusterID)
 }
