@@ -16,7 +16,9 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/client"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/harness/ledger"
 	"github.com/etcd-firedrill/firedrill/harness/observe"
+	"github.com/etcd-firedrill/firedrill/harness/workload"
 	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/scenarios"
 )
@@ -26,8 +28,8 @@ const pairs = 20
 
 // BenchmarkRecoveryAgainstPlainScript: how much longer a procedure takes from its
 // beginning to service restored because a drill runs it. The plain script is the
-// same commands through the same hosts, one after another, with nothing beside
-// them but a probe.
+// same commands on the same hosts, one after another, under the same traffic
+// (etcd's graceful stop waits for its clients), with nothing of the drill.
 func BenchmarkRecoveryAgainstPlainScript(b *testing.B) {
 	for _, rt := range runtimes() {
 		b.Run(rt.name, func(b *testing.B) {
@@ -54,10 +56,10 @@ func BenchmarkRecoveryAgainstPlainScript(b *testing.B) {
 func BenchmarkOutageAgainstIndependentProbe(b *testing.B) {
 	for b.Loop() {
 		var apart []float64
-		for range 10 {
+		for range 5 {
 			watched := &watchedRuntime{Runtime: runtimes()[0].mustFor(b)}
 			probe := startProbe(b.Context(), watched)
-			report := mustRun(b, watched, named("dcos-3-task-crash"))
+			report := mustRun(b, watched, named("etcd-snapshot-restore"))
 			seen := probe.longestGap()
 			b.Logf("reported %d ms, seen by the probe %d ms", report.Phases.Outage, seen.Milliseconds())
 			apart = append(apart, abs(float64(report.Phases.Outage)-float64(seen.Milliseconds())))
@@ -152,40 +154,73 @@ func plainScript(b *testing.B, rt harness.Runtime, s harness.Scenario) time.Dura
 	bare := &bareCluster{desk: &harness.Desk{Token: "bench", Peers: map[string]string{}, Clients: map[string]string{}, Flags: map[string][]string{}}}
 	defer bare.close()
 	must(b, bare.boot(ctx, rt, s.Given.Members))
+	must(b, bare.load(ctx, b.TempDir(), s.Under))
+	bare.traffic.NextGeneration()
 	for _, f := range s.Break {
 		_, err := f.Inject(ctx, bare)
 		must(b, err)
 	}
-	must(b, until(ctx, func() bool { return observe.FreshServed(ctx, bare.targets()) != nil }))
+	must(b, until(ctx, func() bool { return observe.FreshServed(ctx, bare.targets()) != nil && !bare.traffic.Serving() }))
 	steps, err := s.Recover.Steps(bare.names)
 	must(b, err)
-
-	restored := make(chan time.Time, 1)
-	go bare.probe(ctx, restored)
-	began := time.Now()
+	began := bare.now()
 	for _, step := range steps {
-		select {
-		case at := <-restored:
-			return at.Sub(began)
-		default:
+		if bare.restoredAt() > began {
+			break
 		}
 		must(b, bare.typed(ctx, step))
 	}
-	select {
-	case at := <-restored:
-		return at.Sub(began)
-	case <-ctx.Done():
-		b.Fatal("the plain script restored nothing")
-		return 0
-	}
+	must(b, until(ctx, func() bool { return bare.restoredAt() > began }))
+	return bare.restoredAt() - began
 }
 
 // bareCluster is hosts with etcd on them and nothing of a drill.
 type bareCluster struct {
-	desk  *harness.Desk
-	rack  harness.Rack
-	names []string
-	hosts map[string]harness.Host
+	desk    *harness.Desk
+	rack    harness.Rack
+	names   []string
+	hosts   map[string]harness.Host
+	start   time.Time
+	book    *ledger.Writer
+	traffic *workload.Traffic
+
+	mu       sync.Mutex
+	restored time.Duration
+}
+
+func (c *bareCluster) now() time.Duration { return time.Since(c.start) }
+
+// restoredAt is when writes were last seen to be acknowledged again.
+func (c *bareCluster) restoredAt() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.restored
+}
+
+// load puts the drill's own traffic on the cluster.
+func (c *bareCluster) load(ctx context.Context, dir string, traffic harness.Traffic) (err error) {
+	if c.book, err = ledger.Create(dir); err != nil {
+		return err
+	}
+	c.start = time.Now()
+	var endpoints []string
+	for _, t := range c.targets() {
+		endpoints = append(endpoints, t.Endpoint)
+	}
+	c.traffic, err = workload.Start(ctx, workload.Config{
+		Seed: 1, Prefix: "/firedrill/bench/", Traffic: traffic, Clock: c.now, Ledger: c.book, Endpoints: endpoints,
+		Serving: func(at time.Duration, serving bool) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if serving {
+				c.restored = at
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return c.traffic.AwaitSteady(ctx, 20)
 }
 
 func (c *bareCluster) boot(ctx context.Context, rt harness.Runtime, members int) (err error) {
@@ -237,31 +272,15 @@ func (c *bareCluster) Select(_ context.Context, who harness.Selector) ([]harness
 	return hosts, err
 }
 
-// probe tells when the first write is acknowledged.
-func (c *bareCluster) probe(ctx context.Context, restored chan<- time.Time) {
-	var endpoints []string
-	for _, t := range c.targets() {
-		endpoints = append(endpoints, t.Endpoint)
-	}
-	cl, err := client.New(endpoints, nil)
-	if err != nil {
-		return
-	}
-	defer cl.Close()
-	for ctx.Err() == nil {
-		try, cancel := context.WithTimeout(ctx, time.Second)
-		_, err := cl.Put(try, "probe", "")
-		cancel()
-		if err == nil {
-			restored <- time.Now()
-			return
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-}
-
 // typed runs one step as a script would.
 func (c *bareCluster) typed(ctx context.Context, step harness.Step) error {
+	if to, ok := step.Do.(harness.Announce); ok {
+		var endpoints []string
+		for _, name := range to.Hosts {
+			endpoints = append(endpoints, c.hosts[name].ClientAddress())
+		}
+		return c.traffic.Announce(endpoints)
+	}
 	hosts, err := c.Select(ctx, step.On)
 	if err != nil {
 		return err
@@ -293,9 +312,17 @@ func (c *bareCluster) typed(ctx context.Context, step harness.Step) error {
 }
 
 func (c *bareCluster) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if c.traffic != nil {
+		if _, err := c.traffic.Stop(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	if c.book != nil {
+		_ = c.book.Close()
+	}
 	if c.rack != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
 		if err := c.rack.Close(ctx, false); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
