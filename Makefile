@@ -2,7 +2,7 @@
 export CGO_ENABLED = 0
 
 GO       ?= go
-LINT     ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOLANGCI ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .PHONY: all build test short bench lint format clean
 
@@ -30,10 +30,10 @@ bench:
 	$(GO) test -count=1 -p 1 -timeout 60m -run '^$$' -bench . -benchtime 1x ./...
 
 lint:
-	$(LINT) run
+	$(GOLANGCI) run
 
 format:
-	$(LINT) fmt
+	$(GOLANGCI) fmt
 
 # What make made, and what drills left behind that were killed.
 clean: build
