@@ -37,8 +37,9 @@ func TestTrueHistoriesAreHeld(t *testing.T) {
 
 // lost counts acknowledged old writes beyond the cut.
 func (w *world) lost() (n int64) {
-	for _, o := range w.ops {
-		if w.replaced && o.Outcome == harness.Acked && o.Effective && o.Return < w.moment && o.Revision > w.cut {
+	for i, o := range w.ops {
+		isOld := o.Return < w.moment || slices.Contains(w.lateOld, i)
+		if w.replaced && o.Outcome == harness.Acked && o.Effective && isOld && o.Revision > w.cut {
 			n++
 		}
 	}

@@ -29,7 +29,7 @@ type world struct {
 	cut      int64
 	cluster  uint64
 	late     []int // ops that may yet take effect
-	spanning []int
+	lateOld  []int // acknowledged by the old history, after the new one had begun
 }
 
 func (w *world) tick() time.Duration { w.now += time.Millisecond; return w.now }
@@ -81,9 +81,15 @@ func (w *world) send(gen int) int {
 }
 
 func (w *world) ack(i int, term uint64) {
+	w.answer(i, w.apply(i), term)
+	w.ops[i].Return = w.tick()
+}
+
+// answer acknowledges what was just applied.
+func (w *world) answer(i int, changed bool, term uint64) {
 	o := &w.ops[i]
-	o.Effective = w.apply(i)
-	o.Outcome, o.Revision, o.ClusterID, o.MemberID, o.Term, o.Return = harness.Acked, w.rev, w.cluster, 1, term, w.tick()
+	o.Effective, o.Outcome, o.Error = changed, harness.Acked, ""
+	o.Revision, o.ClusterID, o.MemberID, o.Term = w.rev, w.cluster, 1, term
 }
 
 func (w *world) history(n, gen int, term uint64, record bool) {
@@ -127,6 +133,7 @@ func newWorld(seed uint64, m mode) *world {
 	w := &world{rnd: rand.New(rand.NewPCG(seed, uint64(m))), state: map[string]harness.KeyState{}, past: map[int64]map[string]harness.KeyState{}, cluster: 0xc1, rev: 1}
 	w.past[1] = w.state
 	ev := &harness.Evidence{Hosts: []string{"m1"}, Writers: 1, Marks: map[harness.Mark]time.Duration{}}
+	ev.Before = []harness.MemberView{{Host: "m1", ClusterID: 0xc1}}
 	w.ev = ev
 	w.history(10+w.rnd.IntN(40), 0, 2, true)
 	atStrike := w.rev
@@ -136,15 +143,16 @@ func newWorld(seed uint64, m mode) *world {
 	if m != oneHistory {
 		w.replace(m, atStrike)
 	}
-	gen := 1
+	gen, atLeast := 1, 0
 	if w.replaced {
-		gen = 2
+		// Without an answer of the new history nothing tells the two apart.
+		gen, atLeast = 2, 12
 	}
 	for w.rnd.IntN(3) == 0 && len(w.late) > 0 && !w.replaced {
 		w.apply(w.late[0])
 		w.late = w.late[1:]
 	}
-	w.history(w.rnd.IntN(30), gen, 3, false)
+	w.history(atLeast+w.rnd.IntN(30), gen, 3, false)
 	ev.Marks[harness.ProcedureEnded] = w.tick()
 	ev.Marks[harness.TrafficEnded] = w.now + 2*time.Second
 	ev.After = []harness.MemberView{{Host: "m1", ClusterID: w.cluster, Serves: true, Revision: w.rev}}
@@ -165,9 +173,12 @@ func (w *world) replace(m mode, atStrike int64) {
 	}
 	for _, i := range flying { // some take effect before the end of the old history
 		if w.rnd.IntN(3) == 0 {
-			w.apply(i)
+			changed := w.apply(i)
 			w.past[w.rev] = w.state
 			w.ops[i].Return = -1 // marks it as spent
+			if w.rnd.IntN(2) == 0 {
+				w.answer(i, changed, 2)
+			}
 		}
 	}
 	revisions := slices.Sorted(maps.Keys(w.past))
@@ -189,9 +200,17 @@ func (w *world) replace(m mode, atStrike int64) {
 	w.late = nil // the old history's servers are gone
 	for _, i := range flying {
 		spent := w.ops[i].Return == -1
-		w.ops[i].Return, w.ops[i].Error = w.tick(), "unavailable"
+		w.ops[i].Return = w.tick()
+		if w.ops[i].Outcome == harness.Acked {
+			w.lateOld = append(w.lateOld, i) // the old history's answer, read late
+			continue
+		}
+		w.ops[i].Error = "unavailable"
 		if !spent && w.rnd.IntN(2) == 0 {
-			w.apply(i) // sent again by the client's connection, to the new history
+			changed := w.apply(i) // its client waited for any server at all
+			if w.rnd.IntN(2) == 0 {
+				w.answer(i, changed, 3)
+			}
 		}
 	}
 	if w.cluster == 0xc2 && w.rnd.IntN(2) == 0 { // a zombie answers
