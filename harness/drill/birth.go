@@ -79,7 +79,7 @@ func (d *drill) hostEvent(e harness.HostEvent) {
 	}
 	switch {
 	case e.Kind == harness.AgentLost:
-		d.broke(breakage{host: e.Host, hint: agentHint, err: fmt.Errorf("%w: on %s", harness.ErrAgentLost, e.Host)})
+		d.broke(breakage{host: e.Host, err: fmt.Errorf("%w: on %s", harness.ErrAgentLost, e.Host)})
 	case e.Kind == harness.ManifestBad:
 		d.badManifest(e)
 	case e.Kind == harness.EtcdExited && e.Exit != nil:

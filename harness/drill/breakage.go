@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
@@ -24,13 +25,22 @@ func (b *breakage) Unwrap() error { return b.err }
 
 // broke ends the drill because the harness cannot go on. The first cause counts.
 // It may be called from anywhere, also before anybody waits.
-func (d *drill) broke(b breakage) { d.abort(&b) }
+func (d *drill) broke(b breakage) {
+	if errors.Is(b.err, harness.ErrAgentLost) {
+		b.hint = agentHint
+	}
+	d.abort(&b)
+}
+
+// newsDelay is how long after a method of a host failed its runtime may take to
+// tell that the agent is lost, and where.
+const newsDelay = time.Second
 
 // noteLost ends the drill if the error says that a host's agent is lost. It is
 // for places that take any other error for something seen.
 func (d *drill) noteLost(h harness.Host, err error) {
 	if errors.Is(err, harness.ErrAgentLost) {
-		d.broke(breakage{host: h.Name(), hint: agentHint, err: err})
+		d.broke(breakage{host: h.Name(), err: err})
 	}
 }
 
@@ -38,6 +48,12 @@ func (d *drill) noteLost(h harness.Host, err error) {
 // done, what broke, on which host with the last lines of its log, and what a
 // person can do about it.
 func (d *drill) blame(ctx context.Context, doing string, err error) error {
+	if errors.Is(err, harness.ErrAgentLost) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(newsDelay):
+		}
+	}
 	cause := context.Cause(ctx)
 	var own *breakage
 	switch {

@@ -12,6 +12,11 @@ import (
 // settle waits until service is calm and redundancy is back. Where that does
 // not come, the marks are missing and the checks say so.
 func (d *drill) settle(ctx context.Context) error {
+	if len(d.plan.steps) > 0 && !d.ev.Procedure.Completed {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, failedPatience)
+		defer cancel()
+	}
 	ended, _ := d.ev.At(harness.ProcedureEnded)
 	var redundantErr error
 	var waiting crew
@@ -71,8 +76,19 @@ func (d *drill) collect(ctx context.Context) error {
 	} else {
 		d.timeline.say(harness.WarningEvent, "", "no member serves, so what the cluster holds cannot be read")
 	}
+	// A member that is not there because our own agent is gone is no finding.
+	if err := d.everywhere(ctx, agentThere); err != nil {
+		return err
+	}
 	d.mark(harness.Collected)
 	return ctx.Err()
+}
+
+func agentThere(ctx context.Context, h harness.Host) error {
+	if _, err := h.Etcd(ctx); errors.Is(err, harness.ErrAgentLost) {
+		return err
+	}
+	return nil
 }
 
 func nonNil[T any](list []T) []T {

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -106,12 +108,24 @@ func (l *hostLog) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// last returns the last n lines.
+// last returns the last n lines that say something: an etcd that does not like
+// a flag says so in one line, and then how it is used, each time it is started.
 func (l *hostLog) last(n int) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lines := bytes.Split(bytes.TrimSpace(l.tail), []byte("\n"))
-	return string(bytes.Join(lines[max(0, len(lines)-n):], []byte("\n")))
+	var telling []string
+	for line := range strings.Lines(string(l.tail)) {
+		line = strings.TrimRight(line, "\n")
+		if line == "" || line == "Usage:" || strings.HasPrefix(line, "  ") {
+			continue
+		}
+		telling = append(telling, line)
+	}
+	if len(telling) == 0 {
+		return "(it logged nothing)"
+	}
+	telling = slices.Compact(telling)
+	return strings.Join(telling[max(0, len(telling)-n):], "\n")
 }
 
 // Close closes the file; writing afterwards is an error.

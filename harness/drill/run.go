@@ -38,6 +38,9 @@ const (
 	// redundancyPatience is how long the last member may take to catch up once
 	// the procedure has ended.
 	redundancyPatience = 20 * time.Second
+	// failedPatience is how long service may take to come back after a procedure
+	// that did not complete: an operator who gave up waits for nothing.
+	failedPatience = 10 * time.Second
 )
 
 // steadyAcks is how many acknowledgements each writer needs before the strike;
