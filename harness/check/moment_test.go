@@ -1,0 +1,118 @@
+package check_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
+)
+
+var (
+	lossless   = check.NothingLost{}
+	atSurvivor = check.CutAtSurvivor{Host: "m1"}
+	atSnapshot = check.CutAtSnapshot{}
+)
+
+// spanning is an operation that was sent before the moment and acknowledged
+// after it, with the first revision beyond the old history's.
+func spanning(o *harness.Operation) {
+	took(firstNew)(o)
+	o.Call, o.Return = 2900*time.Millisecond, 3500*time.Millisecond
+}
+
+// span makes a spanning operation and, if it is there, what it left behind.
+func span(there bool, alter func(*harness.Operation)) func(*harness.Evidence, *book) {
+	return func(ev *harness.Evidence, b *book) {
+		op(func(o *harness.Operation) { spanning(o); alter(o) })(ev, b)
+		if there {
+			found("g1/x", 555, b.ops[len(b.ops)-1].Revision)(ev, b)
+		}
+	}
+}
+
+func term(n uint64) func(*harness.Operation) { return func(o *harness.Operation) { o.Term = n } }
+
+func by(cluster uint64) func(*harness.Operation) {
+	return func(o *harness.Operation) { o.ClusterID = cluster }
+}
+
+func revised(revision int64) func(*harness.Operation) {
+	return func(o *harness.Operation) { o.Revision = revision }
+}
+
+// newCluster gives the recovered cluster an ID of its own.
+func newCluster(ev *harness.Evidence, b *book) {
+	clusters(0xc2, 0xc2, 0xc2)(ev, b)
+	for i := range b.ops {
+		if b.ops[i].Call >= endedAt {
+			b.ops[i].ClusterID = 0xc2
+		}
+	}
+}
+
+// lastLost takes the last write of the old history away: it ends one revision
+// earlier, and that one is handed out again.
+func lastLost(ev *harness.Evidence, b *book) {
+	delete(b.final, "g0/stock/k0")
+	ev.Survivors[0].Revision, ev.Backups[0].Revision = lastOld-1, lastOld-1
+}
+
+// sameTerms takes away what tells the histories apart by term.
+func sameTerms(_ *harness.Evidence, b *book) {
+	for i := range b.ops {
+		b.ops[i].Term = 2
+	}
+}
+
+// What was acknowledged around the moment belongs to the history that the
+// cluster ID, the term or the revision tells; else nothing is concluded that
+// depends on it.
+var momentCases = []judged{
+	{lossless, "honest", nothing, harness.Held, "everything up to revision 72"},
+	{atSurvivor, "honest", nothing, harness.Held, "everything up to revision 72"},
+	{atSnapshot, "honest", nothing, harness.Held, "everything up to revision 72"},
+	{lossless, "nothing acknowledged", keep(func(o *harness.Operation) bool { return false }), harness.Inconclusive, "no write was acknowledged"},
+	{atSurvivor, "survivor not read", func(ev *harness.Evidence, _ *book) { ev.Survivors[0].HasLeader = true }, harness.Inconclusive, "what m1 held was not read"},
+	{atSurvivor, "never replaced", inPlace, harness.Inconclusive, "never began a new history"},
+	{atSnapshot, "no backup verified", func(ev *harness.Evidence, _ *book) { ev.Backups[0].Verified = false }, harness.Inconclusive, "no backup"},
+	{atSnapshot, "older backup", func(ev *harness.Evidence, _ *book) { ev.Backups[0].Revision-- }, harness.Violated, "beyond the cut at 71"},
+
+	{atSurvivor, "by term new, and there", all(later(1), span(true, term(3))), harness.Held, "up to revision 72"},
+	{atSurvivor, "by term new, and gone", all(later(1), span(false, term(3))), harness.Violated, "the recovered cluster acknowledged its write"},
+	{atSurvivor, "by term old, and there", all(later(1), span(true, term(2))), harness.Held, "up to revision 73"},
+	{atSurvivor, "by term old, and gone", all(later(1), span(false, term(2))), harness.Held, "1 of 71 acknowledged writes are lost"},
+	{lossless, "by term old, and gone", all(later(1), span(false, term(2))), harness.Violated, "no consistent cut"},
+	{atSnapshot, "by term old, and there", all(later(1), span(true, term(2))), harness.Violated, "beyond the cut"},
+
+	{atSnapshot, "by cluster new, and there", all(newCluster, later(1), span(true, by(0xc2))), harness.Held, ""},
+	{atSnapshot, "by cluster new, and gone", all(newCluster, later(1), span(false, by(0xc2))), harness.Violated, "the recovered cluster acknowledged"},
+	{atSnapshot, "by cluster old, and gone", all(newCluster, span(false, by(bornID))), harness.Held, "1 of 71 acknowledged writes are lost"},
+	{atSnapshot, "by cluster old, and there", all(newCluster, later(1), span(true, by(bornID))), harness.Violated, "beyond the cut"},
+	{lossless, "by cluster old, and gone", all(newCluster, span(false, by(bornID))), harness.Violated, "no consistent cut"},
+
+	{atSurvivor, "by a revision that the old history had given, and there", all(lastLost, sameTerms, span(true, revised(lastOld))), harness.Held, "1 of 70 acknowledged writes are lost"},
+	{atSurvivor, "by a revision that the old history had given, and gone", all(lastLost, sameTerms, span(false, revised(lastOld))), harness.Violated, "the recovered cluster acknowledged"},
+	{atSurvivor, "by a revision beyond the new history's, and gone", all(sameTerms, span(false, revised(firstNew+2))), harness.Held, "1 of 71 acknowledged writes are lost"},
+	{atSurvivor, "by a revision beyond the new history's, and there", all(sameTerms, span(true, revised(firstNew+2))), harness.Violated, "no consistent cut"},
+
+	{atSurvivor, "nothing tells, and there", all(sameTerms, later(1), span(true, term(2))), harness.Held, ""},
+	{lossless, "nothing tells, and there", all(sameTerms, later(1), span(true, term(2))), harness.Held, ""},
+	{atSurvivor, "nothing tells, and gone", all(sameTerms, later(1), span(false, term(2))), harness.Inconclusive, "cannot be told"},
+	{lossless, "nothing tells, and gone", all(sameTerms, later(1), span(false, term(2))), harness.Violated, "no consistent cut"},
+	{lossless, "a value nobody wrote", found("g0/nobody", 9, 60), harness.Violated, "nobody wrote"},
+}
+
+// An old history whose terms came to nothing says nothing of a new one.
+func TestWithoutAnAnswerOfTheNewHistoryTermsTellNothing(t *testing.T) {
+	ev, b := honest()
+	all(keep(func(o *harness.Operation) bool { return o.Call < endedAt }), span(false, term(3)))(ev, b)
+	for key, k := range b.final {
+		if k.ModRevision > lastOld {
+			delete(b.final, key)
+		}
+	}
+	if r := atSurvivor.Judge(ev); r.Verdict != harness.Inconclusive {
+		t.Errorf("%s: %s", r.Verdict, r.Detail)
+	}
+}

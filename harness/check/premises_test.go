@@ -1,0 +1,87 @@
+package check_test
+
+import (
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
+)
+
+// keep drops the operations that do not suit.
+func keep(suits func(*harness.Operation) bool) func(*harness.Evidence, *book) {
+	return func(_ *harness.Evidence, b *book) {
+		var kept []harness.Operation
+		for _, o := range b.ops {
+			if suits(&o) {
+				kept = append(kept, o)
+			}
+		}
+		b.ops = kept
+	}
+}
+
+var (
+	quorum   = check.QuorumWasLost{}
+	acked    = check.WritesWereAcknowledged{}
+	everyone = check.EtcdDied{Who: harness.Everyone}
+)
+
+var premiseCases = []judged{
+	{quorum, "honest", nothing, harness.Held, "0.20 s after the strike"},
+	{quorum, "in the moment of the strike", mark(harness.QuorumLost, struckAt), harness.Held, ""},
+	{quorum, "without a procedure", without(harness.ProcedureBegan), harness.Held, ""},
+	{quorum, "not seen", without(harness.QuorumLost), harness.Inconclusive, "not seen"},
+	{quorum, "nothing struck", without(harness.Struck), harness.Inconclusive, "not seen"},
+	{quorum, "before the strike", mark(harness.QuorumLost, time.Second), harness.Inconclusive, "not seen"},
+	{quorum, "after the procedure began", mark(harness.QuorumLost, beganAt+1), harness.Inconclusive, "the procedure began at 2.50 s"},
+
+	{acked, "honest", nothing, harness.Held, "46 writes by 2 writers and 23 probes"},
+	{acked, "nothing struck", without(harness.Struck), harness.Inconclusive, "nothing was struck"},
+	{acked, "a writer was silent", keep(func(o *harness.Operation) bool { return o.Client != "writer-1" }), harness.Inconclusive, "1 of 2 writers"},
+	{acked, "no probe", keep(func(o *harness.Operation) bool { return o.Kind != harness.ProbeOp }), harness.Inconclusive, "0 probes"},
+	{acked, "no writer", func(ev *harness.Evidence, b *book) {
+		ev.Writers = 0
+		keep(func(o *harness.Operation) bool { return o.Kind != harness.WriteOp })(ev, b)
+	}, harness.Inconclusive, "0 writers"},
+	{acked, "nine of one writer", few("writer-1", 9), harness.Inconclusive, "writer-1 had 9"},
+	{acked, "ten of one writer", few("writer-1", 10), harness.Held, ""},
+	{acked, "nine probes", few("probe", 9), harness.Inconclusive, "9 probes"},
+	{acked, "all of one writer changed nothing", each("writer-1", func(o *harness.Operation) { o.Effective = false }), harness.Inconclusive, "1 of 2 writers"},
+	{acked, "all of one writer unknown", each("writer-1", func(o *harness.Operation) { o.Outcome = harness.Unknown }), harness.Inconclusive, "1 of 2 writers"},
+	{acked, "acknowledged after the strike only", mark(harness.Struck, 100*time.Millisecond), harness.Inconclusive, "0 of 2 writers"},
+
+	{everyone, "honest", nothing, harness.Held, "m1, m2, m3"},
+	{everyone, "one did not", func(ev *harness.Evidence, _ *book) { ev.Exits = ev.Exits[:2] }, harness.Inconclusive, "m3 was not seen to end"},
+	{check.EtcdDied{Who: harness.Hosts("m1", "m2")}, "one did not, and need not", func(ev *harness.Evidence, _ *book) { ev.Exits = ev.Exits[:2] }, harness.Held, ""},
+	{everyone, "one was asked to", func(ev *harness.Evidence, _ *book) { ev.Exits[1].Asked = true }, harness.Inconclusive, "m2 was not seen to end"},
+	{everyone, "one had ended before", func(ev *harness.Evidence, _ *book) { ev.Exits[0].At = struckAt - 1 }, harness.Inconclusive, "m1 was not seen to end"},
+	{everyone, "nothing struck", without(harness.Struck), harness.Inconclusive, "cannot be told"},
+	{check.EtcdDied{Who: harness.Hosts("m9")}, "no such host", nothing, harness.Inconclusive, "no host m9"},
+	{check.EtcdDied{Who: harness.Leader}, "who led is not known", nothing, harness.Inconclusive, "no leader is known"},
+	{check.EtcdDied{}, "nobody is meant", nothing, harness.Inconclusive, "cannot be told"},
+}
+
+// few leaves a client's first n operations in the old history.
+func few(client string, n int) func(*harness.Evidence, *book) {
+	return func(ev *harness.Evidence, b *book) {
+		count := 0
+		keep(func(o *harness.Operation) bool {
+			if o.Client == client && o.Call < struckAt {
+				count++
+				return count <= n
+			}
+			return true
+		})(ev, b)
+	}
+}
+
+// each alters every operation of a client.
+func each(client string, alter func(*harness.Operation)) func(*harness.Evidence, *book) {
+	return func(_ *harness.Evidence, b *book) {
+		for i := range b.ops {
+			if b.ops[i].Client == client {
+				alter(&b.ops[i])
+			}
+		}
+	}
+}

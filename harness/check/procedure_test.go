@@ -1,0 +1,59 @@
+package check_test
+
+import (
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
+)
+
+var (
+	completed = check.ProcedureCompleted{}
+	restored  = check.ServiceRestored{}
+)
+
+// record replaces how the procedure ended.
+func record(r harness.ProcedureRecord) func(*harness.Evidence, *book) {
+	return func(ev *harness.Evidence, _ *book) { ev.Procedure = r }
+}
+
+// after alters a client's operations since the procedure ended.
+func after(client string, alter func(n int, o *harness.Operation)) func(*harness.Evidence, *book) {
+	n := 0
+	return each(client, func(o *harness.Operation) {
+		if o.Call >= endedAt {
+			n++
+			alter(n, o)
+		}
+	})
+}
+
+var procedureCases = []judged{
+	{completed, "honest", nothing, harness.Held, "2 commands in 1.50 s"},
+	{completed, "without a deadline", record(harness.ProcedureRecord{Completed: true}), harness.Held, ""},
+	{completed, "refused", record(harness.ProcedureRecord{Refused: "step 1: m1 is not there"}), harness.Violated, "refused: step 1"},
+	{completed, "failed", record(harness.ProcedureRecord{Failed: "step 2 exited with status 1"}), harness.Violated, "did not complete: step 2"},
+	{completed, "failed and completed at once", record(harness.ProcedureRecord{Completed: true, Failed: "step 2"}), harness.Violated, "did not complete"},
+	{completed, "too late", record(harness.ProcedureRecord{Completed: true, Within: time.Second}), harness.Violated, "1.5 s of 1.0 s"},
+	{completed, "a step exited with an error", func(ev *harness.Evidence, _ *book) { ev.Steps[1].Output.ExitCode = 4 }, harness.Violated, "step 2 (force m1) exited with status 4"},
+	{completed, "no step", func(ev *harness.Evidence, _ *book) { ev.Steps = nil }, harness.Inconclusive, "no step"},
+	{completed, "never began", without(harness.ProcedureBegan), harness.Inconclusive, "not seen to begin"},
+	{completed, "never ended", without(harness.ProcedureEnded), harness.Inconclusive, "not seen to begin and to end"},
+	{completed, "ended before it began", mark(harness.ProcedureEnded, time.Second), harness.Inconclusive, ""},
+	{completed, "how it ended is not known", record(harness.ProcedureRecord{}), harness.Inconclusive, "not recorded"},
+
+	{restored, "honest", nothing, harness.Held, "all 2 writers"},
+	{restored, "after a procedure in place", inPlace, harness.Held, ""},
+	{restored, "three of a writer", after("writer-1", func(n int, o *harness.Operation) { o.Effective = n <= 3 }), harness.Held, ""},
+	{restored, "two of a writer", after("writer-1", func(n int, o *harness.Operation) { o.Effective = n <= 2 }), harness.Violated, "writer-1 had 2 writes"},
+	{restored, "a writer is without answers", after("writer-0", func(_ int, o *harness.Operation) { o.Outcome = harness.Unknown }), harness.Violated, "writer-0 had 0 writes"},
+	{restored, "a writer is served by the cluster that was replaced", after("writer-0", func(_ int, o *harness.Operation) { o.ClusterID = 0xdead }), harness.Violated, "writer-0 had 0 writes"},
+	{restored, "both writers are silent", both(after("writer-0", func(_ int, o *harness.Operation) { o.Outcome = harness.Unknown }), after("writer-1", func(_ int, o *harness.Operation) { o.Outcome = harness.Unknown })), harness.Violated, "writer-0 had 0 writes"},
+	{restored, "it never was calm", without(harness.Settled), harness.Violated, "no 2 s without a gap"},
+	{restored, "it was calm before the end only", mark(harness.Settled, beganAt), harness.Violated, "no 2 s without a gap"},
+	{restored, "a writer never wrote", keep(func(o *harness.Operation) bool { return o.Client != "writer-1" }), harness.Inconclusive, "1 of 2 writers"},
+	{restored, "the procedure never ended", without(harness.ProcedureEnded), harness.Inconclusive, "not watched"},
+	{restored, "the traffic never ended", without(harness.TrafficEnded), harness.Inconclusive, "not watched"},
+	{restored, "no member answered in the end", func(ev *harness.Evidence, _ *book) { ev.After = nil }, harness.Inconclusive, "none of whose members answered"},
+	{restored, "no member answered in the end, and no writer was served", both(after("writer-0", func(_ int, o *harness.Operation) { o.Outcome = harness.Unknown }), func(ev *harness.Evidence, _ *book) { ev.After = nil }), harness.Violated, "writer-0 had 0 writes"},
+}
