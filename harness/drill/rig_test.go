@@ -163,9 +163,10 @@ func (r rig) runOn(t *testing.T, ctx context.Context, rt harness.Runtime, s harn
 	return report, err
 }
 
-// held fails the test unless the drill held.
-func held(t *testing.T, report reports.Report, err error) reports.Report {
+// held runs a drill that holds.
+func (r rig) held(t *testing.T, s harness.Scenario, o drill.Options) reports.Report {
 	t.Helper()
+	report, err := r.run(t, t.Context(), s, o)
 	if err != nil {
 		t.Fatal(err)
 	}
