@@ -88,15 +88,15 @@ func report(b *testing.B, path string, took time.Duration) {
 
 // judgeHere is the child: it judges, and tells what it took.
 func judgeHere(b *testing.B, dir string) {
-	ev, done, err := drill.OpenEvidence(dir)
+	book, err := ledger.Open(dir, b.TempDir())
 	if err != nil {
 		b.Fatal(err)
 	}
-	judged, err := drill.Judge(ev)
+	judged, err := drill.Judge(manyEvidence(b, book))
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := done(); err != nil {
+	if err := book.Close(); err != nil {
 		b.Fatal(err)
 	}
 	text, err := json.Marshal(measured{PeakKiB: peakKiB(b), Findings: judged.Findings})
@@ -175,7 +175,6 @@ func writeMany(b *testing.B, dir string) {
 	if err := d.Close(); err != nil {
 		b.Fatal(err)
 	}
-	writeManyEvidence(b, dir)
 }
 
 // keyOf is the number of the key that the i-th write touches.
@@ -198,11 +197,12 @@ func manyth(i int) harness.Operation {
 	return o
 }
 
-func writeManyEvidence(b *testing.B, dir string) {
+func manyEvidence(b *testing.B, book harness.Ledger) *harness.Evidence {
 	b.Helper()
 	const greatest = manyWrites/2 + 1
 	m1 := []harness.MemberView{{Host: "m1", ClusterID: 0xc1}}
-	ev := harness.Evidence{
+	ev := &harness.Evidence{
+		Ledger: book,
 		Schema: harness.EvidenceSchema, Drill: "bench", Hosts: []string{"m1"}, BornHosts: []string{"m1"}, Writers: 4, TrafficPrefix: "/firedrill/bench/",
 		Marks: map[harness.Mark]time.Duration{
 			harness.Struck: replaced - time.Second, harness.ProcedureBegan: replaced - time.Millisecond, harness.HistoryReplaced: replaced,
@@ -220,11 +220,5 @@ func writeManyEvidence(b *testing.B, dir string) {
 		}
 		ev.Checks = append(ev.Checks, stored)
 	}
-	text, err := json.Marshal(ev)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "evidence.json"), text, 0o600); err != nil {
-		b.Fatal(err)
-	}
+	return ev
 }
