@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/etcd-firedrill/firedrill/harness/owner"
 )
 
 // inFence starts this test binary as an inmate of a host whose disk is root.
@@ -91,10 +93,13 @@ func inmateMain(args []string) bool {
 	} else {
 		fmt.Println("up")
 	}
-	for {
-		_ = unix.Pause() // an empty select would be a deadlock to the Go runtime
-	}
+	// A test that fails to end it must not leave it for ever.
+	<-time.After(inmateLimit)
+	os.Exit(1)
+	return true
 }
+
+const inmateLimit = time.Minute
 
 func ours(t *testing.T, root string) int {
 	t.Helper()
@@ -133,6 +138,31 @@ func TestEvictEndsAHostAndNoOther(t *testing.T) {
 	}
 }
 
+// TestSweepEndsProcesses gives up a drill in which processes still run.
+func TestSweepEndsProcesses(t *testing.T) {
+	needRoot(t)
+	base := t.TempDir()
+	own, err := owner.Claim(base, "d1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join(own.Dir(), rackDir, "hosts", "m1", "root")
+	inFence(t, fence{}, newTestLauncher(t), root)
+	if lines, err := Sweep(t.Context(), base); err != nil || len(lines) != 0 || ours(t, root) != 2 {
+		t.Fatalf("the living were swept: %q, %v", lines, err)
+	}
+	if err := own.Release(true); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := Sweep(t.Context(), base)
+	if err != nil || len(lines) != 1 || !strings.HasSuffix(lines[0], "ended 2 processes") {
+		t.Errorf("swept %q, %v", lines, err)
+	}
+	if n := ours(t, root); n != 0 {
+		t.Errorf("%d processes were not swept", n)
+	}
+}
+
 // TestPIDNamespaceDiesAsOne shows what makes evicting needless where the kernel
 // grants a PID namespace: the child has a session of its own and no
 // parent-death signal, and still ends before its parent can be awaited.
@@ -168,6 +198,11 @@ func TestLauncherIsALifeline(t *testing.T) {
 	}
 	p := inFence(t, fence{pids: true}, l, root)
 	l.close()
+	overdue := time.AfterFunc(inmateLimit/4, func() {
+		t.Error("it outlived the thread that started it")
+		_ = p.Kill()
+	})
+	defer overdue.Stop()
 	state, err := p.Wait()
 	if err != nil {
 		t.Fatal(err)
