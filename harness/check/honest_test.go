@@ -77,7 +77,7 @@ func (b *book) find(suits func(*harness.Operation) bool) *harness.Operation {
 }
 
 // ack records an acknowledged write that took effect, was seen, and is there.
-func (b *book) ack(o harness.Operation) *harness.Operation {
+func (b *book) ack(o harness.Operation) {
 	o.ID = uint64(len(b.ops) + 1)
 	o.Return = o.Call + time.Millisecond
 	o.Outcome, o.Effective = harness.Acked, true
@@ -93,7 +93,6 @@ func (b *book) ack(o harness.Operation) *harness.Operation {
 		b.seen = append(b.seen, ev)
 	}
 	b.ops = append(b.ops, o)
-	return &b.ops[len(b.ops)-1]
 }
 
 // add records an operation as it is.

@@ -66,7 +66,7 @@ func certain(h harness.KeyHistory, w *world) (last *harness.Operation, ok bool) 
 var mutations = map[string]func(*world) bool{
 	"write dropped": func(w *world) bool {
 		return w.any(func(h harness.KeyHistory, last *harness.Operation) bool {
-			if h.Final == nil || w.replaced && !w.pinned(h.Key, h.Final.ModRevision) {
+			if h.Final == nil || w.replaced && !w.pinned(h.Final.ModRevision) {
 				return false
 			}
 			delete(w.final, h.Key)
@@ -110,7 +110,7 @@ var mutations = map[string]func(*world) bool{
 	"delete undone": func(w *world) bool {
 		return w.any(func(h harness.KeyHistory, last *harness.Operation) bool {
 			e, _ := last.EffectOn(h.Key)
-			if h.Final != nil || !e.Delete || w.replaced && !w.pinned(h.Key, last.Revision) {
+			if h.Final != nil || !e.Delete || w.replaced && !w.pinned(last.Revision) {
 				return false
 			}
 			for i := len(h.Ops) - 1; i >= 0; i-- {
@@ -179,7 +179,7 @@ var mutations = map[string]func(*world) bool{
 					e, _ := x.EffectOn(key)
 					switch {
 					case x.ID == o.ID || x.Outcome == harness.Rejected || x.Outcome == harness.Acked && !x.Effective:
-					case x.Outcome == harness.Acked && !e.Delete && x.Return < o.Call && (!w.replaced || w.pinned(key, x.Revision)):
+					case x.Outcome == harness.Acked && !e.Delete && x.Return < o.Call && (!w.replaced || w.pinned(x.Revision)):
 						put = &h.Ops[i]
 					default:
 						return nil, false
@@ -201,15 +201,15 @@ var mutations = map[string]func(*world) bool{
 	},
 }
 
-// pinned tells whether, without this key, another shows that the cut lies at
+// pinned tells whether, without a key of this revision, another shows that the cut lies at
 // this revision or beyond: for a snapshot it is known.
-func (w *world) pinned(key string, revision int64) bool {
+func (w *world) pinned(revision int64) bool {
 	return revision > 1_000_000 || (len(w.ev.Backups) > 0 || len(w.ev.Survivors) > 0) && revision <= w.cut || len(w.ev.Backups) == 0 && revision > w.cut
 }
 
 func (w *world) any(try func(harness.KeyHistory, *harness.Operation) bool) bool {
-	for h := range w.Keys() {
-		if last, ok := certain(h, w); ok && try(h, last) {
+	for h, err := range w.Keys() {
+		if last, ok := certain(h, w); err == nil && ok && try(h, last) {
 			return true
 		}
 	}

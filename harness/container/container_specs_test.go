@@ -145,8 +145,8 @@ var _ = Describe("a host that is a container", func() {
 		Expect(err).To(MatchError(And(ContainSubstring("provision m1"), ContainSubstring("canceled"))))
 		Expect(leftovers(drill)).NotTo(ContainElement(ContainSubstring("container")))
 		// Canceled at any moment on the way.
-		for _, after := range []time.Duration{5, 30, 80, 150, 250, 400} {
-			soon, cancel := context.WithTimeout(ctx, after*time.Millisecond)
+		for _, after := range []int{5, 30, 80, 150, 250, 400} {
+			soon, cancel := context.WithTimeout(ctx, time.Duration(after)*time.Millisecond)
 			host, err := k.Provision(soon, harness.HostSpec{Name: "m1"})
 			cancel()
 			if err == nil {
@@ -215,9 +215,9 @@ var _ = Describe("racks of containers", func() {
 	})
 
 	it("are not left half made", func(ctx SpecContext) {
-		for _, after := range []time.Duration{0, 1, 3, 10, 30} {
+		for _, after := range []int{0, 1, 3, 10, 30} {
 			drill := newDrill()
-			soon, cancel := context.WithTimeout(ctx, after*time.Millisecond)
+			soon, cancel := context.WithTimeout(ctx, time.Duration(after)*time.Millisecond)
 			k, err := r.Build(soon, drill)
 			cancel()
 			if err == nil {

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"runtime"
 	"slices"
@@ -163,7 +162,7 @@ func (e *engine) inject(ctx context.Context, from client.ImageInspectResult, tag
 
 // putAgent copies the agent into a container, which need not run.
 func (e *engine) putAgent(ctx context.Context, id string) error {
-	content, stop := stream(func(w io.Writer) error { return agentFiles(w) })
+	content, stop := stream(agentFiles)
 	defer stop()
 	if _, err := e.api.CopyToContainer(ctx, id, client.CopyToContainerOptions{DestinationPath: "/", Content: content, AllowOverwriteDirWithFile: true}); err != nil {
 		return fmt.Errorf("put the agent in place: %w", err)

@@ -78,7 +78,7 @@ func TestAUsersSnapshotIsNotKept(t *testing.T) {
 			r := newRig(t)
 			s := stopped(then...)
 			s.Backups.Every = 300 * time.Millisecond
-			report, err := r.run(t, t.Context(), s, drill.Options{PreloadFrom: path})
+			report, err := r.run(t.Context(), t, s, drill.Options{PreloadFrom: path})
 			if err != nil || report.Verdict.String() != name {
 				t.Fatalf("%s, %v", report.Verdict, err)
 			}
@@ -102,7 +102,7 @@ func TestASnapshotThatIsNone(t *testing.T) {
 	if err := os.Truncate(path, 5000); err != nil {
 		t.Fatal(err)
 	}
-	_, err := r.run(t, t.Context(), crash(), drill.Options{PreloadFrom: path})
+	_, err := r.run(t.Context(), t, crash(), drill.Options{PreloadFrom: path})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -156,7 +156,7 @@ func TestABrokenDrillIsNotKept(t *testing.T) {
 	defer cancel(nil)
 	s := stopped(onEveryone("give up", "exit 1"))
 	s.Backups.Every = 300 * time.Millisecond
-	_, err := r.run(t, ctx, s, drill.Options{
+	_, err := r.run(ctx, t, s, drill.Options{
 		PreloadFrom: path, Keep: true,
 		Hold: func(context.Context, reports.Report, []string) { t.Error("it was held") },
 		Progress: func(e harness.Event) {

@@ -29,7 +29,7 @@ func TestEtcdThatDoesNotStart(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			begun := time.Now()
-			_, err := r.run(t, t.Context(), crash(), drill.Options{EtcdArgs: []string{arg}})
+			_, err := r.run(t.Context(), t, crash(), drill.Options{EtcdArgs: []string{arg}})
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -121,7 +121,7 @@ func TestAMethodLosesTheAgent(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			at := func(method string) bool { return strings.HasPrefix(method, c.at) }
-			_, err := r.runOn(t, t.Context(), lossy{r, at}, c.s, drill.Options{})
+			_, err := r.runOn(t.Context(), t, lossy{r, at}, c.s, drill.Options{})
 			if !errors.Is(err, harness.ErrAgentLost) {
 				t.Fatalf("%v", err)
 			}
@@ -145,7 +145,7 @@ func TestAnAgentIsKilled(t *testing.T) {
 			s := stopped()
 			s.Promises = append(s.Promises, check.RestartKeepsMembers{Host: "m1"})
 			done := false
-			_, err := r.run(t, t.Context(), s, drill.Options{Progress: func(e harness.Event) {
+			_, err := r.run(t.Context(), t, s, drill.Options{Progress: func(e harness.Event) {
 				if !done && strings.HasPrefix(e.Text, c.at) {
 					done = true
 					r.killAgent(t, "m1")
@@ -187,7 +187,7 @@ func TestCancelledAtEveryPhase(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			var told time.Time
-			_, err := r.run(t, ctx, s, drill.Options{PreloadKeys: 10, Progress: func(e harness.Event) {
+			_, err := r.run(ctx, t, s, drill.Options{PreloadKeys: 10, Progress: func(e harness.Event) {
 				if told.IsZero() && strings.HasPrefix(e.Text, c.at) {
 					told = time.Now()
 					cancel(errEnough)
@@ -214,7 +214,7 @@ func TestTheCallersDeadline(t *testing.T) {
 	r := newRig(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err := r.run(t, ctx, crash(), drill.Options{})
+	_, err := r.run(ctx, t, crash(), drill.Options{})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("%v", err)
 	}
@@ -236,7 +236,7 @@ func TestPanics(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			_, err := r.run(t, t.Context(), s, drill.Options{})
+			_, err := r.run(t.Context(), t, s, drill.Options{})
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -265,7 +265,7 @@ func TestUnwritableOut(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := r.run(t, t.Context(), crash(), drill.Options{Out: filepath.Join(file, "runs")})
+	_, err := r.run(t.Context(), t, crash(), drill.Options{Out: filepath.Join(file, "runs")})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -308,7 +308,7 @@ func TestTheDiskOfTheEvidenceIsFull(t *testing.T) {
 	s := stopped()
 	s.Break = []harness.Fault{blow(func(context.Context, harness.Strike) error { fill(); return nil }), blow(stop)}
 	begun := time.Now()
-	_, err := r.run(t, t.Context(), s, drill.Options{Out: dir})
+	_, err := r.run(t.Context(), t, s, drill.Options{Out: dir})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -327,7 +327,7 @@ func TestTheDiskIsFullFromTheBeginning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = r.run(t, t.Context(), crash(), drill.Options{Out: dir})
+	_, err = r.run(t.Context(), t, crash(), drill.Options{Out: dir})
 	if err == nil {
 		t.Fatal("no error")
 	}

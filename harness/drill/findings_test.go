@@ -73,7 +73,7 @@ func TestTheProceduresFailuresAreFindings(t *testing.T) {
 			r := newRig(t)
 			s := stopped(c.then...)
 			s.Promises = []harness.Check{check.ProcedureCompleted{}}
-			report, err := r.run(t, t.Context(), s, drill.Options{Within: c.within})
+			report, err := r.run(t.Context(), t, s, drill.Options{Within: c.within})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,7 +105,7 @@ func TestAStepOnAHostThatIsOff(t *testing.T) {
 	s := stopped()
 	s.Break = []harness.Fault{fault.PowerOff{Who: harness.Everyone}}
 	s.Promises = []harness.Check{check.ProcedureCompleted{}}
-	report, err := r.run(t, t.Context(), s, drill.Options{})
+	report, err := r.run(t.Context(), t, s, drill.Options{})
 	if err != nil || report.Verdict != harness.Violated {
 		t.Fatalf("%s, %v", report.Verdict, err)
 	}
@@ -189,7 +189,7 @@ func TestToldToEndAfterTheLastLook(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s := stopped(onEveryone("give up", "exit 1"))
-	report, err := r.run(t, ctx, s, drill.Options{Progress: func(e harness.Event) {
+	report, err := r.run(ctx, t, s, drill.Options{Progress: func(e harness.Event) {
 		if strings.HasPrefix(e.Text, "verdict:") {
 			cancel()
 		}

@@ -2,6 +2,7 @@ package drill_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,6 +28,10 @@ import (
 func TestMain(m *testing.M) {
 	if embedded.Main(os.Args) || process.Main(os.Args) {
 		return
+	}
+	// Drills wait more than they work. A number on the command line wins.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -135,12 +140,12 @@ func (k aloneRack) Provision(ctx context.Context, spec harness.HostSpec) (harnes
 }
 
 // run runs a drill and makes sure that nothing is left of it but its directory.
-func (r rig) run(t *testing.T, ctx context.Context, s harness.Scenario, o drill.Options) (reports.Report, error) {
+func (r rig) run(ctx context.Context, t *testing.T, s harness.Scenario, o drill.Options) (reports.Report, error) {
 	t.Helper()
-	return r.runOn(t, ctx, r, s, o)
+	return r.runOn(ctx, t, r, s, o)
 }
 
-func (r rig) runOn(t *testing.T, ctx context.Context, rt harness.Runtime, s harness.Scenario, o drill.Options) (reports.Report, error) {
+func (r rig) runOn(ctx context.Context, t *testing.T, rt harness.Runtime, s harness.Scenario, o drill.Options) (reports.Report, error) {
 	t.Helper()
 	if o.Out == "" {
 		o.Out = r.out
@@ -166,7 +171,7 @@ func (r rig) runOn(t *testing.T, ctx context.Context, rt harness.Runtime, s harn
 // held runs a drill that holds.
 func (r rig) held(t *testing.T, s harness.Scenario, o drill.Options) reports.Report {
 	t.Helper()
-	report, err := r.run(t, t.Context(), s, o)
+	report, err := r.run(t.Context(), t, s, o)
 	if err != nil {
 		t.Fatal(err)
 	}

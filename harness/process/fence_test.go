@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -75,8 +76,10 @@ func inmateMain(args []string) bool {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT} {
 		ignore(sig)
 	}
+	var lifeline *os.File // stays open as long as we live
 	if args[1] == "parent" {
 		r, w, err := os.Pipe()
+		lifeline = w
 		if err == nil {
 			child := exec.Command("/inmate", "child")
 			child.Args[0] = inmateName
@@ -89,12 +92,12 @@ func inmateMain(args []string) bool {
 			fmt.Println("bad", err)
 			os.Exit(1)
 		}
-		defer w.Close()
 	} else {
 		fmt.Println("up")
 	}
 	// A test that fails to end it must not leave it for ever.
 	<-time.After(inmateLimit)
+	runtime.KeepAlive(lifeline)
 	os.Exit(1)
 	return true
 }

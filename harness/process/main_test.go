@@ -21,9 +21,13 @@ func TestMain(m *testing.M) {
 	if embedded.Main(os.Args) || Main(os.Args) || inmateMain(os.Args) || forbiddenMain() || runtimetest.Child(childRuntime) {
 		return
 	}
-	// Ginkgo listens for interrupts to the end of the process.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(
-		"github.com/onsi/ginkgo/v2/internal/interrupt_handler.(*InterruptHandler).registerForInterrupts.func2"))
+	goleak.VerifyTestMain(m,
+		// Ginkgo listens for interrupts to the end of the process,
+		goleak.IgnoreAnyFunction("github.com/onsi/ginkgo/v2/internal/interrupt_handler.(*InterruptHandler).registerForInterrupts.func2"),
+		// and with -p keeps connections to its other processes. Nothing of ours speaks HTTP here.
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
+	)
 }
 
 // weakFence, in the environment, has child harnesses fence their hosts as root
