@@ -152,7 +152,7 @@ var _ = Describe("a host that is a container", func() {
 			if err == nil {
 				Expect(host.Destroy(ctx)).To(Succeed())
 			}
-			Expect(leftovers(drill)).NotTo(ContainElement(ContainSubstring("container")), "canceled after %v ms: %v", int(after), err)
+			Expect(leftovers(drill)).NotTo(ContainElement(ContainSubstring("container")), "canceled after %v ms: %v", after, err)
 		}
 		provision(ctx, k, harness.HostSpec{Name: "m1"})
 	})
