@@ -14,14 +14,11 @@ type WipeData struct{ Who harness.Selector }
 
 func (f WipeData) String() string { return fmt.Sprintf("wipe the data directory on %s", f.Who) }
 
-// Inject wipes first and kills second: etcd cannot write new files into a
-// directory that is gone, but would fill an empty one if it were restarted first.
+// Inject wipes first and kills second: an etcd that was restarted in between
+// would fill the directory again.
 func (f WipeData) Inject(ctx context.Context, s harness.Strike) ([]string, error) {
 	return each(ctx, s, f, f.Who, func(ctx context.Context, h harness.Host) error {
-		if err := script(ctx, h, "rm -rf "+harness.DataDir); err != nil {
-			return err
-		}
-		return kill(ctx, h)
+		return behindItsBack(ctx, h, "rm -rf "+harness.DataDir)
 	})
 }
 
@@ -40,10 +37,7 @@ func (f RuinData) Inject(ctx context.Context, s harness.Strike) ([]string, error
 		if err != nil {
 			return err
 		}
-		if err := script(ctx, h, ruin); err != nil {
-			return err
-		}
-		if err := endOnce(ctx, h, before); err != nil {
+		if err := behindItsBack(ctx, h, ruin); err != nil {
 			return err
 		}
 		_, err = h.AwaitEtcd(ctx, "etcd tried to start from the ruined data and ended", func(now harness.EtcdState) bool {
@@ -53,20 +47,15 @@ func (f RuinData) Inject(ctx context.Context, s harness.Strike) ([]string, error
 	})
 }
 
-// endOnce kills an etcd that was not seen to end since before. The truncated
-// database is mapped into its memory: it may die of that by itself, at any
-// moment, also between being looked at and being killed.
-func endOnce(ctx context.Context, h harness.Host, before harness.EtcdState) error {
-	killErr := h.Signal(ctx, syscall.SIGKILL)
-	if killErr == nil {
-		return nil
-	}
-	now, err := h.Etcd(ctx)
-	if err != nil {
+// behindItsBack runs a script while etcd is paused, and kills it. A running etcd
+// has its database mapped into memory and may die of what the script does, at
+// any moment: then it could not be told whether it was killed or had ended.
+func behindItsBack(ctx context.Context, h harness.Host, text string) error {
+	if err := h.Signal(ctx, syscall.SIGSTOP); err != nil {
 		return err
 	}
-	if now.Exits == before.Exits {
-		return killErr
+	if err := script(ctx, h, text); err != nil {
+		return err
 	}
-	return nil
+	return kill(ctx, h)
 }
