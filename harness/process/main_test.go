@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 	}
 	goleak.VerifyTestMain(m,
 		// Ginkgo listens for interrupts to the end of the process,
+		goleak.IgnoreAnyFunction("github.com/onsi/ginkgo/v2/internal/interrupt_handler.(*InterruptHandler).registerForInterrupts.func1"), // with -p
 		goleak.IgnoreAnyFunction("github.com/onsi/ginkgo/v2/internal/interrupt_handler.(*InterruptHandler).registerForInterrupts.func2"),
 		// and with -p keeps connections to its other processes. Nothing of ours speaks HTTP here.
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
