@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestContainer(t *testing.T) {
 var _ = Describe("containers", func() {
 	BeforeEach(needEngine)
 	runtimetest.Specs(func() (harness.Runtime, error) { return open(Options{}) }, runtimetest.Options{
-		Sweep:     sweepDrills,
+		Sweep:     func(ctx context.Context) ([]string, error) { return sweepOnly(ctx, "rt-") },
 		Leftovers: leftovers,
 	})
 })
@@ -54,14 +55,15 @@ func open(opt Options) (*Runtime, error) {
 	return r, nil
 }
 
-// sweepDrills is Sweep without the images, of which any number may be there.
-func sweepDrills(ctx context.Context) ([]string, error) {
+// sweepOnly is Sweep without the images, and without any drill whose ID does not
+// begin like those of a suite: an engine is everybody's, and others are at work.
+func sweepOnly(ctx context.Context, prefix string) ([]string, error) {
 	e, err := connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer e.close()
-	return e.sweepDrills(ctx)
+	return e.sweepDrills(ctx, func(drill string) bool { return strings.HasPrefix(drill, prefix) })
 }
 
 // leftovers lists what is left of a drill, in the engine and on this machine.

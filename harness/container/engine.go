@@ -197,8 +197,9 @@ func (e *engine) isHere(ctx context.Context) bool {
 	return false
 }
 
-// settleTestcontainers must come before testcontainers reads its settings,
-// which it does once. Its reaper is off (see doc.go), and its session is our
+// settleTestcontainers must come before anything of testcontainers reads its
+// settings, which happens once, in odd places too: where it looks for a
+// registry's password, for one. Its reaper is off (see doc.go), and its session is our
 // own: it derives one from our parent process otherwise, and a reaper that some
 // other program of the same shell started would then remove our hosts.
 var settleTestcontainers = sync.OnceValue(func() error {
@@ -212,13 +213,13 @@ var settleTestcontainers = sync.OnceValue(func() error {
 // provider returns testcontainers' maker of containers and networks, on this
 // engine whatever testcontainers' own settings say.
 func (e *engine) provider(logger tclog.Logger) (*testcontainers.DockerProvider, error) {
-	if err := settleTestcontainers(); err != nil {
-		return nil, err
-	}
 	options := testcontainers.Generic2DockerOptions(testcontainers.WithLogger(logger))
 	provider, err := testcontainers.NewDockerProvider(append(options, testcontainers.WithDefaultBridgeNetwork(testcontainers.Bridge))...)
 	if err != nil {
 		return nil, fmt.Errorf("set up testcontainers: %w", err)
+	}
+	if !provider.Config().Config.RyukDisabled {
+		return nil, errors.New("set up testcontainers: it has read its settings before we could turn its reaper off\nhint: set TESTCONTAINERS_RYUK_DISABLED=true")
 	}
 	err = provider.Close() // the client that it found; the one it gets is closed with the engine
 	provider.SetClient(neverPulls{e.api})

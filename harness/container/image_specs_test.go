@@ -142,6 +142,14 @@ var _ = Describe("hosts on an image of the user's", func() {
 		Expect(err).To(MatchError(ContainSubstring("No/Such Name")))
 	})
 
+	// In a process of its own, where nothing has asked testcontainers before.
+	it("do not bring testcontainers' reaper along", func(ctx SpecContext) {
+		self := exec.CommandContext(ctx, ownExecutable)
+		self.Env = append(os.Environ(), pullThenBuild+"="+newDrill())
+		out, err := self.CombinedOutput()
+		Expect(err).NotTo(HaveOccurred(), "%s", out)
+	})
+
 	it("need an etcd in it, for our machine", func(ctx SpecContext) {
 		e := engineOf()
 		empty := importImage(ctx, e, word(), nil)

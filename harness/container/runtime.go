@@ -40,6 +40,9 @@ func New(ctx context.Context, opt Options) (_ *Runtime, err error) {
 	if err := embedded.Static(); err != nil {
 		return nil, err
 	}
+	if err := settleTestcontainers(); err != nil {
+		return nil, err
+	}
 	e, err := connect(ctx)
 	if err != nil {
 		return nil, err

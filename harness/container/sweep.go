@@ -27,7 +27,7 @@ func Sweep(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines, err := e.sweepDrills(ctx)
+	lines, err := e.sweepDrills(ctx, func(string) bool { return true })
 	images, ierr := e.pruneImages(ctx, imageLabel, imageAge)
 	for _, name := range images {
 		lines = append(lines, fmt.Sprintf("image %s: removed", name))
@@ -44,14 +44,17 @@ type claim struct{ drill, base, machine string }
 // remains is what there is of one drill.
 type remains struct{ containers, networks, volumes []string }
 
-func (e *engine) sweepDrills(ctx context.Context) ([]string, error) {
+// sweepDrills sweeps those drills that it may: tests must not sweep others'.
+func (e *engine) sweepDrills(ctx context.Context, may func(drill string) bool) ([]string, error) {
 	found, err := e.remains(ctx)
 	if err != nil {
 		return nil, err
 	}
 	claims := make([]claim, 0, len(found))
 	for c := range found {
-		claims = append(claims, c)
+		if may(c.drill) {
+			claims = append(claims, c)
+		}
 	}
 	slices.SortFunc(claims, func(a, b claim) int { return cmp.Or(cmp.Compare(a.drill, b.drill), cmp.Compare(a.base, b.base)) })
 	var lines []string

@@ -3,6 +3,7 @@
 package owner
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,20 +20,30 @@ func DefaultBase() string {
 // Base makes dir ("" means DefaultBase) if need be, and returns its real path,
 // absolute and free of links. It is an error if it is not ours: where anybody
 // may write, anybody may have made a directory of that name before us.
-func Base(dir string) (string, error) {
+func Base(dir string) (base string, err error) {
 	if dir == "" {
 		dir = DefaultBase()
 	}
+	// Whoever is done with it removes it if it is empty, between two of our steps too.
+	for range claimAttempts {
+		if base, err = makeBase(dir); !errors.Is(err, errVanished) {
+			break
+		}
+	}
+	return base, err
+}
+
+func makeBase(dir string) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
+		return "", vanished(err)
 	}
 	base, err := Resolve(dir)
 	if err != nil {
-		return "", err
+		return "", vanished(err)
 	}
 	info, err := os.Stat(base)
 	if err != nil {
-		return "", err
+		return "", vanished(err)
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
 		return "", fmt.Errorf("use %s: it belongs to user %d, not to us (user %d)\nhint: remove it, or set TMPDIR to a directory of your own",
