@@ -108,16 +108,28 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	} else if t.Writers < 1 || t.Rate < 1 || t.Leases < 0 {
 		return unsuited("traffic of %d writers, %d writes per second and %d leases: at least one writer and one write are needed", t.Writers, t.Rate, t.Leases)
 	}
-	for _, arg := range o.EtcdArgs {
+	args, err := serverFlags(o.EtcdArgs)
+	if err != nil {
+		return unsuited("%v", err)
+	}
+	p.args = args
+	return p, nil
+}
+
+// serverFlags takes the dashes off a user's server flags, and refuses those
+// that are no user's to give.
+func serverFlags(args []string) ([]string, error) {
+	var flags []string
+	for _, arg := range args {
 		flag := strings.TrimLeft(arg, "-")
 		if name, _, _ := strings.Cut(flag, "="); name == "" || strings.ContainsAny(arg, " \n\t'") {
-			return unsuited("etcd flag %q: give it as --name=value", arg)
+			return nil, fmt.Errorf("etcd flag %q: give it as --name=value", arg)
 		} else if ownFlags[name] {
-			return unsuited("etcd flag --%s is set by the drill itself and cannot be given", name)
+			return nil, fmt.Errorf("etcd flag --%s is set by the drill itself and cannot be given", name)
 		}
-		p.args = append(p.args, flag)
+		flags = append(flags, flag)
 	}
-	return p, nil
+	return flags, nil
 }
 
 // ownFlags are the server flags that make a host a member of its own cluster.
