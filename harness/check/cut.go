@@ -107,6 +107,9 @@ func judgeCut(ev *harness.Evidence, bounds func(*histories) (within interval, bl
 	if len(h.undecided) == 0 {
 		return judgeCutOf(ev, h, bounds)
 	}
+	// They may be of either, several of them some of one and some of the other,
+	// so only what holds both ways is said; what fails both ways is a violation
+	// where there is no third.
 	asOld, asNew := judgeCutOf(ev, h.assuming(old), bounds), judgeCutOf(ev, h.assuming(renewed), bounds)
 	switch {
 	case asOld.Verdict == harness.Held && asNew.Verdict == harness.Held && asNew.Loss.LostWrites > asOld.Loss.LostWrites:
@@ -114,7 +117,7 @@ func judgeCut(ev *harness.Evidence, bounds func(*histories) (within interval, bl
 	case asOld.Verdict == asNew.Verdict && (asOld.Verdict == harness.Held || len(h.undecided) == 1):
 		return asOld
 	}
-	return notSeen("which history acknowledged %d writes cannot be told, the first: %s. If the old one: %s. If the new one: %s",
+	return notSeen("the history of %d writes cannot be told, the first: %s. If the old one: %s. If the new one: %s",
 		len(h.undecided), h.undecided[0], asOld.Detail, asNew.Detail)
 }
 

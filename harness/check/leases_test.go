@@ -19,6 +19,7 @@ var leaseCases = []judged{
 	{leases, "ran out with its keys", lease(func(l *harness.LeaseView) { *l = harness.LeaseView{ID: 7, Remaining: -time.Second} }), harness.Held, "0 of 1"},
 	{leases, "has run out and is about to go", lease(func(l *harness.LeaseView) { l.Remaining = -time.Second }), harness.Held, "0 of 1"},
 	{leases, "is gone and its key stays", lease(func(l *harness.LeaseView) { l.Granted, l.Remaining, l.Keys = 0, -time.Second, nil }), harness.Violated, "lease 7 is gone and 1 keys still carry it"},
+	{leases, "is gone and pretends to know its key", lease(func(l *harness.LeaseView) { l.Granted, l.Remaining = 0, -time.Second }), harness.Violated, "lease 7 is gone"},
 	{leases, "does not know its key", lease(func(l *harness.LeaseView) { l.Keys = nil }), harness.Violated, "lease 7 knows keys"},
 	{leases, "knows a key that is not there", lease(func(l *harness.LeaseView) { l.Found = nil }), harness.Violated, "lease 7 knows keys"},
 	{leases, "a second lease of which nobody knew", func(ev *harness.Evidence, _ *book) {

@@ -96,10 +96,15 @@ var momentCases = []judged{
 	{atSurvivor, "by a revision beyond the new history's, and gone", all(sameTerms, span(false, revised(firstNew+2))), harness.Held, "1 of 71 acknowledged writes are lost"},
 	{atSurvivor, "by a revision beyond the new history's, and there", all(sameTerms, span(true, revised(firstNew+2))), harness.Violated, "no consistent cut"},
 
+	{atSurvivor, "by a revision long before its time, and gone", all(sameTerms, span(false, revised(500))), harness.Held, "1 of 71 acknowledged writes are lost"},
+
 	{atSurvivor, "nothing tells, and there", all(sameTerms, later(1), span(true, term(2))), harness.Held, ""},
 	{lossless, "nothing tells, and there", all(sameTerms, later(1), span(true, term(2))), harness.Held, ""},
 	{atSurvivor, "nothing tells, and gone", all(sameTerms, later(1), span(false, term(2))), harness.Inconclusive, "cannot be told"},
 	{lossless, "nothing tells, and gone", all(sameTerms, later(1), span(false, term(2))), harness.Violated, "no consistent cut"},
+	{lossless, "nothing tells of two, and both are gone", all(sameTerms, later(2), span(false, term(2)), span(false, func(o *harness.Operation) {
+		o.Revision, o.Effects[0].Key = firstNew+1, "g1/y"
+	})), harness.Inconclusive, "of 2 writes cannot be told"},
 	{lossless, "a value nobody wrote", found("g0/nobody", 9, 60), harness.Violated, "nobody wrote"},
 }
 

@@ -45,7 +45,7 @@ func (WatcherInformed) Judge(ev *harness.Evidence) harness.Result {
 		return notSeen("the ledger cannot be read: %v", err)
 	}
 	if len(h.undecided) > 0 {
-		return notSeen("which history acknowledged %d writes cannot be told, the first: %s", len(h.undecided), h.undecided[0])
+		return notSeen("the history of %d writes cannot be told, the first: %s", len(h.undecided), h.undecided[0])
 	}
 	s := staleness{h: h, from: w.From, kept: math.MaxInt64, gone: math.MaxInt64, since: struck, until: ended - catchUp}
 	if h.replaced {
