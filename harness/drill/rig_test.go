@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -114,31 +113,6 @@ func (r rig) killAgent(t *testing.T, host string) {
 	t.Errorf("no agent of %s runs", host)
 }
 
-// forks: a program cannot be started while anybody holds it open for writing,
-// and a process that is just being forked holds whatever we do. So no agent is
-// started while another drill puts its programs on its rack.
-var forks sync.RWMutex
-
-type alone struct{ harness.Runtime }
-
-func (a alone) Build(ctx context.Context, drill string) (harness.Rack, error) {
-	forks.Lock()
-	defer forks.Unlock()
-	rack, err := a.Runtime.Build(ctx, drill)
-	if err != nil {
-		return nil, err
-	}
-	return aloneRack{rack}, nil
-}
-
-type aloneRack struct{ harness.Rack }
-
-func (k aloneRack) Provision(ctx context.Context, spec harness.HostSpec) (harness.Host, error) {
-	forks.RLock()
-	defer forks.RUnlock()
-	return k.Rack.Provision(ctx, spec)
-}
-
 // run runs a drill and makes sure that nothing is left of it but its directory.
 func (r rig) run(ctx context.Context, t *testing.T, s harness.Scenario, o drill.Options) (reports.Report, error) {
 	t.Helper()
@@ -158,7 +132,7 @@ func (r rig) runOn(ctx context.Context, t *testing.T, rt harness.Runtime, s harn
 		}
 	}
 	o.Version = "test"
-	report, err := drill.Run(ctx, alone{rt}, s, o)
+	report, err := drill.Run(ctx, rt, s, o)
 	if left := r.left(t); len(left) > 0 {
 		t.Errorf("left behind: %s", strings.Join(left, "\n"))
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,7 +53,13 @@ func stock(dir, etcdBin string) error {
 	return nil
 }
 
+// copyProgram copies a program that is going to be run. While it is open for
+// writing nothing of ours may fork: a child holds the descriptor until it
+// executes, and the kernel runs no program that anybody has open for writing
+// ("text file busy", seen with drills side by side).
 func copyProgram(from, to string) (err error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	in, err := os.Open(from)
 	if err != nil {
 		return err
