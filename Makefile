@@ -27,7 +27,7 @@ short:
 
 # The promises on speed and memory, as a table of ratios measured in this run.
 bench:
-	$(GO) test -count=1 -p 1 -timeout 60m -run '^$$' -bench . -benchtime 1x ./...
+	FIREDRILL_BENCH=full $(GO) test -count=1 -p 1 -timeout 120m -run '^$$' -bench . -benchtime 1x ./...
 
 lint:
 	$(GOLANGCI) run
