@@ -64,7 +64,7 @@ func TestCommands(t *testing.T) {
 		{"tar -czf t.tgz d && tar -tf t.tgz && rm -rf d && tar xzf t.tgz && cat d/h/i", 0, "d/\nd/g\nd/h/\nd/h/i\ni\n", ""},
 		{"tar cf - -C d . | (mkdir e; tar xf - -C e) && cat e/g", 0, "g\n", ""},
 		{"tar -cvf t.tar f d/g && tar tf t.tar", 0, "f\nd/g\nf\nd/g\n", ""},
-		{"tar cf t.tar /work/*/f; tar tf t.tar | cat > list; cmp -s list list && echo same", 0, "same\n", ""},
+		{"tar cf t.tar /srv/*/f; tar tf t.tar | cat > list; cmp -s list list && echo same", 0, "same\n", ""},
 		{"tar xf f", 1, "", "unexpected EOF"},
 		{"tar -x", 2, "", "tar -c|-x|-t"},
 		{"tar cf t.tar nothing", 1, "", "nothing"},
@@ -114,7 +114,7 @@ func TestCommands(t *testing.T) {
 		{"sleep -- -1", 2, "", "not a time"},
 	} {
 		t.Run(tt.script, func(t *testing.T) {
-			setup := "mkdir -p /work && cd /work && x=$(mktemp -d -p /work) && cd $x && echo f > f && mkdir -p d/h && echo g > d/g && echo i > d/h/i && chmod 755 d d/h\n"
+			setup := "mkdir -p /srv && cd /srv && x=$(mktemp -d -p /srv) && cd $x && echo f > f && mkdir -p d/h && echo g > d/g && echo i > d/h/i && chmod 755 d d/h\n"
 			out, err := w.Run(within(t, 20*time.Second), setup+tt.script)
 			if err != nil {
 				t.Fatal(err)
@@ -122,7 +122,7 @@ func TestCommands(t *testing.T) {
 			if out.ExitCode != tt.code || out.Stdout != tt.stdout || !strings.Contains(out.Stderr, tt.stderr) || tt.stderr == "" && out.Stderr != "" {
 				t.Errorf("exits with %d, prints %q and %q;\nwant %d, %q and %q", out.ExitCode, out.Stdout, out.Stderr, tt.code, tt.stdout, tt.stderr)
 			}
-			w.sh(t, "rm -rf /work")
+			w.sh(t, "rm -rf /srv")
 		})
 	}
 }
