@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -26,6 +27,13 @@ const (
 	pageKeys  = 10_000
 	pageBytes = 16 << 20
 )
+
+// besideDump is how many members hash while a dump is read. The dump is a chain
+// of two processes, the member's and ours, which leaves about one core of two
+// idle half of the time: one hash at a time fills the gaps, more of them take
+// the dump's own turns (measured on 2 cores: 1.18 to 1.40 times the dump alone
+// with three at once).
+var besideDump = max(1, runtime.NumCPU()-1)
 
 // Sink takes the keys of the traffic. Keys come in byte order, each once.
 type Sink interface {
@@ -50,7 +58,7 @@ func Verify(ctx context.Context, source Target, targets []Target, prefix string,
 			return err
 		}
 		hashed := make(chan []harness.MemberHash, 1)
-		go func() { hashed <- Hashes(ctx, targets, v.Revision) }()
+		go func() { hashed <- hashes(ctx, targets, v.Revision, besideDump) }()
 		v.Dataset, err = dump(ctx, c, source, v.Revision, prefix, into)
 		v.Hashes = <-hashed
 		return err

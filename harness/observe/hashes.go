@@ -29,9 +29,14 @@ const levelTimeout = 2 * time.Second
 // where CompactRevision is the same too: while it is not, all are asked again,
 // for 2 s.
 func Hashes(ctx context.Context, targets []Target, revision int64) []harness.MemberHash {
+	return hashes(ctx, targets, revision, len(targets))
+}
+
+// hashes is Hashes with at most so many members hashing at the same time.
+func hashes(ctx context.Context, targets []Target, revision int64, abreast int) []harness.MemberHash {
 	deadline := time.Now().Add(levelTimeout)
 	for {
-		hashes := hashesNow(ctx, targets, revision)
+		hashes := hashesNow(ctx, targets, revision, abreast)
 		if level(hashes) || time.Now().After(deadline) || ctx.Err() != nil {
 			return hashes
 		}
@@ -55,7 +60,8 @@ func level(hashes []harness.MemberHash) bool {
 	return true
 }
 
-func hashesNow(ctx context.Context, targets []Target, revision int64) []harness.MemberHash {
+func hashesNow(ctx context.Context, targets []Target, revision int64, abreast int) []harness.MemberHash {
+	turns := make(chan struct{}, abreast)
 	return each(targets, func(t Target) harness.MemberHash {
 		hash := harness.MemberHash{Host: t.Host, Revision: revision}
 		err := with([]Target{t}, func(c *clientv3.Client) error {
@@ -63,6 +69,8 @@ func hashesNow(ctx context.Context, targets []Target, revision int64) []harness.
 			if hash.Reached, err = awaitRevision(ctx, c, t, revision); err != nil {
 				return err
 			}
+			turns <- struct{}{}
+			defer func() { <-turns }()
 			ctx, cancel := context.WithTimeout(ctx, hashTimeout)
 			defer cancel()
 			resp, err := c.HashKV(ctx, t.Endpoint, revision)
