@@ -60,6 +60,13 @@ func (h *Host) PeerAddress() string { return h.power.PeerAddress() }
 // ClientAddress is host:port by which the harness reaches this host's etcd.
 func (h *Host) ClientAddress() string { return h.power.ClientAddress() }
 
+// gone tells whether the host was destroyed.
+func (h *Host) gone() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return errors.Is(h.down, harness.ErrHostGone)
+}
+
 // PowerOn brings the host up, with the disk and the addresses it had, and
 // returns once its agent has answered. It is an error if it is up already.
 func (h *Host) PowerOn(ctx context.Context) error {

@@ -202,12 +202,6 @@ func (m *machine) Destroy(ctx context.Context) error {
 	return nil
 }
 
-func (m *machine) isGone() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.gone
-}
-
 // lastWords returns the end of what the agent itself complained of, for errors.
 func (m *machine) lastWords(ctx context.Context) string {
 	logs, err := m.engine.api.ContainerLogs(ctx, m.id, client.ContainerLogsOptions{ShowStderr: true, Tail: "5"})

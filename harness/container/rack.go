@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -24,18 +23,7 @@ type rack struct {
 	network string // its name
 	subnet  netip.Prefix
 
-	mu     sync.Mutex
-	closed bool
-	places map[string]place // by host name, kept when a host is destroyed
-	slots  map[string]*slot // by host name
-}
-
-// slot is where a host stands. Its mutex is held while the host is being
-// provisioned, so that different hosts come up in parallel.
-type slot struct {
-	mu      sync.Mutex
-	machine *machine
-	host    *agent.Host
+	hosts agent.Hosts[place]
 }
 
 func newRack(ctx context.Context, r *Runtime, drill string) (_ *rack, err error) {
@@ -53,7 +41,6 @@ func newRack(ctx context.Context, r *Runtime, drill string) (_ *rack, err error)
 	}
 	k := &rack{
 		runtime: r, base: base, drill: drill, owner: own, network: ourName(drill),
-		places: map[string]place{}, slots: map[string]*slot{},
 	}
 	if k.subnet, err = r.createNetwork(ctx, k.network, k.labels, free); err != nil {
 		// It may be there although there is an error.
@@ -70,32 +57,10 @@ func (k *rack) containerName(host string) string { return k.network + "-" + host
 
 // Provision makes a host's container, powers it on and shakes hands with its agent.
 func (k *rack) Provision(ctx context.Context, spec harness.HostSpec) (harness.Host, error) {
-	host, err := k.provision(ctx, spec)
-	if err != nil {
-		return nil, fmt.Errorf("provision %s: %w", spec.Name, err)
-	}
-	return host, nil
+	return k.hosts.Provision(ctx, spec, k.findPlace, func(at place) (*agent.Host, error) { return k.build(ctx, spec, at) })
 }
 
-func (k *rack) provision(ctx context.Context, spec harness.HostSpec) (*agent.Host, error) {
-	if !harness.ValidHostName(spec.Name) {
-		return nil, errors.New("a host's name must be a DNS label in lower case")
-	}
-	s, at, err := k.reserve(spec.Name)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.machine != nil && !s.machine.isGone() {
-		return nil, errors.New("there is a host of this name, and it was not destroyed")
-	}
-	if k.isClosed() { // while we waited for our turn
-		return nil, errClosed
-	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
+func (k *rack) build(ctx context.Context, spec harness.HostSpec, at place) (*agent.Host, error) {
 	m, err := k.create(ctx, spec.Name, at)
 	if err != nil {
 		return nil, err
@@ -112,7 +77,6 @@ func (k *rack) provision(ctx context.Context, spec harness.HostSpec) (*agent.Hos
 		}
 		return nil, errors.Join(err, m.Destroy(clean))
 	}
-	s.machine, s.host = m, host
 	return host, nil
 }
 
@@ -125,41 +89,18 @@ func furnish(ctx context.Context, host *agent.Host) error {
 	return err
 }
 
-var errClosed = errors.New("the rack is closed")
-
-func (k *rack) isClosed() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.closed
-}
-
-// reserve finds a host's place: the one it had, or the next.
-func (k *rack) reserve(name string) (*slot, place, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.closed {
-		return nil, place{}, errClosed
+// findPlace takes the subnet's next address, and a port of ours.
+func (k *rack) findPlace(taken int) (place, error) {
+	if taken == mostHosts {
+		return place{}, fmt.Errorf("the rack has no address left in %s", k.subnet)
 	}
-	at, ok := k.places[name]
-	if !ok {
-		if len(k.places) == mostHosts {
-			return nil, place{}, fmt.Errorf("the rack has no address left in %s", k.subnet)
-		}
-		p, err := reservePort()
-		if err != nil {
-			return nil, place{}, err
-		}
-		at = place{address: nth(k.subnet, 2+len(k.places)), port: p}
-		k.places[name], k.slots[name] = at, &slot{}
-	}
-	return k.slots[name], at, nil
+	p, err := reservePort()
+	return place{address: nth(k.subnet, 2+taken), port: p}, err
 }
 
 // HowToEnter tells how to run a program on a host that was kept, which runs on.
 func (k *rack) HowToEnter(host string) string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	at, ok := k.places[host]
+	at, ok := k.hosts.Place(host)
 	if !ok {
 		return "there is no host " + host
 	}
@@ -179,24 +120,19 @@ func closing(ctx context.Context) (context.Context, context.CancelFunc) {
 // ended: an interrupted drill must clean up too. With keep the containers run
 // on, until `firedrill clean` removes them.
 func (k *rack) Close(ctx context.Context, keep bool) error {
-	k.mu.Lock()
-	if k.closed {
-		k.mu.Unlock()
-		return nil
-	}
-	k.closed = true // from here on nobody adds a slot or a place
-	k.mu.Unlock()
 	ctx, cancel := closing(ctx)
 	defer cancel()
-	errs := make(chan error)
-	for _, s := range k.slots {
-		go func() { errs <- s.clear(ctx, keep) }()
+	places, again, err := k.hosts.Close(func(h *agent.Host) error {
+		if keep {
+			return nil
+		}
+		return h.Destroy(ctx)
+	})
+	if again {
+		return nil
 	}
-	var all []error
-	for range k.slots {
-		all = append(all, <-errs)
-	}
-	for _, at := range k.places {
+	all := []error{err}
+	for _, at := range places {
 		all = append(all, at.port.release())
 	}
 	if !keep {
@@ -206,17 +142,4 @@ func (k *rack) Close(ctx context.Context, keep bool) error {
 		return fmt.Errorf("close the rack of drill %s: %w\nhint: firedrill clean removes what is left", k.drill, err)
 	}
 	return nil
-}
-
-func (s *slot) clear(ctx context.Context, keep bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.host == nil {
-		return nil
-	}
-	var err error
-	if !keep {
-		err = s.host.Destroy(ctx)
-	}
-	return errors.Join(err, s.host.Close())
 }

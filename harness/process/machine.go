@@ -18,6 +18,9 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 )
 
+// rootDir is a disk's directory in its host's.
+const rootDir = "root"
+
 // machine is one host's power and place (see agent.Power).
 type machine struct {
 	name     string
@@ -50,7 +53,7 @@ func (m *machine) ClientAddress() string {
 	return net.JoinHostPort(m.address, strconv.Itoa(harness.ClientPort))
 }
 
-func (m *machine) root() string { return filepath.Join(m.dir, "root") }
+func (m *machine) root() string { return filepath.Join(m.dir, rootDir) }
 func (m *machine) log() string  { return filepath.Join(m.dir, "agent.log") }
 
 // PowerOn starts the agent in the host's root. The stream is its standard
@@ -173,12 +176,6 @@ func (m *machine) Destroy(ctx context.Context) error {
 	}
 	m.gone = true
 	return removeTree(m.dir)
-}
-
-func (m *machine) isGone() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.gone
 }
 
 // lastWords returns the end of what the agent itself complained of, for errors.

@@ -76,7 +76,7 @@ func ends(weak bool) {
 			}
 		}})
 		runEtcd(ctx, host)
-		Expect(k.slots["m1"].machine.on.agent.Kill()).To(Succeed())
+		killAgent(filepath.Join(base, drill))
 		Eventually(ctx, told).Should(Receive())
 		Eventually(ctx, processes).Should(BeZero(), "etcd does not outlive its agent")
 		_, err := host.Run(ctx, "true")
@@ -107,6 +107,24 @@ func ends(weak bool) {
 		}
 		Expect(count(theirs)).To(BeZero())
 	})
+}
+
+// killAgent kills the one agent below dir, our own child, and nothing else.
+func killAgent(dir string) {
+	GinkgoHelper()
+	found, err := inmates(dir)
+	Expect(err).NotTo(HaveOccurred())
+	killed := 0
+	for _, i := range found {
+		// One that has ended meanwhile has no status.
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.pid))
+		if err == nil && strings.Contains(string(status), fmt.Sprintf("\nPPid:\t%d\n", os.Getpid())) {
+			Expect(unix.PidfdSendSignal(i.fd, unix.SIGKILL, nil, 0)).To(Succeed())
+			killed++
+		}
+		i.close()
+	}
+	Expect(killed).To(Equal(1))
 }
 
 func count(dir string) int {

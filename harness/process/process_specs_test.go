@@ -55,7 +55,7 @@ var _ = Describe("a host that is a process", func() {
 		Expect(os.WriteFile(song, []byte("the operator's own"), 0o666)).To(Succeed())
 		host := provision(ctx, harness.HostSpec{Name: "m1"})
 		Expect(host.PowerOff(ctx)).To(Succeed())
-		root := k.slots["m1"].machine.root()
+		root := k.root("m1")
 		for _, planted := range []string{firmwareDir, "tmp", "etc", "var"} {
 			Expect(os.RemoveAll(filepath.Join(root, planted))).To(Succeed())
 			Expect(os.Symlink(outside, filepath.Join(root, planted))).To(Succeed())
@@ -76,7 +76,7 @@ var _ = Describe("a host that is a process", func() {
 		Expect(host.Upload(ctx, "/root/kept", 0o600, strings.NewReader("kept"))).To(Succeed())
 		Expect(k.Close(ctx, true)).To(Succeed())
 		Expect(processes()).To(BeZero())
-		root := k.slots["m1"].machine.root()
+		root := k.root("m1")
 		Expect(os.ReadFile(filepath.Join(root, "root/kept"))).To(BeEquivalentTo("kept"))
 		enter := k.HowToEnter("m1")
 		Expect(enter).To(ContainSubstring(" chroot " + root + " /usr/local/bin/etcdctl"))
@@ -95,7 +95,7 @@ var _ = Describe("a host that is a process", func() {
 		_, err := k.Provision(ended, harness.HostSpec{Name: "m1"})
 		Expect(err).To(MatchError(And(ContainSubstring("provision m1"), ContainSubstring("canceled"))))
 		Expect(processes()).To(BeZero())
-		Expect(os.ReadDir(filepath.Join(k.dir, "hosts"))).To(BeEmpty())
+		Expect(k.hostDir("m1")).NotTo(BeAnExistingFile())
 
 		agent := filepath.Join(k.dir, "bin", agentFile)
 		Expect(os.Rename(agent, agent+".away")).To(Succeed())

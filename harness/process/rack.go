@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -27,19 +26,8 @@ type rack struct {
 	block    *block
 	launcher *launcher
 
-	mu        sync.Mutex
-	closed    bool
-	taken     int               // addresses handed out so far
-	addresses map[string]string // by host name, kept when a host is destroyed
-	slots     map[string]*slot  // by host name
-}
-
-// slot is where a host stands. Its mutex is held while the host is being
-// provisioned, so that different hosts come up in parallel.
-type slot struct {
-	mu      sync.Mutex
-	machine *machine
-	host    *agent.Host
+	taken int                 // addresses looked at so far; only findAddress uses it
+	hosts agent.Hosts[string] // by their addresses
 }
 
 func newRack(r *Runtime, drill string) (_ *rack, err error) {
@@ -52,7 +40,7 @@ func newRack(r *Runtime, drill string) (_ *rack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &rack{fence: r.fence, owner: own, addresses: map[string]string{}, slots: map[string]*slot{}}
+	k := &rack{fence: r.fence, owner: own}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, k.dismantle(false))
@@ -72,30 +60,19 @@ func newRack(r *Runtime, drill string) (_ *rack, err error) {
 	return k, nil
 }
 
+// root is a host's root directory, which holds its disk.
+func (k *rack) root(host string) string { return filepath.Join(k.hostDir(host), rootDir) }
+
+func (k *rack) hostDir(host string) string { return filepath.Join(k.dir, "hosts", host) }
+
 // Provision makes a host's disk, powers it on and shakes hands with its agent.
 func (k *rack) Provision(ctx context.Context, spec harness.HostSpec) (harness.Host, error) {
-	host, err := k.provision(ctx, spec)
-	if err != nil {
-		return nil, fmt.Errorf("provision %s: %w", spec.Name, err)
-	}
-	return host, nil
+	return k.hosts.Provision(ctx, spec, k.findAddress, func(address string) (*agent.Host, error) { return k.build(ctx, spec, address) })
 }
 
-func (k *rack) provision(ctx context.Context, spec harness.HostSpec) (*agent.Host, error) {
-	if !harness.ValidHostName(spec.Name) {
-		return nil, errors.New("a host's name must be a DNS label in lower case")
-	}
-	s, address, err := k.reserve(spec.Name)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.machine != nil && !s.machine.isGone() {
-		return nil, errors.New("there is a host of this name, and it was not destroyed")
-	}
+func (k *rack) build(ctx context.Context, spec harness.HostSpec, address string) (*agent.Host, error) {
 	m := &machine{
-		name: spec.Name, address: address, dir: filepath.Join(k.dir, "hosts", spec.Name),
+		name: spec.Name, address: address, dir: k.hostDir(spec.Name),
 		programs: filepath.Join(k.dir, "bin"), fence: k.fence, launcher: k.launcher,
 	}
 	if err := format(m.root(), m.programs); err != nil {
@@ -108,46 +85,35 @@ func (k *rack) provision(ctx context.Context, spec harness.HostSpec) (*agent.Hos
 		}
 		return nil, errors.Join(err, m.Destroy(context.WithoutCancel(ctx)))
 	}
-	s.machine, s.host = m, host
 	return host, nil
 }
 
-// reserve finds a host's place: the one it had, or the next vacant address.
-func (k *rack) reserve(name string) (*slot, string, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.closed {
-		return nil, "", errors.New("the rack is closed")
-	}
-	if k.slots[name] == nil {
-		k.slots[name] = &slot{}
-	}
+// findAddress takes the block's next vacant address.
+func (k *rack) findAddress(int) (string, error) {
 	var last error
-	for k.addresses[name] == "" {
-		if k.taken == mostHosts {
-			return nil, "", errors.Join(errors.New("the rack has no address left"), last)
-		}
+	for k.taken < mostHosts {
 		k.taken++
 		candidate := k.block.address(k.taken)
 		if last = k.block.vacant(candidate); last == nil {
-			k.addresses[name] = candidate
+			return candidate, nil
 		}
 	}
-	return k.slots[name], k.addresses[name], nil
+	return "", errors.Join(errors.New("the rack has no address left"), last)
 }
 
 // HowToEnter tells how to run a program on a host's disk. The host needs not be
 // powered for that.
 func (k *rack) HowToEnter(host string) string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	root := filepath.Join(k.dir, "hosts", host, "root")
-	enter := "sudo chroot"
+	address, ok := k.hosts.Place(host)
+	if !ok {
+		return "there is no host " + host
+	}
+	root, enter := k.root(host), "sudo chroot"
 	if k.fence.user {
 		enter = "unshare --map-root-user chroot"
 	}
 	return fmt.Sprintf("its disk is %s; its etcd is at http(s)://%s:%d; run its tools by: %s %s /%s/etcdctl --endpoints=… member list",
-		root, k.addresses[host], harness.ClientPort, enter, root, binDir)
+		root, address, harness.ClientPort, enter, root, binDir)
 }
 
 // closeLimit bounds Close: ends are SIGKILLs, and the rest is unlinking files.
@@ -158,44 +124,25 @@ const closeLimit = time.Minute
 // here, so with keep it is their disks that stay, until `firedrill clean`
 // removes them.
 func (k *rack) Close(ctx context.Context, keep bool) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.closed {
-		return nil
-	}
-	k.closed = true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 	defer cancel()
-	errs := make(chan error)
-	for _, s := range k.slots {
-		go func() { errs <- s.clear(ctx, keep) }()
+	_, again, err := k.hosts.Close(func(h *agent.Host) error {
+		end := h.Destroy
+		if keep {
+			end = h.PowerOff
+		}
+		if err := end(ctx); !errors.Is(err, harness.ErrHostGone) && !errors.Is(err, harness.ErrHostOff) {
+			return err
+		}
+		return nil
+	})
+	if again {
+		return nil
 	}
-	var all []error
-	for range k.slots {
-		all = append(all, <-errs)
-	}
-	if err := errors.Join(append(all, k.dismantle(keep))...); err != nil {
+	if err := errors.Join(err, k.dismantle(keep)); err != nil {
 		return fmt.Errorf("close the rack in %s: %w", k.dir, err)
 	}
 	return nil
-}
-
-func (s *slot) clear(ctx context.Context, keep bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.host == nil {
-		return nil
-	}
-	var err error
-	if keep {
-		err = s.host.PowerOff(ctx)
-	} else {
-		err = s.host.Destroy(ctx)
-	}
-	if errors.Is(err, harness.ErrHostGone) || errors.Is(err, harness.ErrHostOff) {
-		err = nil
-	}
-	return errors.Join(err, s.host.Close())
 }
 
 // dismantle gives back what the rack itself took, as far as it got.
