@@ -4,7 +4,7 @@ import "time"
 
 // EvidenceSchema is the version of Evidence's JSON form. It is raised when a
 // reader of the old form would misread the new one.
-const EvidenceSchema = 1
+const EvidenceSchema = 2
 
 // Mark names a moment of a drill. A mark that did not occur is absent.
 type Mark string

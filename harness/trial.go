@@ -32,9 +32,13 @@ type Trial interface {
 // Recovered is the recovered cluster as a trial sees it.
 type Recovered interface {
 	Select(ctx context.Context, who Selector) ([]Host, error)
-	// Write sends n linearizable writes to new keys through a fresh client that
-	// knows these hosts, and returns how many were acknowledged before ctx ended.
-	Write(ctx context.Context, n int, hosts []string) (acked int, err error)
+	// Lead makes the member on a host the leader.
+	Lead(ctx context.Context, host string) error
+	// Write sends n writes to keys below a name through a fresh client that knows
+	// these hosts, and returns how many were acknowledged before ctx ended.
+	Write(ctx context.Context, below string, n int, hosts []string) (acked int, err error)
+	// Read counts the keys below a name, linearizably, through such a client.
+	Read(ctx context.Context, below string, hosts []string) (found int, err error)
 	// Members asks every host that is up for its own view.
 	Members(ctx context.Context) []MemberView
 }
@@ -49,6 +53,8 @@ type TrialRecord struct {
 	Struck []string      `json:"struck,omitempty"` // hosts it acted on
 	Sent   int           `json:"sent"`             // writes sent afterwards
 	Acked  int           `json:"acked"`            // of these, acknowledged
+	Read   bool          `json:"read"`             // they were read back
+	Found  int           `json:"found"`            // keys that were found then
 	Told   []MemberView  `json:"told,omitempty"`   // members as each host tells them afterwards
 	Notes  []string      `json:"notes,omitempty"`  // for people
 	Exits  []HostExit    `json:"exits,omitempty"`  // etcd processes that ended during it, unasked

@@ -196,8 +196,8 @@ func honest() (*harness.Evidence, *book) {
 		LeasesBefore: lease(), LeasesAfter: lease(),
 		Watcher: harness.WatcherRecord{Opened: true, From: 2, Last: 147, Events: 147},
 		Trials: []harness.TrialRecord{
-			{Spec: restart, Ran: true, Struck: []string{"m1"}, Sent: 20, Acked: 20, Told: views()},
-			{Spec: kill, Ran: true, Struck: []string{"m2"}, Sent: 20, Acked: 20, Told: off},
+			{Spec: restart, Ran: true, Struck: []string{"m1"}, Sent: 20, Acked: 20, Read: true, Found: 20, Told: views()},
+			{Spec: kill, Ran: true, Struck: []string{"m2"}, Sent: 20, Acked: 20, Read: true, Found: 20, Told: off},
 		},
 		Ledger: b,
 	}, b

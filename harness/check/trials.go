@@ -44,7 +44,25 @@ func (SurvivesOneMemberLoss) Judge(ev *harness.Evidence) harness.Result {
 	if t.Acked < t.Sent {
 		return violated(t.Notes, "with %s off %d of %d writes were acknowledged", strings.Join(t.Struck, ", "), t.Acked, t.Sent)
 	}
-	return held("with %s off all %d writes were acknowledged", strings.Join(t.Struck, ", "), t.Sent)
+	if wrong := readBack(t); wrong != nil {
+		return *wrong
+	}
+	return held("with %s off all %d writes were acknowledged, and read back", strings.Join(t.Struck, ", "), t.Sent)
+}
+
+// readBack is what is wrong with the acknowledged writes of a trial that were
+// looked for again, nil if nothing is.
+func readBack(t harness.TrialRecord) *harness.Result {
+	var wrong harness.Result
+	switch {
+	case !t.Read:
+		wrong = notSeen("the %d acknowledged writes could not be read back: %s", t.Acked, strings.Join(t.Notes, "; "))
+	case t.Found < t.Acked:
+		wrong = violated(t.Notes, "of %d acknowledged writes %d were found again", t.Acked, t.Found)
+	default:
+		return nil
+	}
+	return &wrong
 }
 
 // RestartKeepsMembers holds when a restart of etcd on a host, with its manifest
@@ -101,6 +119,9 @@ func (c RestartKeepsMembers) Judge(ev *harness.Evidence) harness.Result {
 		return notSeen("only %d writes were sent after the restart", t.Sent)
 	case t.Acked < t.Sent:
 		return violated(t.Notes, "after a restart of %s %d of %d writes were acknowledged", c.Host, t.Acked, t.Sent)
+	}
+	if wrong := readBack(t); wrong != nil {
+		return *wrong
 	}
 	return held("%s, before and after it", membership(before[0]))
 }

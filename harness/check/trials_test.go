@@ -26,6 +26,8 @@ var trialCases = []judged{
 	{survives, "honest", nothing, harness.Held, "with m2 off all 20 writes"},
 	{survives, "a write is not acknowledged", kill(func(t *harness.TrialRecord) { t.Acked = 19 }), harness.Violated, "with m2 off 19 of 20"},
 	{survives, "no write is acknowledged", kill(func(t *harness.TrialRecord) { t.Acked = 0 }), harness.Violated, "0 of 20"},
+	{survives, "an acknowledged write is not found again", kill(func(t *harness.TrialRecord) { t.Found = 19 }), harness.Violated, "of 20 acknowledged writes 19"},
+	{survives, "they are not looked for again", kill(func(t *harness.TrialRecord) { t.Read = false }), harness.Inconclusive, "could not be read back"},
 	{survives, "not asked for", func(ev *harness.Evidence, _ *book) { ev.Trials = nil }, harness.Inconclusive, "not asked for"},
 	{survives, "not tried", kill(notRun), harness.Inconclusive, "no leader could be chosen"},
 	{survives, "one host", both(kill(notRun), func(ev *harness.Evidence, _ *book) { ev.Hosts = ev.Hosts[:1] }), harness.Inconclusive, "m1 is the only host"},
@@ -46,6 +48,8 @@ var trialCases = []judged{
 	{keeps, "another cluster", restart(func(t *harness.TrialRecord) { t.Told[0].ClusterID = 0xc2 }), harness.Violated, "in cluster c2"},
 	{keeps, "one no longer answers", restart(func(t *harness.TrialRecord) { t.Told[0] = harness.MemberView{Host: "m1", Error: "refused"} }), harness.Violated, "m1 no longer answers: refused"},
 	{keeps, "a write is not acknowledged", restart(func(t *harness.TrialRecord) { t.Acked = 0 }), harness.Violated, "0 of 20 writes"},
+	{keeps, "an acknowledged write is not found again", restart(func(t *harness.TrialRecord) { t.Found = 0 }), harness.Violated, "of 20 acknowledged writes 0"},
+	{keeps, "they are not looked for again", restart(func(t *harness.TrialRecord) { t.Read = false }), harness.Inconclusive, "could not be read back"},
 	{keeps, "one did not answer before either", both(silent("m3"), restart(func(t *harness.TrialRecord) {
 		t.Told[2] = harness.MemberView{Host: "m3", Error: "refused"}
 		t.Exits = []harness.HostExit{{Host: "m3", EtcdExit: harness.EtcdExit{Code: 1}}}

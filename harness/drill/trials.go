@@ -2,10 +2,12 @@ package drill
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/client"
@@ -13,47 +15,54 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness/trial"
 )
 
-// try runs the trials that the scenario's checks need, restarts before losses:
-// what takes a member away comes last.
+// try runs the trials that the scenario's checks need: those of promises before
+// those of hazards, because a hazard's may end the cluster, and restarts before
+// losses.
 func (d *drill) try(ctx context.Context) error {
-	var specs []harness.TrialSpec
-	for _, c := range slices.Concat(d.scenario.Promises, d.scenario.Hazards) {
-		for _, spec := range c.Needs() {
-			if !slices.Contains(specs, spec) {
-				specs = append(specs, spec)
-			}
-		}
-	}
-	slices.SortStableFunc(specs, func(a, b harness.TrialSpec) int { return rank(a) - rank(b) })
+	specs := trialsOf(d.scenario)
 	for _, spec := range specs {
-		t, err := trial.For(spec)
+		t, err := trial.For(spec, specs)
 		if err != nil {
 			return err
 		}
+		record := harness.TrialRecord{Spec: spec}
 		begun := d.timeline.now()
-		d.timeline.say(harness.TrialEvent, "", "trial: %s", t)
-		var record harness.TrialRecord
-		limit := trialDeadline + d.weight(trialDeadline)
-		err = within(ctx, limit, func(ctx context.Context) error {
-			record, err = t.Try(ctx, recovered{d})
-			return err
-		})
-		if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-			// That etcd does not come back in a trial is etcd's doing.
-			record, err = harness.TrialRecord{Spec: spec, Reason: fmt.Sprintf("it was not over after %v: %v", limit, err)}, nil
-		}
-		if err != nil {
-			return fmt.Errorf("trial %s: %w", spec, err)
+		if record.Reason = d.awaitAsCollected(ctx); record.Reason == "" {
+			begun = d.timeline.now()
+			d.timeline.say(harness.TrialEvent, "", "trial: %s", t)
+			if err := within(ctx, trialDeadline+d.weight(trialDeadline), func(ctx context.Context) error {
+				record, err = t.Try(ctx, recovered{d})
+				return err
+			}); err != nil {
+				return fmt.Errorf("trial %s: %w", spec, err)
+			}
 		}
 		record.Begun, record.Took = begun, d.timeline.now()-begun
 		d.ev.Trials = append(d.ev.Trials, record)
 		if !record.Ran {
-			d.timeline.say(harness.TrialEvent, "", "not tried: %s", record.Reason)
+			d.timeline.say(harness.TrialEvent, "", "not tried: %s: %s", t, record.Reason)
 			continue
 		}
 		d.timeline.say(harness.TrialEvent, "", "%d of %d writes acknowledged after it", record.Acked, record.Sent)
 	}
-	return nil
+	return ctx.Err()
+}
+
+// trialsOf lists what a scenario's checks need, each once, in the order of try.
+func trialsOf(s harness.Scenario) (specs []harness.TrialSpec) {
+	for _, checks := range [][]harness.Check{s.Promises, s.Hazards} {
+		var theirs []harness.TrialSpec
+		for _, c := range checks {
+			for _, spec := range c.Needs() {
+				if !slices.Contains(specs, spec) && !slices.Contains(theirs, spec) {
+					theirs = append(theirs, spec)
+				}
+			}
+		}
+		slices.SortStableFunc(theirs, func(a, b harness.TrialSpec) int { return rank(a) - rank(b) })
+		specs = append(specs, theirs...)
+	}
+	return specs
 }
 
 func rank(spec harness.TrialSpec) int {
@@ -61,6 +70,60 @@ func rank(spec harness.TrialSpec) int {
 		return 1
 	}
 	return 0
+}
+
+// asCollectedPatience is how long the cluster may take to be again what it was
+// before the last trial: a host that was off catches up.
+const asCollectedPatience = 15 * time.Second
+
+// awaitAsCollected waits until the cluster is what it was when the evidence was
+// collected, and says what is not, "" if all is. Of another cluster a trial
+// would tell nothing.
+func (d *drill) awaitAsCollected(ctx context.Context) (differs string) {
+	ctx, cancel := context.WithTimeout(ctx, asCollectedPatience+d.weight(asCollectedPatience))
+	defer cancel()
+	_ = poll(ctx, "the cluster is what it was", func(ctx context.Context) (bool, string) {
+		now := recovered{d}.Members(ctx)
+		if ctx.Err() == nil || differs == "" {
+			differs = changed(d.ev.After, now)
+		}
+		return differs == "", differs
+	})
+	return differs
+}
+
+// changed says what one of the hosts that answered before tells otherwise now.
+func changed(before, now []harness.MemberView) string {
+	for _, was := range before {
+		if was.Error != "" {
+			continue
+		}
+		i := slices.IndexFunc(now, func(is harness.MemberView) bool { return is.Host == was.Host })
+		switch {
+		case i < 0:
+			return was.Host + " is no longer there"
+		case now[i].Error != "":
+			return fmt.Sprintf("%s no longer answers: %s", was.Host, now[i].Error)
+		case now[i].ClusterID != was.ClusterID || !slices.Equal(votes(now[i]), votes(was)):
+			return fmt.Sprintf("%s knows the members %v, and when the evidence was collected %v", was.Host, votes(now[i]), votes(was))
+		case was.Serves && !now[i].Serves:
+			return fmt.Sprintf("%s no longer serves: %s", was.Host, now[i].ServeError)
+		}
+	}
+	return ""
+}
+
+// votes prints whom a host takes for members, in order.
+func votes(v harness.MemberView) (list []string) {
+	for _, m := range v.Members {
+		text := fmt.Sprintf("%s (%x)", m.Name, m.ID)
+		if m.Learner {
+			text += " as a learner"
+		}
+		list = append(list, text)
+	}
+	slices.Sort(list)
+	return list
 }
 
 // recovered is the recovered cluster as a trial sees it.
@@ -85,36 +148,101 @@ func (r recovered) Members(ctx context.Context) []harness.MemberView {
 	return append(observe.Members(ctx, targetsOf(on)), off...)
 }
 
-// tryPatience bounds one write of a trial, which is then sent again.
-const tryPatience = 500 * time.Millisecond
+const (
+	// tryPatience bounds one write of a trial, which is then sent again.
+	tryPatience = 500 * time.Millisecond
+	// tryAgain is how often those that are refused at once are sent again.
+	tryAgain = 20 * time.Millisecond
+)
+
+// Lead asks the leader to hand its office to a host's member.
+func (r recovered) Lead(ctx context.Context, host string) error {
+	var leader string
+	var heir uint64
+	for _, v := range r.Members(ctx) {
+		if v.Error == "" && v.Leader == v.MemberID {
+			leader = v.Host
+		}
+		if v.Host == host {
+			heir = v.MemberID
+		}
+	}
+	if leader == "" || heir == 0 {
+		return fmt.Errorf("no leader, or no member on %s, was heard", host)
+	}
+	c, err := client.New([]string{r.d.host(leader).ClientAddress()}, nil)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(ctx, leadPatience)
+	defer cancel()
+	_, err = c.MoveLeader(ctx, heir)
+	return err
+}
+
+// leadPatience bounds the handing over of leadership: an election time-out and some.
+const leadPatience = 5 * time.Second
 
 // Write puts n new keys under the traffic's prefix. The dump was taken before,
 // so the ledger need not know of them.
-func (r recovered) Write(ctx context.Context, n int, hosts []string) (acked int, err error) {
+func (r recovered) Write(ctx context.Context, below string, n int, hosts []string) (acked int, err error) {
+	err = r.asking(ctx, fmt.Sprintf("put %d keys", n), hosts, func(ctx context.Context, c *clientv3.Client) (bool, error) {
+		key := r.below(below) + strconv.Itoa(acked)
+		if _, err := c.Put(ctx, key, key); err != nil {
+			return false, err
+		}
+		acked++
+		return acked == n, nil
+	})
+	return acked, err
+}
+
+// Read counts what Write put.
+func (r recovered) Read(ctx context.Context, below string, hosts []string) (found int, err error) {
+	err = r.asking(ctx, "count the keys put", hosts, func(ctx context.Context, c *clientv3.Client) (bool, error) {
+		resp, err := c.Get(ctx, r.below(below), clientv3.WithPrefix(), clientv3.WithCountOnly())
+		if err == nil {
+			found = int(resp.Count)
+		}
+		return err == nil, err
+	})
+	return found, err
+}
+
+func (r recovered) below(name string) string {
+	return r.d.ev.TrafficPrefix + "trial/" + name + "/"
+}
+
+// asking asks these hosts' etcds again and again, until all is done or ctx ends.
+func (r recovered) asking(ctx context.Context, what string, hosts []string, ask func(context.Context, *clientv3.Client) (done bool, err error)) error {
 	var endpoints []string
 	for _, name := range hosts {
 		endpoints = append(endpoints, r.d.host(name).ClientAddress())
 	}
 	c, err := client.New(endpoints, nil)
 	if err != nil {
-		return 0, fmt.Errorf("dial %v for a trial: %w", hosts, err)
+		return fmt.Errorf("dial %v for a trial: %w", hosts, err)
 	}
 	defer c.Close()
-	var last error
-	for acked < n {
-		key := fmt.Sprintf("%strial/%d", r.d.ev.TrafficPrefix, acked)
+	tick := time.NewTicker(tryAgain)
+	defer tick.Stop()
+	for {
 		// One that was sent to a member without leader would wait there for
 		// seconds after the others have elected one.
 		try, cancel := context.WithTimeout(ctx, tryPatience)
-		_, last = c.Put(try, key, key)
+		done, err := ask(try, c)
 		cancel()
-		if last == nil {
-			acked++
-			continue
-		}
-		if ctx.Err() != nil {
-			return acked, fmt.Errorf("write %d of %d through %v: %w", acked+1, n, hosts, last)
+		switch {
+		case done:
+			return nil
+		case err != nil && ctx.Err() != nil:
+			return fmt.Errorf("%s through %v: %w", what, hosts, err)
+		case err != nil:
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+			}
 		}
 	}
-	return acked, nil
 }

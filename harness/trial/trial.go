@@ -3,17 +3,25 @@ package trial
 import (
 	"context"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
 
-// For returns the trial that a check asks for.
-func For(spec harness.TrialSpec) (harness.Trial, error) {
+// For returns the trial that a check asks for, one of several that a recovered
+// cluster is put through.
+func For(spec harness.TrialSpec, among []harness.TrialSpec) (harness.Trial, error) {
 	switch spec.Name {
 	case KillOneMember{}.Spec().Name:
-		return KillOneMember{}, nil
+		var spare []string
+		for _, other := range among {
+			if other.Host != "" {
+				spare = append(spare, other.Host)
+			}
+		}
+		return KillOneMember{Spare: spare}, nil
 	case RestartMember{}.Spec().Name:
 		return RestartMember{Host: spec.Host}, nil
 	}
@@ -26,12 +34,18 @@ const (
 	// patience bounds how long they may take: several elections at default
 	// timings (1 s each), far from any health interval.
 	patience = 15 * time.Second
+	// restartPatience bounds how long a restarted etcd may take to come back: its
+	// graceful stop waits up to 8 s for clients that hold streams.
+	restartPatience = 30 * time.Second
 )
 
 // KillOneMember takes the leader's host away and writes through the others. The
 // leader, because it is the hardest loss: where one of the others does not
-// really take part, the rest is no quorum.
-type KillOneMember struct{}
+// really take part, the rest is no quorum. A host's return is a restart of its
+// etcd, so where the leader's is one to spare, another is made leader first.
+type KillOneMember struct {
+	Spare []string // hosts whose etcd other trials restart
+}
 
 func (KillOneMember) String() string { return "power off the leader's host, write through the others" }
 
@@ -55,6 +69,11 @@ func (t KillOneMember) Try(ctx context.Context, r harness.Recovered) (harness.Tr
 		return record, nil
 	}
 	victim := victims[0]
+	if slices.Contains(t.Spare, victim.Name()) {
+		if victim, err = t.successor(ctx, r, all, victim, &record); err != nil {
+			return record, err
+		}
+	}
 	if err := victim.PowerOff(ctx); err != nil {
 		return record, err
 	}
@@ -64,6 +83,25 @@ func (t KillOneMember) Try(ctx context.Context, r harness.Recovered) (harness.Tr
 		return record, err
 	}
 	return record, nil
+}
+
+// successor hands leadership to a host that need not be spared and returns it.
+// Where that cannot be done the leader stays the victim.
+func (t KillOneMember) successor(ctx context.Context, r harness.Recovered, all []harness.Host, leader harness.Host, record *harness.TrialRecord) (harness.Host, error) {
+	for _, h := range all {
+		if slices.Contains(t.Spare, h.Name()) {
+			continue
+		}
+		if err := r.Lead(ctx, h.Name()); err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			record.Notes = append(record.Notes, fmt.Sprintf("leadership did not go from %s to %s: %v", leader.Name(), h.Name(), err))
+			continue
+		}
+		return h, nil
+	}
+	return leader, nil
 }
 
 // RestartMember restarts etcd on one host with the manifest as it stands, as
@@ -87,6 +125,7 @@ func (t RestartMember) Try(ctx context.Context, r harness.Recovered) (harness.Tr
 	}
 	exits := map[string]int{}
 	var restarted harness.Host
+	running := false
 	for _, h := range all {
 		state, err := h.Etcd(ctx)
 		if err != nil {
@@ -94,23 +133,32 @@ func (t RestartMember) Try(ctx context.Context, r harness.Recovered) (harness.Tr
 		}
 		exits[h.Name()] = state.Exits
 		if h.Name() == t.Host {
-			restarted = h
+			restarted, running = h, state.PID != 0
 		}
 	}
 	if restarted == nil {
 		record.Reason = "there is no host " + t.Host + " any more"
 		return record, nil
 	}
-	if err := restarted.Signal(ctx, syscall.SIGTERM); err != nil {
-		record.Reason = err.Error()
+	if !running {
+		record.Reason = "etcd does not run on " + t.Host
 		return record, nil
 	}
-	if _, err := restarted.AwaitEtcd(ctx, "etcd was restarted", func(now harness.EtcdState) bool {
-		return now.Exits > exits[t.Host] && now.PID != 0
-	}); err != nil {
+	if err := restarted.Signal(ctx, syscall.SIGTERM); err != nil {
 		return record, err
 	}
 	record.Ran, record.Struck = true, []string{t.Host}
+	again, cancel := context.WithTimeout(ctx, restartPatience)
+	defer cancel()
+	if _, err := restarted.AwaitEtcd(again, "etcd was restarted", func(now harness.EtcdState) bool {
+		return now.Exits > exits[t.Host] && now.PID != 0
+	}); err != nil {
+		if again.Err() == nil || ctx.Err() != nil {
+			return record, err
+		}
+		// That etcd does not come back is etcd's doing.
+		record.Notes = append(record.Notes, err.Error())
+	}
 	expelled, err := awaitAgreement(ctx, r, all, t.Host, exits)
 	if err != nil {
 		return record, err
@@ -167,8 +215,13 @@ func agree(views []harness.MemberView, members int) bool {
 func writeThrough(ctx context.Context, r harness.Recovered, record *harness.TrialRecord, hosts []string) {
 	write, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	acked, err := r.Write(write, writes, hosts)
+	below := record.Spec.String()
+	acked, err := r.Write(write, below, writes, hosts)
 	record.Sent, record.Acked = writes, acked
+	if err == nil {
+		record.Found, err = r.Read(write, below, hosts)
+		record.Read = err == nil
+	}
 	if err != nil {
 		record.Notes = append(record.Notes, err.Error())
 	}

@@ -50,6 +50,24 @@ func (t *Traffic) AwaitSteady(ctx context.Context, perWriter int) error {
 	})
 }
 
+// AwaitWriters begins to count at once and waits until every writer has that
+// many more effective acknowledgements. When ctx ends first, the error says who
+// lacked what.
+func (t *Traffic) AwaitWriters(ctx context.Context, more int) error {
+	from := make([]int64, len(t.writers))
+	for i, w := range t.writers {
+		from[i] = w.acked.Load()
+	}
+	return t.await(ctx, fmt.Sprintf("every writer is acknowledged %d times", more), func() (bool, string) {
+		for i, w := range t.writers {
+			if n := w.acked.Load() - from[i]; n < int64(more) {
+				return false, fmt.Sprintf("%s has %d of %d acknowledgements", w.name, n, more)
+			}
+		}
+		return true, ""
+	})
+}
+
 // lacking names the first part that is not steady, "" if all are.
 func (t *Traffic) lacking(perWriter int) string {
 	for _, w := range t.writers {
