@@ -37,7 +37,9 @@ func viewOf(views []harness.MemberView, host string) (v harness.MemberView, ok b
 // that should be members: all voters, all started.
 type MembersAre struct {
 	none
-	Who harness.Selector // among the hosts at the end
+	// Who is chosen among the hosts that the site was born with and those that
+	// came later: one that was lost and not replaced is missed.
+	Who harness.Selector
 }
 
 // Name is members-are.
@@ -50,7 +52,7 @@ func (c MembersAre) Claim() string {
 
 // Judge compares the lists.
 func (c MembersAre) Judge(ev *harness.Evidence) harness.Result {
-	want, err := c.Who.Select(ev.Hosts, "")
+	want, err := c.Who.Select(site(ev), "")
 	if err != nil || len(want) == 0 {
 		return notSeen("it cannot be told who should be a member: %v", err)
 	}
@@ -69,6 +71,17 @@ func (c MembersAre) Judge(ev *harness.Evidence) harness.Result {
 		return notSeen("not every member was heard: %s", strings.Join(missing, "; "))
 	}
 	return held("%s, as each of them tells it", strings.Join(want, ", "))
+}
+
+// site is every host that there ever was, in the order of their coming.
+func site(ev *harness.Evidence) []string {
+	all := slices.Clone(ev.BornHosts)
+	for _, host := range ev.Hosts {
+		if !slices.Contains(all, host) {
+			all = append(all, host)
+		}
+	}
+	return all
 }
 
 // misled says what a view's list has wrong.

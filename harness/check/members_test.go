@@ -31,6 +31,18 @@ var memberCases = []judged{
 	{members, "one never started", told(func(v *harness.MemberView) { v.Members[1].Name = "" }), harness.Violated, "never started"},
 	{members, "one is a learner", told(func(v *harness.MemberView) { v.Members[1].Learner = true }), harness.Violated, "m2 as a learner"},
 	{members, "an empty list", told(func(v *harness.MemberView) { v.Members = nil }), harness.Violated, "m3 lists"},
+	{members, "one was lost and never replaced", func(ev *harness.Evidence, _ *book) {
+		ev.Hosts, ev.After = ev.Hosts[:2], ev.After[:2]
+		for i := range ev.After {
+			ev.After[i].Members = ev.After[i].Members[:2]
+		}
+	}, harness.Violated, "m1 lists m1, m2, not m1, m2, m3"},
+	{check.MembersAre{Who: harness.Hosts("m1", "m2")}, "one was lost, and is not to be replaced", func(ev *harness.Evidence, _ *book) {
+		ev.Hosts, ev.After = ev.Hosts[:2], ev.After[:2]
+		for i := range ev.After {
+			ev.After[i].Members = ev.After[i].Members[:2]
+		}
+	}, harness.Held, "m1, m2"},
 	{members, "one is silent", silent("m2"), harness.Inconclusive, "m2 did not answer"},
 	{members, "one was not asked", unasked("m2"), harness.Inconclusive, "m2 was not asked"},
 	{members, "one is silent and another wrong", both(silent("m2"), told(func(v *harness.MemberView) { v.Members = v.Members[:2] })), harness.Violated, "m3 lists"},
