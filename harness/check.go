@@ -93,11 +93,11 @@ type StoredCheck struct {
 	Params json.RawMessage `json:"params"`
 }
 
-// Judge folds findings into the drill's verdict: Violated if a promise was
-// violated, else Inconclusive if a premise is unmet or a promise could not be
-// judged, else Held. No promise at all is Inconclusive. With strict, hazards
-// count as promises. Premises come first: where one is unmet, what looks like
-// a violation is not the procedure's, so nothing was proven.
+// Judge folds findings into the drill's verdict: Inconclusive if a premise is
+// unmet, for then what looks like a violation is not the procedure's and nothing
+// was proven; else Violated if a promise was violated; else Inconclusive if a
+// promise could not be judged; else Held. No promise at all is Inconclusive. With
+// strict, hazards count as promises.
 func Judge(findings []Finding, strict bool) Verdict {
 	verdict, promises := Held, 0
 	for _, f := range findings {

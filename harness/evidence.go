@@ -176,7 +176,8 @@ type MemberHash struct {
 }
 
 // Dataset sums up the keys outside the traffic's prefix: preloaded, or the
-// user's own. Digest covers key, value and mod_revision of each, in any order.
+// user's own. Digest covers key, value and mod_revision of each, in byte order of
+// the keys. Keys that carry a lease are left out: they go when it does.
 type Dataset struct {
 	Keys   int64  `json:"keys"`
 	Bytes  int64  `json:"bytes"`
