@@ -74,6 +74,10 @@ type Effect struct {
 	Delete bool
 	Value  uint64 // hash of the value put; values are unique in a run. Puts only
 	Lease  int64  // lease the key is attached to, 0 for none
+	// Guarded: the operation takes effect only while the key's mod_revision is
+	// Guard; 0: while it is absent.
+	Guarded bool
+	Guard   int64
 }
 
 // KeyState is a key as it was found in the recovered cluster.

@@ -14,9 +14,10 @@ import (
 type cut struct {
 	*histories
 	keys      int
-	revisions admissible // where R can be
-	surviving int64      // greatest mod_revision that an acknowledged old write has among the keys found
-	wrong     []string   // what no R explains
+	revisions admissible           // where R can be
+	surviving int64                // greatest mod_revision that an acknowledged old write has among the keys found
+	wrong     []string             // what no R explains
+	leased    []harness.KeyHistory // outside the cut; a few for each lease
 }
 
 // findCut looks for R within the given bounds.
@@ -32,10 +33,11 @@ func findCut(ev *harness.Evidence, h *histories, within interval) (*cut, error) 
 		if err != nil {
 			return nil, err
 		}
-		b, ok := h.bookOf(k)
-		if !ok {
+		if leased(&k) {
+			c.leased = append(c.leased, k)
 			continue
 		}
+		b := h.bookOf(k)
 		c.keys++
 		revisions, why := b.cuts()
 		if why != "" {
@@ -80,10 +82,10 @@ func (c *cut) blame(ev *harness.Evidence, revision int64) error {
 		if err != nil {
 			return err
 		}
-		b, ok := c.bookOf(k)
-		if !ok {
+		if leased(&k) {
 			continue
 		}
+		b := c.bookOf(k)
 		if revisions, why := b.cuts(); why == "" && !revisions.has(revision) {
 			c.complain(b.missing(revision))
 		}

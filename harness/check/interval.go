@@ -1,5 +1,10 @@
 package check
 
+import (
+	"cmp"
+	"slices"
+)
+
 // interval is a range of revisions, both ends included.
 type interval struct{ from, to int64 }
 
@@ -25,6 +30,17 @@ func (a admissible) meet(b admissible) admissible {
 
 func (a admissible) has(revision int64) bool {
 	return len(a.meet(admissible{{revision, revision}})) > 0
+}
+
+// join returns what is in either.
+func (a admissible) join(b admissible) admissible {
+	all := slices.Concat(a, b)
+	slices.SortFunc(all, func(x, y interval) int { return cmp.Compare(x.from, y.from) })
+	var out admissible
+	for _, i := range all {
+		out = out.add(i.from, i.to)
+	}
+	return out
 }
 
 // add appends an interval that begins behind the last one's beginning.

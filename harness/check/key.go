@@ -25,15 +25,16 @@ type step struct {
 	era    era
 }
 
-// bookOf sorts a key's history; ok is false for keys outside the cut, which are
-// those that carry leases.
-func (h *histories) bookOf(k harness.KeyHistory) (b *keyBook, ok bool) {
-	b = &keyBook{h: h, key: k}
+// leased tells of a key outside the cut: it goes when its lease does.
+func leased(k *harness.KeyHistory) bool {
+	return slices.ContainsFunc(k.Ops, func(o harness.Operation) bool { return o.Kind == harness.LeaseOp })
+}
+
+// bookOf sorts a key's history.
+func (h *histories) bookOf(k harness.KeyHistory) *keyBook {
+	b := &keyBook{h: h, key: k}
 	for i := range k.Ops {
 		o := &k.Ops[i]
-		if o.Kind == harness.LeaseOp {
-			return nil, false
-		}
 		e, _ := o.EffectOn(k.Key)
 		s := &step{o, e, h.eraOf(o)}
 		switch {
@@ -48,7 +49,7 @@ func (h *histories) bookOf(k harness.KeyHistory) (b *keyBook, ok bool) {
 	byRevision := func(a, b *step) int { return cmp.Compare(a.Revision, b.Revision) }
 	slices.SortFunc(b.old, byRevision)
 	slices.SortFunc(b.anew, byRevision)
-	return b, true
+	return b
 }
 
 // puts tells whether a step put the value that was found.
@@ -58,9 +59,9 @@ func (b *keyBook) puts(s *step) bool {
 
 // earliest is the smallest revision at which a step of unknown outcome can have
 // taken effect: after everything on the key that was acknowledged before it
-// was sent.
+// was sent, and after what its guard compares with.
 func (b *keyBook) earliest(s *step) int64 {
-	from := int64(1)
+	from := max(1, s.effect.Guard+1)
 	for _, a := range b.old {
 		if a.Return < s.Call {
 			from = max(from, a.Revision+1)
@@ -69,7 +70,7 @@ func (b *keyBook) earliest(s *step) int64 {
 	return from
 }
 
-// next is the revision before the first acknowledged change of the old history
+// until is the revision before the first acknowledged change of the old history
 // behind a revision: until then what was there stayed, if nothing unknown came.
 func (b *keyBook) until(revision int64) int64 {
 	for _, a := range b.old {
@@ -109,16 +110,19 @@ func (b *keyBook) cuts() (revisions admissible, why string) {
 		// it; one that was under way at the moment may belong to either.
 		var out admissible
 		if s.era != old {
-			out = out.add(0, found.ModRevision-1)
+			out = b.atGuard(s).meet(admissible{{0, found.ModRevision - 1}})
 		}
 		from := b.earliest(s)
-		if s.era != renewed && found.ModRevision >= from {
+		if s.era != renewed && found.ModRevision >= from && b.open(s, found.ModRevision) {
 			out = out.add(found.ModRevision, b.until(found.ModRevision))
 		}
-		if len(out) == 0 {
+		switch {
+		case len(out) > 0:
+			return out, ""
+		case found.ModRevision < from:
 			return nil, fmt.Sprintf("%s has mod_revision %d, and the write of its value was sent after revision %d was acknowledged: %s", found.Key, found.ModRevision, from-1, s)
 		}
-		return out, ""
+		return nil, fmt.Sprintf("%s has mod_revision %d, and the write of its value compares with %d, at which the key did not stand: %s", found.Key, found.ModRevision, s.effect.Guard, s)
 	}
 	return nil, b.stranger()
 }
@@ -146,16 +150,6 @@ func (b *keyBook) absent() admissible { return b.absentBut(nil) }
 
 // absentBut is absent without one of the deletes of unknown outcome.
 func (b *keyBook) absentBut(without *step) admissible {
-	possible, deleted := false, int64(math.MaxInt64) // from here on a delete of unknown outcome can have come
-	for _, s := range b.loose {
-		if !s.effect.Delete || s == without {
-			continue
-		}
-		if s.era != old {
-			return admissible{{0, math.MaxInt64}}
-		}
-		possible, deleted = true, min(deleted, b.earliest(s))
-	}
 	var out admissible
 	there, from := false, int64(0)
 	for _, a := range append(slices.Clone(b.old), nil) {
@@ -163,14 +157,23 @@ func (b *keyBook) absentBut(without *step) admissible {
 		if a != nil {
 			to = a.Revision - 1
 		}
-		switch {
-		case !there:
+		if !there {
 			out = out.add(from, to)
-		case possible:
+		} else if deleted, ok := b.deletable(from, a, without); ok {
+			if a != nil && a.effect.Guard > 0 {
+				to = a.effect.Guard - 1 // by then it was there again, for the change succeeded
+			}
 			out = out.add(max(from+1, deleted), to)
 		}
 		if a != nil {
 			there, from = !a.effect.Delete, a.Revision
+		}
+	}
+	// What a delete may have done in the new history, it did to the key as the
+	// cut left it.
+	for _, s := range b.loose {
+		if s.effect.Delete && s != without && s.era != old {
+			out = out.join(b.atGuard(s))
 		}
 	}
 	return out
@@ -182,7 +185,7 @@ func (b *keyBook) anewWrong() string {
 	last := b.anew[len(b.anew)-1]
 	found := b.key.Final
 	for _, s := range b.loose {
-		if s.era == old {
+		if !b.follows(s, last) {
 			continue
 		}
 		if found == nil && s.effect.Delete || found != nil && b.puts(s) && found.ModRevision > last.Revision {

@@ -28,9 +28,9 @@ type parts struct {
 
 // other is a part that is not there, and what may have taken its place.
 type other struct {
-	key         string
-	modified    int64 // 0: absent
-	mayBeErased bool
+	key      string
+	modified int64 // 0: absent
+	erasable int64 // absent: the last revision at which it can have stood when another step deleted it, 0 for none
 }
 
 // gone is a part that deletes, and whose key is absent.
@@ -66,7 +66,7 @@ func (h *halves) key(b *keyBook) {
 		case found != nil:
 			p.others = append(p.others, other{key: b.key.Key, modified: found.ModRevision})
 		default:
-			p.others = append(p.others, other{key: b.key.Key, mayBeErased: b.erased(s)})
+			p.others = append(p.others, other{key: b.key.Key, erasable: b.erased(s)})
 		}
 	}
 }
@@ -76,23 +76,30 @@ func (b *keyBook) goneWithout(s *step) admissible {
 	if len(b.anew) == 0 {
 		return b.absentBut(s)
 	}
-	if b.anew[len(b.anew)-1].effect.Delete || slices.ContainsFunc(b.loose, func(o *step) bool { return o != s && o.effect.Delete && o.era != old }) {
+	last := b.anew[len(b.anew)-1]
+	if last.effect.Delete || slices.ContainsFunc(b.loose, func(o *step) bool { return o != s && o.effect.Delete && b.follows(o, last) }) {
 		return admissible{{0, math.MaxInt64}}
 	}
 	return nil
 }
 
-// erased tells whether some other step can have deleted the key after this one.
-// A delete of unknown outcome can have come at any time after it was sent.
-func (b *keyBook) erased(s *step) bool {
+// erased is the last revision at which the key can have stood when some step
+// other than this one deleted it: 0 if none did, MaxInt64 if it can be any. A
+// delete of unknown outcome can have come at any time after it was sent, unless
+// it had a guard.
+func (b *keyBook) erased(s *step) (stood int64) {
 	for _, list := range [][]*step{b.old, b.anew, b.loose} {
 		for _, o := range list {
-			if o.ID != s.ID && o.effect.Delete && (o.Outcome == harness.Unknown || o.Return > s.Call) {
-				return true
+			switch {
+			case o.ID == s.ID || !o.effect.Delete:
+			case o.Outcome == harness.Unknown && o.effect.Guarded:
+				stood = max(stood, o.effect.Guard)
+			case o.Outcome == harness.Unknown || o.Return > s.Call:
+				return math.MaxInt64
 			}
 		}
 	}
-	return false
+	return stood
 }
 
 // torn lists the transactions of which one part is there and another cannot be,
@@ -114,13 +121,15 @@ func (h *halves) torn(cuts admissible) []string {
 // half says which part is there and which is not, "" if none is missing.
 func (p *parts) half(cuts admissible) string {
 	from, text := p.applied, fmt.Sprintf("a part is there at revision %d", p.applied)
+	erased := p.applied // a step that deleted another part after this one found it there
 	for _, g := range p.gone {
 		if from == 0 && len(cuts) > 0 && len(cuts.meet(g.without)) == 0 {
 			from, text = p.from, fmt.Sprintf("nothing else can have deleted %s", g.key)
+			erased = 1 // at which revision is not known
 		}
 	}
 	for _, o := range p.others {
-		if from != 0 && o.modified < from && !o.mayBeErased {
+		if from != 0 && o.modified < from && o.erasable < erased {
 			return fmt.Sprintf("%s, and %s was last changed at %d", text, o.key, o.modified)
 		}
 	}

@@ -62,6 +62,32 @@ func certain(h harness.KeyHistory, w *world) (last *harness.Operation, ok bool) 
 	return last, last != nil
 }
 
+// lastWord returns the acknowledged put that settles what a key is, although a
+// delete of unknown outcome was sent: its guard compares with what the put
+// replaced. nil if the history is another.
+func lastWord(h harness.KeyHistory, w *world) (put *harness.Operation) {
+	var greatest int64 // guard of a delete that nothing else rules out
+	for i := range h.Ops {
+		o := &h.Ops[i]
+		e, _ := o.EffectOn(h.Key)
+		switch {
+		case o.Outcome == harness.Unknown && e.Delete && e.Guarded && e.Guard > 0:
+			greatest = max(greatest, e.Guard)
+		case o.Outcome == harness.Rejected || o.Outcome == harness.Acked && !o.Effective:
+		case o.Outcome == harness.Acked && !e.Delete && len(o.Effects) == 1 && (!w.replaced || o.Call >= w.moment && o.ClusterID == w.cluster):
+			if put == nil || o.Revision > put.Revision {
+				put = o
+			}
+		default:
+			return nil
+		}
+	}
+	if greatest == 0 || put == nil || put.Revision <= greatest {
+		return nil
+	}
+	return put
+}
+
 // mutations falsify a true history; each returns false where it finds nothing to do.
 var mutations = map[string]func(*world) bool{
 	"write dropped": func(w *world) bool {
@@ -122,6 +148,15 @@ var mutations = map[string]func(*world) bool{
 			}
 			return false
 		})
+	},
+	"write behind a guarded delete dropped": func(w *world) bool {
+		for h := range w.Keys() {
+			if put := lastWord(h, w); h.Final != nil && put != nil && h.Final.Value == put.Effects[0].Value {
+				delete(w.final, h.Key)
+				return true
+			}
+		}
+		return false
 	},
 	"lost write resurrected": func(w *world) bool {
 		if len(w.ev.Backups) == 0 {

@@ -38,7 +38,8 @@ func (w *world) tick() time.Duration { w.now += time.Millisecond; return w.now }
 func (w *world) apply(i int) bool {
 	o := &w.ops[i]
 	for _, e := range o.Effects {
-		if _, there := w.state[e.Key]; e.Delete && !there {
+		is, there := w.state[e.Key]
+		if e.Delete && !there || e.Guarded && is.ModRevision != e.Guard {
 			return false
 		}
 	}
@@ -70,6 +71,16 @@ func (w *world) send(gen int) int {
 	for i := range effects {
 		if effects[i].Delete {
 			effects[i].Value = 0
+		}
+	}
+	// Half of the writes compare with what is there, or, now and then, was.
+	if guarded, stale := w.rnd.IntN(2) == 0, w.rnd.IntN(6) == 0; guarded {
+		for i := range effects {
+			e := &effects[i]
+			e.Guarded, e.Guard = true, w.state[e.Key].ModRevision
+			if stale && len(w.ops) > 0 {
+				e.Guard = w.ops[w.rnd.IntN(len(w.ops))].Revision
+			}
 		}
 	}
 	kind := harness.WriteOp

@@ -23,7 +23,7 @@ func op(n int) harness.Operation {
 		Effects: []harness.Effect{{Key: fmt.Sprintf("k%03d", n%17), Delete: n%5 == 0, Value: uint64(n) << 40, Lease: int64(n % 2)}},
 	}
 	if n%4 == 0 {
-		o.Effects = append(o.Effects, harness.Effect{Key: fmt.Sprintf("p%03d", n%7), Value: uint64(n)})
+		o.Effects = append(o.Effects, harness.Effect{Key: fmt.Sprintf("p%03d", n%7), Value: uint64(n), Guarded: true, Guard: int64(n % 8)})
 	}
 	if o.Outcome == harness.Acked {
 		o.Effective, o.Revision, o.ClusterID, o.MemberID, o.Term = true, int64(n), 1<<63, 7, 3
@@ -268,6 +268,27 @@ func TestAfterCloseNothingIsRecorded(t *testing.T) {
 	}
 	if _, err := w.Append(op(1)); err == nil {
 		t.Error("an operation was recorded in a closed ledger")
+	}
+}
+
+// What an effect's flags do not know is damage, and so is a guard cut off.
+func TestEffectsAreReadStrictly(t *testing.T) {
+	o := harness.Operation{Effects: []harness.Effect{{Key: "k", Delete: true, Guarded: true, Guard: 300}}}
+	whole := appendOperation(nil, &o)
+	flags := len(whole) - len(appendEffect(nil, &o.Effects[0]))
+	for what, damage := range map[string]func([]byte) []byte{
+		"another flag": func(b []byte) []byte { b[flags] |= 1 << 2; return b },
+		"half a guard": func(b []byte) []byte { return b[:len(b)-1] },
+		"no guard":     func(b []byte) []byte { return b[:len(b)-2] },
+	} {
+		d := decoder{b: damage(slices.Clone(whole))[1:]}
+		if d.operation(); d.err == nil {
+			t.Errorf("%s was read", what)
+		}
+	}
+	d := decoder{b: whole[1:]}
+	if got := d.operation(); d.err != nil || !cmp.Equal(got, o) {
+		t.Errorf("%+v, %v", got, d.err)
 	}
 }
 

@@ -46,11 +46,31 @@ func appendOperation(b []byte, o *harness.Operation) []byte {
 	b = binary.LittleEndian.AppendUint64(b, o.MemberID)
 	b = binary.AppendUvarint(b, o.Term)
 	b = binary.AppendUvarint(b, uint64(len(o.Effects)))
-	for _, e := range o.Effects {
-		b = appendBool(b, e.Delete)
-		b = appendString(b, e.Key)
-		b = binary.LittleEndian.AppendUint64(b, e.Value)
-		b = binary.AppendVarint(b, e.Lease)
+	for i := range o.Effects {
+		b = appendEffect(b, &o.Effects[i])
+	}
+	return b
+}
+
+// Flags of an effect. Ledgers from before there were guards have none guarded.
+const (
+	effectDeletes   = 1 << 0
+	effectIsGuarded = 1 << 1
+)
+
+func appendEffect(b []byte, e *harness.Effect) []byte {
+	var flags byte
+	if e.Delete {
+		flags |= effectDeletes
+	}
+	if e.Guarded {
+		flags |= effectIsGuarded
+	}
+	b = appendString(append(b, flags), e.Key)
+	b = binary.LittleEndian.AppendUint64(b, e.Value)
+	b = binary.AppendVarint(b, e.Lease)
+	if e.Guarded {
+		b = binary.AppendVarint(b, e.Guard)
 	}
 	return b
 }
@@ -187,9 +207,21 @@ func (d *decoder) operation() (o harness.Operation) {
 		if d.err != nil {
 			return o
 		}
-		o.Effects = append(o.Effects, harness.Effect{Delete: d.bool(), Key: string(d.bytes()), Value: d.fixed(), Lease: d.varint()})
+		o.Effects = append(o.Effects, d.effect())
 	}
 	return o
+}
+
+func (d *decoder) effect() harness.Effect {
+	flags := d.byte()
+	if flags&^(effectDeletes|effectIsGuarded) != 0 {
+		d.fail()
+	}
+	e := harness.Effect{Delete: flags&effectDeletes != 0, Guarded: flags&effectIsGuarded != 0, Key: string(d.bytes()), Value: d.fixed(), Lease: d.varint()}
+	if e.Guarded {
+		e.Guard = d.varint()
+	}
+	return e
 }
 
 func (d *decoder) event() harness.WatchEvent {

@@ -58,7 +58,7 @@ func (w *writer) step() {
 	for _, ch := range changes {
 		guards = append(guards, clientv3.Compare(clientv3.ModRevision(ch.key.name), "=", ch.key.revision))
 		otherwise = append(otherwise, clientv3.OpGet(ch.key.name, clientv3.WithKeysOnly()))
-		effect := harness.Effect{Key: ch.key.name, Delete: ch.remove}
+		effect := harness.Effect{Key: ch.key.name, Delete: ch.remove, Guarded: true, Guard: ch.key.revision}
 		if ch.remove {
 			then = append(then, clientv3.OpDelete(ch.key.name))
 		} else {
