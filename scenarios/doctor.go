@@ -3,6 +3,8 @@ package scenarios
 import (
 	"fmt"
 	"iter"
+	"slices"
+	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
@@ -36,6 +38,10 @@ func doctored() []Control {
 			Scenario: survivor, Catches: "every-member-serves", Doctor: silenceMember},
 		{Name: "lease-lost", Summary: "a lease is gone and its keys stay for ever",
 			Scenario: survivor, Catches: "leases-agree", Doctor: loseLease},
+		{Name: "lease-vanished-with-its-keys", Summary: "a lease that has time left is gone, and its keys with it",
+			Scenario: crash, Catches: "leases-agree", Doctor: vanishLease},
+		{Name: "lease-without-its-keys", Summary: "a lease lives and the keys that were put with it are gone",
+			Scenario: survivor, Catches: "leases-agree", Doctor: stripLease},
 		{Name: "quorum-never-lost", Summary: "quorum was not seen to be lost",
 			Scenario: survivor, Catches: "quorum-was-lost", Premise: true, Doctor: forgetMark(harness.QuorumLost)},
 		{Name: "nobody-wrote", Summary: "no writer was acknowledged before the strike",
@@ -218,6 +224,37 @@ func loseLease(ev *harness.Evidence) error {
 	}
 	ev.LeasesAfter[0].Remaining, ev.LeasesAfter[0].Keys = -1, nil
 	return nil
+}
+
+// vanishLease takes away the first lease that is alive with keys, and these.
+func vanishLease(ev *harness.Evidence) error {
+	at := keyedLease(ev.LeasesAfter)
+	if err := stripLease(ev); err != nil {
+		return err
+	}
+	ev.LeasesAfter[at].Remaining, ev.LeasesAfter[at].Granted = -time.Second, 0
+	return nil
+}
+
+// stripLease takes away the keys of the first lease that is alive with keys.
+func stripLease(ev *harness.Evidence) error {
+	at := keyedLease(ev.LeasesAfter)
+	if at < 0 {
+		return fmt.Errorf("the evidence holds no lease that is alive with keys")
+	}
+	gone := ev.LeasesAfter[at].Found
+	ev.LeasesAfter = slices.Clone(ev.LeasesAfter)
+	ev.LeasesAfter[at].Keys, ev.LeasesAfter[at].Found = []string{}, []string{}
+	ev.Ledger = altered{Ledger: ev.Ledger, key: func(h *harness.KeyHistory) {
+		if slices.Contains(gone, h.Key) {
+			h.Final = nil
+		}
+	}}
+	return nil
+}
+
+func keyedLease(views []harness.LeaseView) int {
+	return slices.IndexFunc(views, func(l harness.LeaseView) bool { return l.Remaining >= 0 && len(l.Found) > 0 })
 }
 
 func forgetMark(m harness.Mark) Doctor {

@@ -170,8 +170,8 @@ func honest() (*harness.Evidence, *book) {
 	off := views()
 	off[1] = harness.MemberView{Host: "m2", Error: "the host is powered off"}
 	dataset := func() *harness.Dataset { return &harness.Dataset{Keys: 100, Bytes: 2000, Digest: "d1"} }
-	lease := func() []harness.LeaseView {
-		return []harness.LeaseView{{ID: 7, Granted: time.Minute, Remaining: 50 * time.Second, Keys: []string{"lease/l0/k0"}, Found: []string{"lease/l0/k0"}}}
+	lease := func(at time.Duration) []harness.LeaseView {
+		return []harness.LeaseView{{ID: 7, Granted: time.Minute, Remaining: 50 * time.Second, Keys: []string{"lease/l0/k0"}, Found: []string{"lease/l0/k0"}, At: at}}
 	}
 	var hashes []harness.MemberHash
 	var exits []harness.HostExit
@@ -193,7 +193,7 @@ func honest() (*harness.Evidence, *book) {
 		Survivors: []harness.SurvivorRead{{Host: "m1", At: 2300 * time.Millisecond, Revision: lastOld}},
 		Before:    views(), After: views(), Hashes: hashes,
 		DatasetBefore: dataset(), DatasetAfter: dataset(),
-		LeasesBefore: lease(), LeasesAfter: lease(),
+		LeasesBefore: lease(struckAt - time.Millisecond), LeasesAfter: lease(trafficEnd + time.Second),
 		Watcher: harness.WatcherRecord{Opened: true, From: 2, Last: 147, Events: 147},
 		Trials: []harness.TrialRecord{
 			{Spec: restart, Ran: true, Struck: []string{"m1"}, Sent: 20, Acked: 20, Read: true, Found: 20, Told: views()},

@@ -84,7 +84,7 @@ func TestADamagedLedgerProvesNothing(t *testing.T) {
 	damage := errors.New("ledger.bin, block 3: the file is damaged")
 	for _, c := range []harness.Check{
 		check.WritesWereAcknowledged{}, check.ServiceRestored{}, check.RevisionsUnique{}, check.WatcherInformed{},
-		check.NothingLost{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{},
+		check.NothingLost{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{}, check.LeasesAgree{},
 	} {
 		ev, b := honest()
 		b.opsErr = damage
@@ -92,7 +92,7 @@ func TestADamagedLedgerProvesNothing(t *testing.T) {
 			t.Errorf("%s: %s: %s", c.Name(), r.Verdict, r.Detail)
 		}
 	}
-	for _, c := range []harness.Check{check.WatcherInformed{}, check.NothingLost{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{}} {
+	for _, c := range []harness.Check{check.WatcherInformed{}, check.LeasesAgree{}, check.NothingLost{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{}} {
 		ev, b := honest()
 		b.keysErr = damage
 		if r := c.Judge(ev); r.Verdict != harness.Inconclusive || !strings.Contains(r.Detail, damage.Error()) {
