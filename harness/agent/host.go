@@ -95,8 +95,8 @@ func (h *Host) PowerOn(ctx context.Context) error {
 	h.set(func() { h.link, h.down, h.latest, h.lost = l, nil, news{}, lost })
 	h.tell(harness.HostEvent{Kind: harness.HostPowered})
 	// They fail only with the session, of which guard tells.
-	_ = l.follow(verbWatch, h.readNews)
-	_ = l.follow(verbLog, h.readLog)
+	_ = l.follow(ctx, verbWatch, h.readNews)
+	_ = l.follow(ctx, verbLog, h.readLog)
 	go h.guard(l, lost)
 	return nil
 }

@@ -7,15 +7,19 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/yamux"
+
+	"github.com/etcd-firedrill/firedrill/harness"
 )
 
 // link is one session with an agent, as the client sees it.
 type link struct {
 	mux   *yamux.Session
 	pumps sync.WaitGroup // what carries news and log
+	cut   atomic.Bool    // the session was ended because the agent took nothing in
 }
 
 // shakeHands makes a link of a session. It closes the session if it fails.
@@ -60,13 +64,38 @@ var errNoReply = errors.New("the session ended before the agent replied")
 // it does and to reply.
 const hangUpLimit = 5 * time.Second
 
+// cutLimit is how long a request may hold on after ctx has ended. An agent that
+// takes nothing in (a frozen one, with the pipe to it full) holds up whatever
+// writes to the session, the closing of a stream included, and yamux gives up
+// after muxConfig's hour. It is longer than hangUpLimit: an agent that merely
+// does not reply costs the request and not the session.
+const cutLimit = 2 * hangUpLimit
+
+// limit ends the session if a request is not over cutLimit after ctx has ended.
+func (l *link) limit(ctx context.Context) (over func()) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		patience := time.NewTimer(cutLimit)
+		defer patience.Stop()
+		select {
+		case <-done:
+		case <-patience.C:
+			l.cut.Store(true)
+			_ = l.mux.Close() // it always succeeds
+		}
+	})
+	return func() { stop(); close(done) }
+}
+
 // ask makes one request. up, if not nil, sends content after the request;
 // down, if not nil, receives content before the reply. When ctx ends the agent
-// is told by closing our side, and what it replies then is still returned.
+// is told by closing our side, and what it replies then is still returned. An
+// agent that cannot even be told is given up, and with it the session.
 func (l *link) ask(ctx context.Context, req request, up func(io.Writer) error, down func(io.Reader) error) (reply, error) {
+	defer l.limit(ctx)() // the last to be undone: closing the stream may hang too
 	stream, err := l.mux.OpenStream()
 	if err != nil {
-		return reply{}, errNoReply
+		return reply{}, l.blame(ctx, errNoReply)
 	}
 	defer stream.Close()
 	defer context.AfterFunc(ctx, func() {
@@ -106,6 +135,8 @@ func (l *link) ask(ctx context.Context, req request, up func(io.Writer) error, d
 // blame tells why a request broke off.
 func (l *link) blame(ctx context.Context, err error) error {
 	switch {
+	case ctx.Err() != nil && l.cut.Load():
+		return fmt.Errorf("%w, and for %v more the agent took nothing in: %w", context.Cause(ctx), cutLimit, harness.ErrAgentLost)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case l.mux.IsClosed():
@@ -114,8 +145,10 @@ func (l *link) blame(ctx context.Context, err error) error {
 	return err
 }
 
-// follow makes a request that has no end and hands its stream to read.
-func (l *link) follow(verb verb, read func(io.Reader)) error {
+// follow makes a request that has no end and hands its stream to read. ctx
+// bounds the making alone.
+func (l *link) follow(ctx context.Context, verb verb, read func(io.Reader)) error {
+	defer l.limit(ctx)()
 	stream, err := l.mux.OpenStream()
 	if err != nil {
 		return errNoReply
