@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -85,11 +86,16 @@ type Site interface {
 	// Provision orders a new, clean host under this name.
 	Provision(ctx context.Context, name string) error
 	// Fetch puts a backup on a host: the newest that verifies, or one that is
-	// back places older. It prints what it chose.
+	// back places older. It prints what it chose. The error wraps ErrNoBackup if
+	// there is none; any other is the harness's, or says that the host is off.
 	Fetch(ctx context.Context, on Host, path string, back int) (string, error)
 	// Announce tells clients to use these hosts from now on, and no others.
 	Announce(ctx context.Context, hosts []string) error
 }
+
+// ErrNoBackup is returned by Site.Fetch if there is no such backup as was asked
+// for: none was taken, or those there are are damaged.
+var ErrNoBackup = errors.New("no backup that verifies")
 
 // Script is an Action: POSIX sh on a host, a template (see Desk).
 type Script string
@@ -135,12 +141,16 @@ func (a FetchBackup) String() string {
 	return "firedrill host cp \"$BACKUPS\"/<newest that verifies> {{name}}:" + a.To
 }
 
-// Do fetches the backup. That none can be had is the procedure's failure, not the harness's.
+// Do fetches the backup. That there is none is the procedure's failure, that one
+// cannot be read or brought to the host is not.
 func (a FetchBackup) Do(ctx context.Context, site Site, on Host, _ string) (Output, error) {
 	begun := time.Now()
 	text, err := site.Fetch(ctx, on, a.To, a.Back)
+	if errors.Is(err, ErrNoBackup) {
+		return Output{Stderr: err.Error() + "\n", ExitCode: 1, Duration: time.Since(begun)}, nil
+	}
 	if err != nil {
-		return Output{Stderr: err.Error() + "\n", ExitCode: 1, Duration: time.Since(begun)}, ctx.Err()
+		return Output{Duration: time.Since(begun)}, fmt.Errorf("fetch a backup: %w", err)
 	}
 	return Output{Stdout: text + "\n", Duration: time.Since(begun)}, nil
 }

@@ -2,17 +2,16 @@ package drill
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
 	"github.com/etcd-firedrill/firedrill/harness"
 )
 
@@ -156,45 +155,16 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, status string, b *
 		b.Problem = err.Error()
 		return errors.Join(err, os.Remove(partial))
 	}
-	if b.Bytes, err = verifyTrailer(partial); err != nil {
+	if b.Bytes, err = dataset.Verify(ctx, partial); err != nil {
 		b.Problem = err.Error()
-		return nil
+		if errors.Is(err, dataset.ErrDamaged) {
+			return nil
+		}
+		return fmt.Errorf("verify backup %s: %w", b.Name, err)
 	}
 	if err := os.Rename(partial, final); err != nil {
 		return fmt.Errorf("keep backup %s: %w", b.Name, err)
 	}
 	b.Verified, b.Problem = true, ""
 	return nil
-}
-
-// verifyTrailer checks a snapshot file against the SHA-256 that `etcdctl
-// snapshot save` appends, and returns the file's size. (`etcdutl snapshot
-// status` calls a file with a flipped bit fine.)
-func verifyTrailer(path string) (int64, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	body := info.Size() - sha256.Size
-	// The database is whole pages of 512 bytes and more; only a trailer makes the remainder 32.
-	if body <= 0 || body%512 != 0 {
-		return info.Size(), fmt.Errorf("%s has no hash trailer: its %d bytes are not a database and 32 bytes more", filepath.Base(path), info.Size())
-	}
-	sum := sha256.New()
-	if _, err := io.CopyN(sum, f, body); err != nil {
-		return info.Size(), err
-	}
-	var trailer [sha256.Size]byte
-	if _, err := io.ReadFull(f, trailer[:]); err != nil {
-		return info.Size(), err
-	}
-	if [sha256.Size]byte(sum.Sum(nil)) != trailer {
-		return info.Size(), fmt.Errorf("%s is damaged: its contents do not have the hash in its trailer", filepath.Base(path))
-	}
-	return info.Size(), nil
 }

@@ -1,41 +1,63 @@
-package drill
+package drill_test
 
 import (
-	"bytes"
-	"crypto/sha256"
+	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/drill"
 )
 
-func TestVerifyTrailer(t *testing.T) {
-	body := bytes.Repeat([]byte("etcd"), 256)
-	sum := sha256.Sum256(body)
-	good := append(bytes.Clone(body), sum[:]...)
-	path := filepath.Join(t.TempDir(), "snapshot.db")
-	try := func(content []byte) error {
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, err := verifyTrailer(path)
-		return err
-	}
-	if err := try(good); err != nil {
-		t.Fatalf("a good snapshot: %v", err)
-	}
-	for at := range good {
-		bad := bytes.Clone(good)
-		bad[at] ^= 1
-		if try(bad) == nil {
-			t.Errorf("a bit flipped in byte %d was not seen", at)
-		}
-	}
-	for length := range good {
-		if try(good[:length]) == nil {
-			t.Errorf("a file cut off after %d bytes was taken for whole", length)
-		}
-	}
-	if try(body) == nil {
-		t.Error("a database without trailer was taken for a snapshot")
+// A backup that was damaged where it is kept is passed over. One that is there
+// no more, or cannot be read, is the harness's trouble: nobody chose an older one.
+func TestABackupIsSpoilt(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"damaged": func(path string) error {
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteAt([]byte("spoilt"), 100)
+			return errors.Join(err, f.Close())
+		},
+		"removed":    os.Remove,
+		"unreadable": func(path string) error { return errors.Join(os.Remove(path), os.Symlink(path, path)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			newest := ""
+			s := stopped(
+				harness.Step{Name: "spoil", Do: act(func(context.Context, harness.Host) (harness.Output, error) {
+					found, err := filepath.Glob(filepath.Join(r.latest(t), "backups", "*.db"))
+					if err != nil || len(found) < 2 {
+						return harness.Output{}, errors.Join(err, errors.New("two backups are needed"))
+					}
+					newest = found[len(found)-1]
+					return harness.Output{}, spoil(newest)
+				})},
+				harness.Step{Name: "fetch", On: harness.Everyone, Do: harness.FetchBackup{To: "/root/x.db"}},
+			)
+			s.Backups.Every = 200 * time.Millisecond
+			report, err := r.run(t.Context(), t, s, drill.Options{})
+			if name == "damaged" {
+				if err != nil || report.Verdict != harness.Held {
+					t.Fatalf("%s, %v", report.Verdict, err)
+				}
+				return
+			}
+			if err == nil {
+				t.Fatalf("%s: %+v", report.Verdict, report.Findings)
+			}
+			says(t, err.Error(), "recover: step 4 (fetch): fetch a backup: verify backup "+filepath.Base(newest)+": ")
+			if name == "removed" && !errors.Is(err, fs.ErrNotExist) {
+				t.Error(err)
+			}
+		})
 	}
 }

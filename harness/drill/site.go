@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/observe"
 )
@@ -40,7 +41,8 @@ func (s site) Provision(ctx context.Context, name string) error {
 }
 
 // Fetch puts the newest backup that verifies on a host, or one that is back
-// places older. Backups are verified again as they are read.
+// places older. Backups are verified again as they are read: one that is damaged
+// by now is passed over as an operator would, one that cannot be read is not.
 func (s site) Fetch(ctx context.Context, on harness.Host, path string, back int) (string, error) {
 	taken, err := s.d.backups.newestFirst()
 	if err != nil {
@@ -48,8 +50,12 @@ func (s site) Fetch(ctx context.Context, on harness.Host, path string, back int)
 	}
 	for _, b := range taken {
 		file := filepath.Join(s.d.dir, backupsDir, b.Name)
-		if _, err := verifyTrailer(file); err != nil {
+		_, err := dataset.Verify(ctx, file)
+		if errors.Is(err, dataset.ErrDamaged) {
 			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("verify backup %s: %w", b.Name, err)
 		}
 		if back > 0 {
 			back--
@@ -66,13 +72,13 @@ func (s site) Fetch(ctx context.Context, on harness.Host, path string, back int)
 		}
 		return fmt.Sprintf("%s: hash %x, revision %d, total keys %d, total size %d", b.Name, b.Hash, b.Revision, b.Keys, b.Bytes), nil
 	}
-	return "", fmt.Errorf("no backup that verifies is old enough: %d were taken", len(taken))
+	return "", fmt.Errorf("%w is old enough: %d were taken", harness.ErrNoBackup, len(taken))
 }
 
 // newestFirst lists the verified backups.
 func (j *backupJob) newestFirst() ([]harness.Backup, error) {
 	if j == nil {
-		return nil, fmt.Errorf("this site takes no backups")
+		return nil, fmt.Errorf("%w: this site takes no backups", harness.ErrNoBackup)
 	}
 	taken := j.list()
 	var verified []harness.Backup
