@@ -58,12 +58,16 @@ var borders = []border{
 		why: "a scenario names no runtime: it runs wherever hosts can be had",
 	},
 	{
-		from: []string{"ours/harness/fault/...", "ours/harness/trial/..."}, never: []string{"ours/..."}, save: []string{"ours/harness", "ours/harness/fault/...", "ours/harness/trial/..."}, deep: true,
+		from: []string{"ours/harness/fault/...", "ours/harness/trial/..."}, never: []string{"ours/..."}, save: []string{"ours/harness", "ours/harness/crew", "ours/harness/fault/...", "ours/harness/trial/..."}, deep: true,
 		why: "faults and trials act through the nouns, on every runtime alike",
 	},
 	{
 		from: []string{"ours/harness/ledger/..."}, never: []string{"ours/...", "outside/..."}, save: []string{"ours/harness", "ours/harness/ledger/...", "github.com/cespare/xxhash/v2"}, deep: true,
 		why: "the ledger is a leaf: evidence must stay readable whatever else changes",
+	},
+	{
+		from: []string{"ours/harness/crew"}, never: []string{"ours/...", "outside/..."}, deep: true,
+		why: "what keeps a panic from ending the process imports the standard library alone, so that whoever starts goroutines may import it",
 	},
 	{
 		from: []string{"ours/harness/..."}, never: []string{"ours/cmd/...", "ours/scenarios/...", "ours/recovery/..."}, deep: true,
@@ -207,6 +211,9 @@ func TestBordersStop(t *testing.T) {
 		{from: "scenarios", reaches: module + "/harness/container", deep: true, want: true},
 		{from: "scenarios", reaches: module + "/harness/fault"},
 		{from: "harness/fault", reaches: module + "/harness/agent", want: true},
+		{from: "harness/fault", reaches: module + "/harness/crew"},
+		{from: "harness/crew", reaches: module + "/harness", want: true},
+		{from: "harness/check", reaches: module + "/harness/crew", want: true},
 		{from: "harness/ledger", reaches: "github.com/cespare/xxhash/v2"},
 		{from: "harness/ledger", reaches: clientv3, deep: true, want: true},
 		{from: "harness/drill", reaches: module + "/scenarios", want: true},

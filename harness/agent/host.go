@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 // errReleased is returned by the methods of a Host after Close.
@@ -34,6 +35,7 @@ type Host struct {
 	down    error // why there is no session
 	lost    chan struct{}
 	latest  news
+	crash   error         // the first panic in what the events or the log are told to
 	changed chan struct{} // closed and replaced when latest, link or down change
 }
 
@@ -95,9 +97,12 @@ func (h *Host) PowerOn(ctx context.Context) error {
 	h.set(func() { h.link, h.down, h.latest, h.lost = l, nil, news{}, lost })
 	h.tell(harness.HostEvent{Kind: harness.HostPowered})
 	// They fail only with the session, of which guard tells.
-	_ = l.follow(ctx, verbWatch, h.readNews)
-	_ = l.follow(ctx, verbLog, h.readLog)
-	go h.guard(l, lost)
+	_ = l.follow(ctx, verbWatch, func(r io.Reader) { h.surely(func() { h.readNews(r) }) })
+	_ = l.follow(ctx, verbLog, func(r io.Reader) { h.surely(func() { h.readLog(r) }) })
+	go func() {
+		defer close(lost)
+		h.surely(func() { h.guard(l) })
+	}()
 	return nil
 }
 
@@ -105,8 +110,7 @@ func (h *Host) PowerOn(ctx context.Context) error {
 const cleanupLimit = 10 * time.Second
 
 // guard waits for the session's end and tells of it if nobody wanted it.
-func (h *Host) guard(l *link, lost chan struct{}) {
-	defer close(lost)
+func (h *Host) guard(l *link) {
 	<-l.mux.CloseChan()
 	l.close()
 	unwanted := false
@@ -114,11 +118,39 @@ func (h *Host) guard(l *link, lost chan struct{}) {
 		if h.link == l {
 			unwanted = true
 			h.link, h.down = nil, harness.ErrAgentLost
+			if h.crash != nil {
+				h.down = fmt.Errorf("%w: %w", harness.ErrAgentLost, h.crash)
+			}
 		}
 	})
 	if unwanted {
 		h.tell(harness.HostEvent{Kind: harness.AgentLost, Text: harness.ErrAgentLost.Error()})
 	}
+}
+
+// surely does what runs code of others: Event, or Log's Write. If that panics the
+// host is of no use any more, for what happens on it is not told: its session
+// ends, and Close returns the panic.
+func (h *Host) surely(do func()) {
+	err := crew.Caught(do)
+	if err == nil {
+		return
+	}
+	h.mu.Lock()
+	if h.crash == nil {
+		h.crash = fmt.Errorf("what is told of %s panicked: %w", h.spec.Name, err)
+	}
+	l := h.link
+	h.mu.Unlock()
+	if l != nil {
+		_ = l.mux.Close() // it always succeeds; guard tells
+	}
+}
+
+func (h *Host) crashed() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.crash
 }
 
 // PowerOff is as pulling the plug: nothing is flushed or told. It is nil if the
@@ -143,7 +175,7 @@ func (h *Host) PowerOff(ctx context.Context) error {
 	h.drain(ctx, l)
 	forget(l, lost)
 	h.tell(harness.HostEvent{Kind: harness.HostUnpowered})
-	return nil
+	return h.crashed()
 }
 
 // drainLimit is how long the last words of a host whose power is gone are
@@ -193,11 +225,12 @@ func (h *Host) Destroy(ctx context.Context) error {
 	h.drain(ctx, l)
 	forget(l, lost)
 	h.tell(harness.HostEvent{Kind: harness.HostDestroyed})
-	return nil
+	return h.crashed()
 }
 
 // Close releases the session without touching the machine, which may then
-// live on (a container) or not (a process, whose lifeline the session is).
+// live on (a container) or not (a process, whose lifeline the session is). The
+// error is a panic in what spec.Event or spec.Log did.
 func (h *Host) Close() error {
 	h.switching.Lock()
 	defer h.switching.Unlock()
@@ -211,7 +244,7 @@ func (h *Host) Close() error {
 		}
 	})
 	forget(l, lost)
-	return nil
+	return h.crashed()
 }
 
 // set changes what mu guards and wakes those who wait for a change.
@@ -231,7 +264,7 @@ func (h *Host) tell(e harness.HostEvent) {
 	h.telling.Lock()
 	defer h.telling.Unlock()
 	e.Host = h.spec.Name
-	h.spec.Event(e)
+	h.surely(func() { h.spec.Event(e) })
 }
 
 func (h *Host) readNews(r io.Reader) {

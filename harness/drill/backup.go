@@ -13,6 +13,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 // backupJob is the site's own backup job: while traffic runs it takes a
@@ -35,33 +36,35 @@ func startBackups(ctx context.Context, d *drill, every time.Duration) *backupJob
 	j := &backupJob{d: d, every: every, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(j.done)
-		defer func() {
-			if p := recover(); p != nil {
-				d.broke(breakage{err: fmt.Errorf("the backup job panicked: %v", crashed(p))})
-			}
-		}()
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for n := 1; ; n++ {
-			b, err := j.take(ctx, n)
-			if ctx.Err() != nil {
-				return
-			}
-			j.mu.Lock()
-			j.taken = append(j.taken, b)
-			j.mu.Unlock()
-			if err != nil {
-				d.broke(breakage{host: b.Host, err: fmt.Errorf("take backup %s: %w", b.Name, err)})
-			}
-			j.tell(b)
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
+		if err := crew.Caught(func() { j.work(ctx) }); err != nil {
+			d.broke(breakage{err: fmt.Errorf("the backup job panicked: %w", err)})
 		}
 	}()
 	return j
+}
+
+// work takes backups until ctx ends.
+func (j *backupJob) work(ctx context.Context) {
+	tick := time.NewTicker(j.every)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		b, err := j.take(ctx, n)
+		if ctx.Err() != nil {
+			return
+		}
+		j.mu.Lock()
+		j.taken = append(j.taken, b)
+		j.mu.Unlock()
+		if err != nil {
+			j.d.broke(breakage{host: b.Host, err: fmt.Errorf("take backup %s: %w", b.Name, err)})
+		}
+		j.tell(b)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 func (j *backupJob) tell(b harness.Backup) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/observe"
 )
 
@@ -22,7 +23,7 @@ func (d *drill) provision(ctx context.Context, rt harness.Runtime) error {
 		return err
 	}
 	d.rack = rack
-	var wg crew
+	var wg crew.Crew
 	errs := make([]error, len(d.plan.hosts))
 	for i, name := range d.plan.hosts {
 		wg.Go(func() { errs[i] = d.provisionHost(ctx, name) })
@@ -71,8 +72,16 @@ func (d *drill) logOf(name string) (*hostLog, error) {
 	return l, err
 }
 
-// hostEvent records what happens on a host without being asked for.
+// hostEvent records what happens on a host without being asked for. It runs in
+// a goroutine of the host's.
 func (d *drill) hostEvent(e harness.HostEvent) {
+	if err := crew.Caught(func() { d.note(e) }); err != nil {
+		d.broke(breakage{host: e.Host, err: fmt.Errorf("the record of what happens on %s panicked: %w", e.Host, err)})
+		panic(err) // once the drill is over, only the host can still tell of it
+	}
+}
+
+func (d *drill) note(e harness.HostEvent) {
 	at := d.timeline.now()
 	if e.Kind != harness.EtcdBackOff { // the exit was told, and the next start will be
 		d.timeline.say(harness.HostLine, e.Host, "%s", told(e))
@@ -233,7 +242,7 @@ func (d *drill) boot(ctx context.Context) error {
 func (d *drill) everywhere(ctx context.Context, do func(context.Context, harness.Host) error) error {
 	hosts := d.present()
 	errs := make([]error, len(hosts))
-	var wg crew
+	var wg crew.Crew
 	for i, h := range hosts {
 		wg.Go(func() { errs[i] = do(ctx, h) })
 	}

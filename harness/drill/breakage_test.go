@@ -245,6 +245,27 @@ func TestPanics(t *testing.T) {
 	}
 }
 
+// What watches a drill is called from its hosts' goroutines and its clients' too.
+func TestTheAudiencePanics(t *testing.T) {
+	for _, at := range []string{"host is on", "etcd started", "etcd acknowledges writes", "backup backup-002", "host is gone"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			s := stopped()
+			s.Backups.Every = 300 * time.Millisecond
+			_, err := r.run(t.Context(), t, s, drill.Options{Progress: func(e harness.Event) {
+				if strings.HasPrefix(e.Text, at) {
+					panic("out of order")
+				}
+			}})
+			if err == nil {
+				t.Fatal("no error")
+			}
+			says(t, err.Error(), "panicked: out of order", "breakage_test.go:")
+		})
+	}
+}
+
 // A check that panics over evidence is named.
 func TestACheckPanics(t *testing.T) {
 	stored, err := check.Store(harness.Promise, check.NothingLost{})

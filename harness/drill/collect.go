@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/ledger"
 	"github.com/etcd-firedrill/firedrill/harness/observe"
 )
@@ -19,7 +20,7 @@ func (d *drill) settle(ctx context.Context) error {
 	}
 	ended, _ := d.ev.At(harness.ProcedureEnded)
 	var redundantErr error
-	var waiting crew
+	var waiting crew.Crew
 	waiting.Go(func() { redundantErr = d.awaitRedundancy(ctx) })
 	calmErr := d.traffic.AwaitCalm(ctx, ended, calm)
 	if calmErr == nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 const (
@@ -30,7 +31,7 @@ func (d *drill) saveData(ctx context.Context, verdict harness.Verdict) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, saveDeadline+d.weight(saveDeadline))
 	defer cancel()
-	var saving crew
+	var saving crew.Crew
 	for _, h := range d.present() {
 		saving.Go(func() {
 			path := filepath.Join("hosts", h.Name(), dataFile)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/observe"
 	"github.com/etcd-firedrill/firedrill/harness/workload"
 )
@@ -183,7 +184,7 @@ func (d *drill) detect(ctx context.Context) error {
 func (d *drill) readSurvivors(ctx context.Context) (leaderless bool) {
 	hosts := d.present()
 	reads := make([]*harness.SurvivorRead, len(hosts))
-	var wg crew
+	var wg crew.Crew
 	for i, t := range targetsOf(hosts) {
 		if state, err := hosts[i].Etcd(ctx); err != nil || state.PID == 0 {
 			d.noteLost(hosts[i], err)

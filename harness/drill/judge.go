@@ -10,6 +10,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/check"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/ledger"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
@@ -180,7 +181,7 @@ func findingsOf(ev *harness.Evidence) ([]harness.Finding, *harness.Loss, error) 
 func judged(c harness.Check, ev *harness.Evidence) (result harness.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("check %s panicked: %v", c.Name(), crashed(p))
+			err = fmt.Errorf("check %s panicked: %v", c.Name(), crew.Crashed(p))
 		}
 	}()
 	return c.Judge(ev), nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 // Figures are unfit where the machine itself was late by more than these: the
@@ -24,12 +25,15 @@ type machineWatch struct {
 }
 
 // watchMachine measures how late a 10 ms timer fires, and at both ends of
-// the drill how long an fsync beside the evidence takes.
-func watchMachine(dir string) *machineWatch {
+// the drill how long an fsync beside the evidence takes. broke is told if it
+// cannot go on.
+func watchMachine(dir string, broke func(error)) *machineWatch {
 	w := &machineWatch{stop: make(chan struct{}), done: make(chan struct{}), record: harness.MachineRecord{CPUs: runtime.NumCPU()}}
 	go func() {
 		defer close(w.done)
-		w.stalls()
+		if err := crew.Caught(w.stalls); err != nil {
+			broke(fmt.Errorf("the watch of the machine panicked: %w", err))
+		}
 	}()
 	w.record.FsyncWorst = fsync(dir)
 	return w

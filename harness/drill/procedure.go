@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 // attemptPause separates the attempts of a step that waits: an operator presses
@@ -84,7 +85,7 @@ func (d *drill) step(ctx context.Context, number int, step harness.Step) (outcom
 	errs := make([]error, len(hosts))
 	run := func(i int, h harness.Host) { ended[i], errs[i] = d.stepOn(ctx, number, step, h) }
 	if step.AtOnce {
-		var wg crew
+		var wg crew.Crew
 		for i, h := range hosts {
 			wg.Go(func() { run(i, h) })
 		}

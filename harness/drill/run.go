@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/ledger"
 	"github.com/etcd-firedrill/firedrill/harness/workload"
 	"github.com/etcd-firedrill/firedrill/reports"
@@ -93,7 +94,7 @@ func Run(ctx context.Context, rt harness.Runtime, s harness.Scenario, o Options)
 	kept := false
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the drill panicked: %v", crashed(p))
+			err = fmt.Errorf("the drill panicked: %v", crew.Crashed(p))
 		}
 		d.abort(nil)
 		err = d.close(kept && err == nil, err)
@@ -209,7 +210,7 @@ func (d *drill) open(rt harness.Runtime) error {
 	if d.ledger, err = ledger.Create(d.dir); err != nil {
 		return err
 	}
-	d.machine = watchMachine(d.dir)
+	d.machine = watchMachine(d.dir, func(err error) { d.broke(breakage{err: err}) })
 	token := d.scenario.Given.Token
 	if token == "" {
 		token = "etcd-cluster"

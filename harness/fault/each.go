@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 // each strikes all targets at the same moment and returns when every one is
@@ -21,7 +21,7 @@ func each(ctx context.Context, s harness.Strike, f fmt.Stringer, who harness.Sel
 	}
 	names := make([]string, len(hosts))
 	errs := make([]error, len(hosts))
-	var wg sync.WaitGroup
+	var wg crew.Crew
 	for i, h := range hosts {
 		names[i] = h.Name()
 		wg.Go(func() {

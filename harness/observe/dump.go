@@ -15,6 +15,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/ledger"
 )
 
@@ -57,10 +58,10 @@ func Verify(ctx context.Context, source Target, targets []Target, prefix string,
 		if v.Revision, err = present(ctx, c, source); err != nil {
 			return err
 		}
-		hashed := make(chan []harness.MemberHash, 1)
-		go func() { hashed <- hashes(ctx, targets, v.Revision, besideDump) }()
+		var hashing crew.Crew
+		hashing.Go(func() { v.Hashes = hashes(ctx, targets, v.Revision, besideDump) })
+		defer hashing.Wait() // also where the sink panics
 		v.Dataset, err = dump(ctx, c, source, v.Revision, prefix, into)
-		v.Hashes = <-hashed
 		return err
 	})
 	return v, err

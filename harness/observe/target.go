@@ -5,12 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/etcd-firedrill/firedrill/harness/client"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 // askTimeout bounds each question that a healthy member answers from memory.
@@ -43,7 +43,7 @@ func with(targets []Target, ask func(*clientv3.Client) error) error {
 // each asks every target at once and returns the answers in the targets' order.
 func each[T any](targets []Target, ask func(Target) T) []T {
 	answers := make([]T, len(targets))
-	var wg sync.WaitGroup
+	var wg crew.Crew
 	for i, t := range targets {
 		wg.Go(func() { answers[i] = ask(t) })
 	}

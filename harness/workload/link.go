@@ -47,7 +47,7 @@ func (t *Traffic) Announce(endpoints []string) error {
 	// A stock client lives as long as its application, and is told new endpoints.
 	t.stock.client.SetEndpoints(endpoints...)
 	close(old.left)
-	t.keepers.Go(func() {
+	t.start(&t.keepers, func() {
 		old.inFlight.Wait()
 		t.closeClient(old.client)
 	})

@@ -40,13 +40,13 @@ func (t *Traffic) probe(ctx context.Context) {
 		case room <- struct{}{}:
 			n++
 			c := t.begin()
-			t.issuers.Go(func() {
+			t.start(&t.issuers, func() {
 				defer func() { <-room }()
+				defer c.release()
 				op := t.put(c, c.link.client, put{
 					kind: harness.ProbeOp, client: "probe", within: probeTimeout,
 					key: fmt.Sprintf("%sg%d/probe/k%d", t.cfg.Prefix, c.gen, n%probeRing), version: n,
 				})
-				c.release()
 				if op.Outcome == harness.Acked {
 					t.service.acked(op.Return)
 				}
@@ -101,11 +101,15 @@ func (s *stock) run(ctx context.Context) {
 	tick := time.NewTicker(stockEvery)
 	defer tick.Stop()
 	for n := uint64(1); next(ctx, tick); n++ {
-		c := s.t.begin() // for its generation and epoch; the link is not used
-		s.t.put(c, s.client, put{
-			kind: harness.StockOp, client: "stock", within: opTimeout,
-			key: fmt.Sprintf("%sg%d/stock/k%d", s.t.cfg.Prefix, c.gen, n%stockRing), version: n,
-		})
-		c.release()
+		s.step(n)
 	}
+}
+
+func (s *stock) step(n uint64) {
+	c := s.t.begin() // for its generation and epoch; the link is not used
+	defer c.release()
+	s.t.put(c, s.client, put{
+		kind: harness.StockOp, client: "stock", within: opTimeout,
+		key: fmt.Sprintf("%sg%d/stock/k%d", s.t.cfg.Prefix, c.gen, n%stockRing), version: n,
+	})
 }

@@ -57,13 +57,17 @@ func (s *service) watch(ctx context.Context, clock func() time.Duration) {
 	tick := time.NewTicker(grain)
 	defer tick.Stop()
 	for next(ctx, tick) {
-		s.mu.Lock()
-		// A grain later than the rule, for an acknowledgement that was stamped
-		// in time and is still on its way here.
-		if s.serving && clock()-s.last > silence+grain {
-			s.change(s.last, false)
-		}
-		s.mu.Unlock()
+		s.notice(clock)
+	}
+}
+
+func (s *service) notice(clock func() time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// A grain later than the rule, for an acknowledgement that was stamped in
+	// time and is still on its way here.
+	if s.serving && clock()-s.last > silence+grain {
+		s.change(s.last, false)
 	}
 }
 

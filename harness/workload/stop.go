@@ -10,8 +10,8 @@ import (
 // Stop stops sending, waits until every operation has returned (at most their
 // time-out; at once if ctx ends), gives the watcher time to see what was
 // acknowledged, and closes everything: afterwards no goroutine is left. The
-// error tells that the ledger refused a record: the evidence has a hole. A
-// second call returns what the first did.
+// error tells that the ledger refused a record or that a client panicked: the
+// evidence has a hole. A second call returns what the first did.
 func (t *Traffic) Stop(ctx context.Context) (harness.WatcherRecord, error) {
 	t.stop.Do(func() {
 		t.stopIssue()

@@ -13,6 +13,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 const (
@@ -98,7 +99,7 @@ type Traffic struct {
 	tail  int64 // greatest revision acknowledged in this generation
 
 	failOnce sync.Once
-	failed   chan struct{} // closed when the ledger refused a record
+	failed   chan struct{} // closed when the ledger refused a record, or a client panicked
 	failure  error
 }
 
@@ -139,16 +140,26 @@ func Start(ctx context.Context, cfg Config) (*Traffic, error) {
 }
 
 func (t *Traffic) run() {
-	t.keepers.Go(func() { t.service.watch(t.hard, t.cfg.Clock) })
-	t.keepers.Go(func() { t.watcher.run(t.hard) })
+	t.start(&t.keepers, func() { t.service.watch(t.hard, t.cfg.Clock) })
+	t.start(&t.keepers, func() { t.watcher.run(t.hard) })
 	for _, w := range t.writers {
-		t.issuers.Go(func() { w.run(t.issue) })
+		t.start(&t.issuers, func() { w.run(t.issue) })
 	}
 	for _, l := range t.leases {
-		t.issuers.Go(func() { l.run(t.issue) })
+		t.start(&t.issuers, func() { l.run(t.issue) })
 	}
-	t.issuers.Go(func() { t.stock.run(t.issue) })
-	t.issuers.Go(func() { t.probe(t.issue) })
+	t.start(&t.issuers, func() { t.stock.run(t.issue) })
+	t.start(&t.issuers, func() { t.probe(t.issue) })
+}
+
+// start does something in a goroutine of its own. A panic in it (the ledger and
+// Serving are others' code) is a failure as any of ours.
+func (t *Traffic) start(among *sync.WaitGroup, do func()) {
+	among.Go(func() {
+		if err := crew.Caught(do); err != nil {
+			t.fail(fmt.Errorf("a client panicked: %w", err))
+		}
+	})
 }
 
 // NextGeneration makes every key used so far untouchable: from its return on,
