@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/ledger"
 	"github.com/etcd-firedrill/firedrill/harness/observe"
@@ -22,12 +23,14 @@ func (d *drill) settle(ctx context.Context) error {
 	var redundantErr error
 	var waiting crew.Crew
 	waiting.Go(func() { redundantErr = d.awaitRedundancy(ctx) })
+	var writersErr error
+	waiting.Go(func() { writersErr = d.traffic.AwaitWriters(ctx, check.RestoredAcks) })
 	calmErr := d.traffic.AwaitCalm(ctx, ended, calm)
 	if calmErr == nil {
 		d.mark(harness.Settled)
 	}
 	waiting.Wait()
-	for _, err := range []error{calmErr, redundantErr} {
+	for _, err := range []error{calmErr, writersErr, redundantErr} {
 		if err != nil {
 			d.timeline.say(harness.DrillEvent, "", "not settled: %v", err)
 		}
@@ -49,8 +52,9 @@ func (d *drill) awaitRedundancy(ctx context.Context) error {
 	return err
 }
 
-// collect stops the traffic and looks at what came back. What cannot be looked
-// at is left out of the evidence, and no check passes on it.
+// collect stops the traffic and looks at what came back. What etcd does not let
+// be looked at is left out of the evidence, and no check passes on it; what our
+// own disk does not let be kept is an error.
 func (d *drill) collect(ctx context.Context) error {
 	watcher, err := d.traffic.Stop(ctx)
 	if err != nil {
@@ -72,7 +76,7 @@ func (d *drill) collect(ctx context.Context) error {
 	d.ev.After = observe.Members(ctx, targets)
 	if source, ok := serving(d.ev.After, targets); ok {
 		if err := d.dump(ctx, source, targets); err != nil {
-			d.timeline.say(harness.WarningEvent, source.Host, "what the cluster holds could not be read: %v", err)
+			return err
 		}
 	} else {
 		d.timeline.say(harness.WarningEvent, "", "no member serves, so what the cluster holds cannot be read")
@@ -110,25 +114,45 @@ func serving(views []harness.MemberView, targets []observe.Target) (observe.Targ
 	return observe.Target{}, false
 }
 
+// dumpFile is the dump's file, which remembers what kept it from being written: the
+// error of a read may be the member's, this one is ours.
+type dumpFile struct {
+	*ledger.DumpWriter
+	err error
+}
+
+func (k *dumpFile) Add(s harness.KeyState) error {
+	k.err = k.DumpWriter.Add(s)
+	return k.err
+}
+
 // dump reads every key through one member, and every member's hash at that
-// same revision.
+// same revision. What could not be read is a warning and not in the evidence.
 func (d *drill) dump(ctx context.Context, source observe.Target, targets []observe.Target) error {
 	out, err := ledger.CreateDump(d.dir)
 	if err != nil {
 		return err
 	}
-	found, err := observe.Verify(ctx, source, targets, d.ev.TrafficPrefix, out)
-	if err != nil {
+	file := &dumpFile{DumpWriter: out}
+	found, err := observe.Verify(ctx, source, targets, d.ev.TrafficPrefix, file)
+	d.ev.Hashes = found.Hashes
+	if file.err != nil {
 		return errors.Join(err, out.Abort())
+	}
+	if err != nil {
+		d.timeline.say(harness.WarningEvent, source.Host, "what the cluster holds could not be read: %v", err)
+		return out.Abort()
 	}
 	if err := out.Close(); err != nil {
 		return err
 	}
-	d.ev.DatasetAfter, d.ev.Hashes = &found.Dataset, found.Hashes
+	d.ev.DatasetAfter = &found.Dataset
 	ids := make([]int64, 0, len(d.ev.LeasesBefore))
 	for _, l := range d.ev.LeasesBefore {
 		ids = append(ids, l.ID)
 	}
-	d.ev.LeasesAfter, err = observe.Leases(ctx, source, ids, d.ev.TrafficPrefix, d.timeline.now)
-	return err
+	if d.ev.LeasesAfter, err = observe.Leases(ctx, source, ids, d.ev.TrafficPrefix, d.timeline.now); err != nil {
+		d.timeline.say(harness.WarningEvent, source.Host, "what became of the leases could not be read: %v", err)
+	}
+	return nil
 }

@@ -180,25 +180,32 @@ func (d *drill) detect(ctx context.Context) error {
 }
 
 // readSurvivors reads every host whose etcd runs, and tells whether none of
-// them knows a leader.
+// them knows a leader: each that runs was heard to say so.
 func (d *drill) readSurvivors(ctx context.Context) (leaderless bool) {
 	hosts := d.present()
 	reads := make([]*harness.SurvivorRead, len(hosts))
+	silent := make([]bool, len(hosts))
 	var wg crew.Crew
 	for i, t := range targetsOf(hosts) {
-		if state, err := hosts[i].Etcd(ctx); err != nil || state.PID == 0 {
+		was, err := hosts[i].Etcd(ctx)
+		if err != nil || was.PID == 0 {
 			d.noteLost(hosts[i], err)
 			continue
 		}
 		wg.Go(func() {
-			if read, err := observe.Survivor(ctx, t); err == nil {
-				read.At = d.timeline.now()
-				reads[i] = &read
+			read, err := observe.Survivor(ctx, t)
+			if err != nil {
+				// One that is paused, or that ended meanwhile, has nothing to say.
+				is, err := hosts[i].Etcd(ctx)
+				silent[i] = err == nil && is.PID == was.PID && !is.Paused
+				return
 			}
+			read.At = d.timeline.now()
+			reads[i] = &read
 		})
 	}
 	wg.Wait()
-	leaderless = true
+	leaderless = !slices.Contains(silent, true)
 	for _, read := range reads {
 		if read != nil {
 			d.ev.Survivors = append(d.ev.Survivors, *read)

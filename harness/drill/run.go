@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/ledger"
 	"github.com/etcd-firedrill/firedrill/harness/workload"
@@ -146,11 +147,11 @@ func (d *drill) execute(ctx context.Context, rt harness.Runtime) error {
 		{"provision hosts", bootDeadline, func(ctx context.Context) error { return d.provision(ctx, rt) }},
 		{"preload", preloadDeadline, d.preload},
 		{"boot the cluster", bootDeadline, d.boot},
-		{"reach a steady state", d.steadyDeadline(), d.steady},
+		{"reach a steady state", 0, func(ctx context.Context) error { return within(ctx, d.steadyDeadline(), d.steady) }},
 		{"strike", strikeDeadline, d.strike},
 		{"detect", detectDeadline, d.detect},
 		{"recover", 0, d.recover},
-		{"settle", settleDeadline, d.settle},
+		{"settle", settleDeadline + 2*d.writing(check.RestoredAcks), d.settle},
 		{"collect evidence", collectDeadline, d.collect},
 		{"try the recovered cluster", 0, d.try},
 	} {
@@ -175,11 +176,17 @@ func within(ctx context.Context, limit time.Duration, do func(context.Context) e
 
 // steadyDeadline is how long it may take until every writer was acknowledged
 // as often as the strike needs, at the rate that was asked for, and until the
-// backups were taken.
+// backups were taken. A backup is read from the member and read again to be
+// verified.
 func (d *drill) steadyDeadline() time.Duration {
+	backup := d.scenario.Backups.Every + 2*d.weight(steadyPatience)
+	return steadyPatience + 2*d.writing(steadyAcks) + (backupsBeforeStrike+1)*backup
+}
+
+// writing is how long it takes until every writer has sent so many writes.
+func (d *drill) writing(each int) time.Duration {
 	traffic := d.plan.traffic
-	writing := time.Duration(traffic.Writers*steadyAcks) * time.Second / time.Duration(traffic.Rate)
-	return steadyPatience + 2*writing + (backupsBeforeStrike+1)*d.scenario.Backups.Every
+	return time.Duration(traffic.Writers*each) * time.Second / time.Duration(traffic.Rate)
 }
 
 // slowestDisk is what a part of a drill is given more for a preloaded dataset,
