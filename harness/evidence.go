@@ -1,6 +1,9 @@
 package harness
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // EvidenceSchema is the version of Evidence's JSON form. It is raised when a
 // reader of the old form would misread the new one.
@@ -75,6 +78,17 @@ type Evidence struct {
 func (e *Evidence) At(m Mark) (offset time.Duration, ok bool) {
 	offset, ok = e.Marks[m]
 	return offset, ok
+}
+
+// Clusters lists the IDs of the recovered cluster, as its members tell them. One
+// that fell apart has several.
+func (e *Evidence) Clusters() (ids []uint64) {
+	for _, v := range e.After {
+		if v.Error == "" && !slices.Contains(ids, v.ClusterID) {
+			ids = append(ids, v.ClusterID)
+		}
+	}
+	return ids
 }
 
 // Trial returns the record of a trial that ran; ok is false if none did.
@@ -170,7 +184,7 @@ type MemberHash struct {
 	Host            string `json:"host"`
 	Error           string `json:"error,omitempty"`
 	Revision        int64  `json:"revision"`                   // asked for
-	Reached         int64  `json:"reached_revision,omitempty"` // with an Error: how far the member had come when nobody waited any longer
+	Reached         int64  `json:"reached_revision,omitempty"` // with an Error: how far the member, which answered to the last, had come when nobody waited any longer
 	CompactRevision int64  `json:"compact_revision"`
 	Hash            uint32 `json:"hash"`
 }

@@ -66,7 +66,7 @@ func hashesNow(ctx context.Context, targets []Target, revision int64, abreast in
 		hash := harness.MemberHash{Host: t.Host, Revision: revision}
 		err := with([]Target{t}, func(c *clientv3.Client) error {
 			var err error
-			if hash.Reached, err = awaitRevision(ctx, c, t, revision); err != nil {
+			if hash.Reached, err = awaitRevision(ctx, c, t, revision, catchUpTimeout); err != nil {
 				return err
 			}
 			turns <- struct{}{}
@@ -87,33 +87,40 @@ func hashesNow(ctx context.Context, targets []Target, revision int64, abreast in
 		if err != nil {
 			return harness.MemberHash{Host: t.Host, Revision: revision, Reached: hash.Reached, Error: err.Error()}
 		}
-		hash.Reached = 0 // it is there
 		return hash
 	})
 }
 
-// awaitRevision waits until the member has applied a revision, and tells how far
-// it has come.
-func awaitRevision(ctx context.Context, c *clientv3.Client, t Target, revision int64) (reached int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
-	defer cancel()
+// awaitRevision waits until the member has applied a revision. behind is how far
+// it had come when it was asked for the last time, catchUpTimeout after the
+// first, and answered: 0 where anything else ended the wait, for then it may
+// only have been slow.
+func awaitRevision(ctx context.Context, c *clientv3.Client, t Target, revision int64, patience time.Duration) (behind int64, err error) {
+	deadline := time.Now().Add(patience)
+	reached, answered := int64(0), false
 	tick := time.NewTicker(catchUpPoll)
 	defer tick.Stop()
 	for {
+		last := !time.Now().Before(deadline)
 		asked, cancel := context.WithTimeout(ctx, askTimeout)
-		status, err := c.Status(asked, t.Endpoint)
+		says, err := c.Status(asked, t.Endpoint)
 		cancel()
-		if err != nil && (ctx.Err() == nil || reached == 0) {
-			return reached, fmt.Errorf("ask etcd on %s how far it is: %w", t.Host, err)
+		switch {
+		case err != nil && (last || !answered || !timedOut(err)):
+			return 0, fmt.Errorf("ask etcd on %s how far it is: %w", t.Host, err)
+		case err != nil:
+			// It answered before and is slow: it is asked again.
+		case says.Header.Revision >= revision:
+			return 0, nil
+		default:
+			reached, answered = says.Header.Revision, true
 		}
-		if err == nil {
-			if reached = status.Header.Revision; reached >= revision {
-				return reached, nil
-			}
+		if last {
+			return reached, fmt.Errorf("wait until etcd on %s has applied revision %d: not within %s; last seen: %d", t.Host, revision, patience, reached)
 		}
 		select {
 		case <-ctx.Done():
-			return reached, fmt.Errorf("wait until etcd on %s has applied revision %d: %w; last seen: %d", t.Host, revision, ctx.Err(), reached)
+			return 0, fmt.Errorf("wait until etcd on %s has applied revision %d: %w; last seen: %d", t.Host, revision, ctx.Err(), reached)
 		case <-tick.C:
 		}
 	}

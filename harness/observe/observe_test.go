@@ -184,7 +184,17 @@ func TestAlarmText(t *testing.T) {
 		"memberID:10501334649042878790  alarm:CORRUPT": "CORRUPT of 91bc3c398fb3c146",
 		"alarm:NOSPACE":         "NOSPACE of 0",
 		"etcdserver: no leader": "",
-		"memberID:99999999999999999999999 alarm:NOSPACE": "",
+		// Everything else stands as it was said.
+		"memberID:99999999999999999999999 alarm:NOSPACE":     "memberID:99999999999999999999999 alarm:NOSPACE",
+		"memberID: 10501334649042878790  alarm: CORRUPT":     "CORRUPT of 91bc3c398fb3c146",
+		`memberID:10501334649042878790 alarm:"NOSPACE"`:      `memberID:10501334649042878790 alarm:"NOSPACE"`,
+		"memberID:10501334649042878790, alarm:NOSPACE":       "memberID:10501334649042878790, alarm:NOSPACE",
+		`{"memberID":"10501334649042878790","alarm":1}`:      `{"memberID":"10501334649042878790","alarm":1}`,
+		"alarm:CORRUPT memberID:10501334649042878790":        "alarm:CORRUPT memberID:10501334649042878790",
+		"etcdserver: no leader, and the disk is full":        "etcdserver: no leader, and the disk is full",
+		"etcdserver: storage size is close to storage quota": "etcdserver: storage size is close to storage quota",
+		"memberID:10501334649042878790":                      "memberID:10501334649042878790",
+		"":                                                   "",
 	} {
 		if got := strings.Join(alarms([]string{text}), ","); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
@@ -196,8 +206,12 @@ func FuzzAlarmText(f *testing.F) {
 	f.Add("memberID:10501334649042878790 alarm:NOSPACE ")
 	f.Add("etcdserver: no leader")
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, a := range alarms([]string{text}) {
-			if !strings.Contains(a, " of ") || !strings.Contains(text, "alarm:") {
+		got := alarms([]string{text})
+		if (len(got) == 0) != (text == noLeader) {
+			t.Errorf("%q gave %q", text, got)
+		}
+		for _, a := range got {
+			if a != text && (!strings.Contains(a, " of ") || !strings.Contains(text, "alarm:")) {
 				t.Errorf("%q gave %q", text, a)
 			}
 		}
