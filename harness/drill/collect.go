@@ -73,7 +73,7 @@ func (d *drill) collect(ctx context.Context) error {
 		d.ev.Hosts = append(d.ev.Hosts, h.Name())
 	}
 	targets := d.targets()
-	d.ev.After = observe.Members(ctx, targets)
+	d.ev.After = observe.Views(ctx, targets)
 	if source, ok := serving(d.ev.After, targets); ok {
 		if err := d.dump(ctx, source, targets); err != nil {
 			return err
