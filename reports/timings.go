@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -154,15 +155,11 @@ func window(ev *harness.Evidence) (w span, ok bool) {
 // majority may well go on serving on its old addresses; that is no recovery.
 func zombies(ev *harness.Evidence) func(harness.Operation) bool {
 	moment, replaced := ev.At(harness.HistoryReplaced)
-	var cluster uint64
-	for _, v := range ev.After {
-		if v.Error == "" {
-			cluster = v.ClusterID
-			break
-		}
-	}
-	if !replaced || cluster == 0 {
+	clusters := ev.Clusters()
+	if !replaced || len(clusters) == 0 {
 		return func(harness.Operation) bool { return false }
 	}
-	return func(op harness.Operation) bool { return op.Return > moment && op.ClusterID != cluster }
+	return func(op harness.Operation) bool {
+		return op.Return >= moment && !slices.Contains(clusters, op.ClusterID)
+	}
 }

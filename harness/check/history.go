@@ -69,20 +69,10 @@ func (h *histories) spans(o *harness.Operation) bool {
 	return h.replaced && o.Outcome == harness.Acked && o.Call < h.moment && o.Return >= h.moment
 }
 
-// clustersOf lists the IDs of the recovered cluster, as its members tell it.
-func clustersOf(ev *harness.Evidence) (clusters []uint64) {
-	for _, v := range ev.After {
-		if v.Error == "" && !slices.Contains(clusters, v.ClusterID) {
-			clusters = append(clusters, v.ClusterID)
-		}
-	}
-	return clusters
-}
-
 // readHistories goes through the ledger once, and once more where that leaves
 // operations whose history is not clear.
 func readHistories(ev *harness.Evidence) (*histories, error) {
-	h := &histories{firstAnew: math.MaxInt64, clusters: clustersOf(ev)}
+	h := &histories{firstAnew: math.MaxInt64, clusters: ev.Clusters()}
 	h.moment, h.replaced = ev.At(harness.HistoryReplaced)
 	struck, _ := ev.At(harness.Struck)
 	var spanning []harness.Operation

@@ -64,7 +64,7 @@ func (ServiceRestored) Judge(ev *harness.Evidence) harness.Result {
 	if _, over := ev.At(harness.TrafficEnded); !ok || !over {
 		return notSeen("traffic was not watched until after the procedure")
 	}
-	clusters := clustersOf(ev)
+	clusters := ev.Clusters()
 	writers, sent := map[string]int{}, map[string]int{}
 	for o, err := range ev.Ledger.Operations() {
 		if err != nil {
