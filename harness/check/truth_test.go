@@ -150,8 +150,8 @@ var mutations = map[string]func(*world) bool{
 		})
 	},
 	"write behind a guarded delete dropped": func(w *world) bool {
-		for h := range w.Keys() {
-			if put := lastWord(h, w); h.Final != nil && put != nil && h.Final.Value == put.Effects[0].Value {
+		for h, err := range w.Keys() {
+			if put := lastWord(h, w); err == nil && h.Final != nil && put != nil && h.Final.Value == put.Effects[0].Value {
 				delete(w.final, h.Key)
 				return true
 			}

@@ -181,7 +181,7 @@ func findingsOf(ev *harness.Evidence) ([]harness.Finding, *harness.Loss, error) 
 func judged(c harness.Check, ev *harness.Evidence) (result harness.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("check %s panicked: %v", c.Name(), crew.Crashed(p))
+			err = fmt.Errorf("check %s panicked: %w", c.Name(), crew.Crashed(p))
 		}
 	}()
 	return c.Judge(ev), nil

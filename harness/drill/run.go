@@ -95,7 +95,7 @@ func Run(ctx context.Context, rt harness.Runtime, s harness.Scenario, o Options)
 	kept := false
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the drill panicked: %v", crew.Crashed(p))
+			err = fmt.Errorf("the drill panicked: %w", crew.Crashed(p))
 		}
 		d.abort(nil)
 		err = d.close(kept && err == nil, err)
