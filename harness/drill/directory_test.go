@@ -148,14 +148,19 @@ func TestSteadyDeadline(t *testing.T) {
 	for _, c := range []struct {
 		traffic harness.Traffic
 		every   time.Duration
+		born    *harness.Dataset
 		least   time.Duration
 	}{
-		{harness.KubernetesTraffic, 0, 31 * time.Second},
-		{harness.Traffic{Writers: 6, Rate: 1}, 0, 120 * time.Second},
-		{harness.Traffic{Writers: 100, Rate: 10}, 0, 200 * time.Second},
-		{harness.KubernetesTraffic, time.Minute, 3 * time.Minute},
+		{harness.KubernetesTraffic, 0, nil, 31 * time.Second},
+		{harness.Traffic{Writers: 6, Rate: 1}, 0, nil, 120 * time.Second},
+		{harness.Traffic{Writers: 100, Rate: 10}, 0, nil, 200 * time.Second},
+		{harness.KubernetesTraffic, time.Minute, nil, 3 * time.Minute},
+		{harness.KubernetesTraffic, time.Second, &harness.Dataset{Bytes: 1 << 30}, 3 * time.Minute},
 	} {
-		d := &drill{plan: plan{traffic: c.traffic}, scenario: harness.Scenario{Backups: harness.BackupJob{Every: c.every}}}
+		d := &drill{
+			plan: plan{traffic: c.traffic}, ev: &harness.Evidence{DatasetBefore: c.born},
+			scenario: harness.Scenario{Backups: harness.BackupJob{Every: c.every}},
+		}
 		if got := d.steadyDeadline(); got < c.least {
 			t.Errorf("%+v with backups every %v: %v", c.traffic, c.every, got)
 		}

@@ -30,7 +30,7 @@ const (
 	detectDeadline  = 20 * time.Second // the disaster is seen by a fresh client
 	settleDeadline  = 45 * time.Second // calm and redundant after the procedure
 	collectDeadline = 10 * time.Minute // dump, hashes, views; large datasets take minutes
-	trialDeadline   = 60 * time.Second // each
+	trialDeadline   = 2 * time.Minute  // each; longer than the patiences in a trial together
 	closeDeadline   = 60 * time.Second // tear down, also after Ctrl-C
 )
 

@@ -145,7 +145,7 @@ func (r recovered) Members(ctx context.Context) []harness.MemberView {
 		}
 		on = append(on, h)
 	}
-	return append(observe.Members(ctx, targetsOf(on)), off...)
+	return append(observe.Views(ctx, targetsOf(on)), off...)
 }
 
 const (
