@@ -52,24 +52,26 @@ type Evidence struct {
 	TrafficPrefix string    `json:"traffic_prefix"`
 	Writers       int       `json:"writers"`
 
-	Checks        []StoredCheck          `json:"checks"`
-	Marks         map[Mark]time.Duration `json:"marks_ns"`
-	Faults        []FaultRecord          `json:"faults"`
-	Steps         []StepRecord           `json:"steps"`
-	Procedure     ProcedureRecord        `json:"procedure"`
-	Exits         []HostExit             `json:"exits"` // etcd processes that ended, on any host, until collection
-	Backups       []Backup               `json:"backups"`
-	Survivors     []SurvivorRead         `json:"survivors"`
-	Before        []MemberView           `json:"before"` // each host's view in steady state
-	After         []MemberView           `json:"after"`  // each host's view at collection
-	Hashes        []MemberHash           `json:"hashes"` // HashKV of every member at one revision
-	DatasetBefore *Dataset               `json:"dataset_before,omitempty"`
-	DatasetAfter  *Dataset               `json:"dataset_after,omitempty"`
-	LeasesBefore  []LeaseView            `json:"leases_before"`
-	LeasesAfter   []LeaseView            `json:"leases_after"`
-	Watcher       WatcherRecord          `json:"watcher"`
-	Trials        []TrialRecord          `json:"trials"`
-	Machine       MachineRecord          `json:"machine"`
+	Checks    []StoredCheck          `json:"checks"`
+	Marks     map[Mark]time.Duration `json:"marks_ns"`
+	Faults    []FaultRecord          `json:"faults"`
+	Steps     []StepRecord           `json:"steps"`
+	Procedure ProcedureRecord        `json:"procedure"`
+	Exits     []HostExit             `json:"exits"` // etcd processes that ended, on any host, until collection
+	// Gone is when a host was first seen to be destroyed, by name, until collection.
+	Gone          map[string]time.Duration `json:"gone_ns"`
+	Backups       []Backup                 `json:"backups"`
+	Survivors     []SurvivorRead           `json:"survivors"`
+	Before        []MemberView             `json:"before"` // each host's view in steady state
+	After         []MemberView             `json:"after"`  // each host's view at collection
+	Hashes        []MemberHash             `json:"hashes"` // HashKV of every member at one revision
+	DatasetBefore *Dataset                 `json:"dataset_before,omitempty"`
+	DatasetAfter  *Dataset                 `json:"dataset_after,omitempty"`
+	LeasesBefore  []LeaseView              `json:"leases_before"`
+	LeasesAfter   []LeaseView              `json:"leases_after"`
+	Watcher       WatcherRecord            `json:"watcher"`
+	Trials        []TrialRecord            `json:"trials"`
+	Machine       MachineRecord            `json:"machine"`
 
 	Ledger Ledger `json:"-"`
 }

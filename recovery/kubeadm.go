@@ -19,6 +19,10 @@ type KubeadmForceNewCluster struct {
 	// take the flag out again, because a restart of the survivor with the flag
 	// would throw the other members out.
 	Verbatim bool
+	// Learners adds the others back as learners and promotes them when they have
+	// caught up, which etcd could not do when the document was written: adding a
+	// voter to a cluster of one stops it until the voter has come.
+	Learners bool
 }
 
 const kubeadmDocument = "kubeadm-force-new-cluster.md"
@@ -95,10 +99,15 @@ func (p KubeadmForceNewCluster) addBack(h string, joined []string) []harness.Ste
 	if len(joined) > 2 {
 		section = "step 8"
 	}
-	return []harness.Step{
+	adding := ""
+	if p.Learners {
+		adding = " --learner"
+	}
+	id := "ID of " + h
+	steps := []harness.Step{
 		{Name: "add " + h + " to the members", From: kubeadm("step 6.2"), On: survivor, Await: true,
-			Do:     harness.Script(`etcdctl --endpoints={{client "` + p.Survivor + `"}} member add ` + h + ` --peer-urls={{peer "` + h + `"}}`),
-			Learns: []harness.Fact{{Name: "ID of " + h, Pattern: `Member +([0-9a-f]+) added`}},
+			Do:     harness.Script(`etcdctl --endpoints={{client "` + p.Survivor + `"}} member add ` + h + adding + ` --peer-urls={{peer "` + h + `"}}`),
+			Learns: []harness.Fact{{Name: id, Pattern: `Member +([0-9a-f]+) added`}},
 			Why:    "repeated while etcd refuses because the member before has not been connected for its 5 s health interval"},
 		{Name: "remove the old data of " + h, From: kubeadm(section + ".1"), On: on, Do: wipeData},
 		{Name: "write the manifest of " + h, From: kubeadm(section + ".2"), On: on,
@@ -106,6 +115,10 @@ func (p KubeadmForceNewCluster) addBack(h string, joined []string) []harness.Ste
 		{Name: "start etcd on " + h, From: kubeadm(section + ".3"), On: on, Do: startEtcd},
 		{Name: "verify that " + h + " has joined", From: kubeadm(section + ".4"), On: survivor, Await: true, Do: p.listed(h)},
 	}
+	if p.Learners {
+		steps = append(steps, promote(h, id, `etcdctl --endpoints={{client "`+p.Survivor+`"}} `, survivor))
+	}
+	return steps
 }
 
 func (p KubeadmForceNewCluster) removeFlag() []harness.Step {

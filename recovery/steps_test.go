@@ -14,7 +14,11 @@ func procedures() map[string]harness.Procedure {
 	return map[string]harness.Procedure{
 		"kubeadm":          recovery.KubeadmForceNewCluster{Survivor: "m1"},
 		"kubeadm verbatim": recovery.KubeadmForceNewCluster{Survivor: "m1", Verbatim: true},
+		"kubeadm learners": recovery.KubeadmForceNewCluster{Survivor: "m1", Learners: true},
 		"etcd":             recovery.EtcdSnapshotRestore{Survivor: "m1"},
+		"replace":          recovery.MemberReplace{Lost: "m3", From: recovery.DcosScenario("Scenario 4")},
+		"replace by voter": recovery.MemberReplace{Lost: "m3", AsVoter: true, From: recovery.DcosScenario("Scenario 4")},
+		"dcos":             recovery.DcosRestore{Survivors: []string{"m1"}, From: recovery.DcosScenario("Scenario 4")},
 	}
 }
 
@@ -43,7 +47,7 @@ func TestStepsCanBeTyped(t *testing.T) {
 				if strings.Contains(text, "{{") {
 					t.Errorf("%s: step %q is not rendered: %s", name, s.Name, text)
 				}
-				for _, fact := range []string{"snapshot's hash"} {
+				for _, fact := range []string{"snapshot's hash", "ID of the lost m3", "ID of the new m3", "ID of m2"} {
 					if strings.Contains(text, "<"+fact+">") && !known[fact] {
 						t.Errorf("%s: step %q uses the %s before a step learns it", name, s.Name, fact)
 					}
@@ -60,8 +64,15 @@ func TestProceduresRefuseWhatTheDocumentIsNotAbout(t *testing.T) {
 	if _, err := (recovery.KubeadmForceNewCluster{Survivor: "m1"}).Steps(hosts(1)); err == nil {
 		t.Error("kubeadm's procedure took a cluster of one, which has no majority to lose")
 	}
+	if _, err := (recovery.MemberReplace{Lost: "m2"}).Steps(hosts(2)); err == nil {
+		t.Error("a member of two was to be replaced, though the other has no quorum")
+	}
+	if _, err := (recovery.DcosRestore{Survivors: hosts(3)}).Steps(hosts(3)); err == nil {
+		t.Error("a cluster was to be restored of which nothing is lost")
+	}
 	for name, p := range map[string]harness.Procedure{
 		"kubeadm": recovery.KubeadmForceNewCluster{Survivor: "m9"}, "etcd": recovery.EtcdSnapshotRestore{Survivor: "m9"},
+		"replace": recovery.MemberReplace{Lost: "m9"}, "dcos": recovery.DcosRestore{Survivors: []string{"m9"}},
 	} {
 		if _, err := p.Steps(hosts(3)); err == nil || !strings.Contains(err.Error(), "m9") {
 			t.Errorf("%s: a survivor that is no host gave %v", name, err)

@@ -6,8 +6,13 @@ import "github.com/etcd-firedrill/firedrill/harness"
 func All() []harness.Scenario {
 	return []harness.Scenario{
 		dcosTaskCrash(),
+		dcosAgentLoss(),
+		dcosPodReplace(),
+		dcosQuorumLoss(),
 		kubeadmForceNewCluster(),
 		kubeadmForceNewClusterVerbatim(),
+		kubeadmForceNewClusterLearner(),
 		etcdSnapshotRestore(),
+		etcdMemberReplace(),
 	}
 }

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"slices"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -26,7 +27,9 @@ type Control struct {
 }
 
 // Controls lists every control, sabotaged procedures first.
-func Controls() []Control { return append(sabotaged(), doctored()...) }
+func Controls() []Control {
+	return slices.Concat(sabotaged(), carelessReplacements(), carelessDcos(), carelessLearners(), doctored())
+}
 
 func sabotaged() []Control {
 	return []Control{
@@ -74,6 +77,75 @@ func sabotaged() []Control {
 		{Name: "flag-left-behind", Summary: "the manifest of m1 keeps --force-new-cluster, as the document leaves it",
 			Catches: "restart-keeps-members", Containers: true,
 			Scenario: strictly(kubeadmForceNewClusterVerbatim())},
+	}
+}
+
+// carelessReplacements are slips in replacing one member.
+func carelessReplacements() []Control {
+	return []Control{
+		{Name: "replacement-never-promoted", Summary: "the new member on m3 stays a learner",
+			Catches:  "members-are",
+			Scenario: hurried(slipped(etcdMemberReplace(), skip("promote the learner on m3")), 12*time.Second)},
+		{Name: "lost-member-not-removed", Summary: "the lost member of m3 is left in the list, and a new one cannot take its place",
+			Catches: "procedure-completed", Containers: true,
+			Scenario: hurried(slipped(etcdMemberReplace(), skip("remove the lost member")), 12*time.Second)},
+		{Name: "wrong-member-removed", Summary: "the member of m2, which is fine, is to be removed instead of that of m3, and etcd refuses",
+			Catches:  "procedure-completed",
+			Scenario: hurried(slipped(etcdMemberReplace(), mistake("find the member on m3", "m3, ", "m2, ")), 15*time.Second)},
+		{Name: "replacement-not-started", Summary: "m3 is added as a voter and never started",
+			Catches:  "members-are",
+			Scenario: hurried(slipped(dcosPodReplace(), skip("start etcd on m3")), 12*time.Second)},
+		{Name: "replacement-as-a-new-cluster", Summary: "the new member on m3 is started with --initial-cluster-state=new",
+			Catches: "procedure-completed",
+			Scenario: hurried(slipped(dcosPodReplace(),
+				rewrite("start etcd on m3", "initial-cluster-state=existing", "initial-cluster-state=new")), 12*time.Second)},
+		{Name: "replacement-knows-one-member", Summary: "the new member on m3 is started with itself as the only one it knows",
+			Catches: "procedure-completed",
+			Scenario: hurried(slipped(dcosPodReplace(),
+				rewrite("start etcd on m3", `(cluster "m1" "m2" "m3")`, `(cluster "m3")`)), 12*time.Second)},
+	}
+}
+
+// carelessDcos are slips in restoring a DC/OS package's backup.
+func carelessDcos() []Control {
+	return []Control{
+		{Name: "different-backup-on-one-task", Summary: "m3 is restored from an older backup than the others",
+			Catches: "replicas-agree",
+			Scenario: slipped(dcosQuorumLoss(),
+				after("fetch the backup to every host", harness.Step{Name: "fetch another backup to m3", On: harness.Hosts("m3"),
+					Do: harness.FetchBackup{To: "/root/snapshot.db", Back: 1}}))},
+		{Name: "older-backup", Summary: "every task is restored from the backup before the previous one",
+			Catches: "cut-at-snapshot", Containers: true,
+			Scenario: slipped(dcosQuorumLoss(),
+				instead("fetch the backup to every host", harness.FetchBackup{To: "/root/snapshot.db", Back: 1}))},
+		{Name: "survivor-not-wiped", Summary: "the old data of m1 is in the way of the restore",
+			Catches:  "procedure-completed",
+			Scenario: slipped(dcosQuorumLoss(), skip("wipe what is left of the old cluster"))},
+		{Name: "older-backup-of-one", Summary: "the single task is restored from the backup before the newest",
+			Catches: "cut-at-snapshot",
+			Scenario: slipped(dcosAgentLoss(),
+				instead("fetch the backup to every host", harness.FetchBackup{To: "/root/snapshot.db", Back: 1}))},
+		{Name: "started-on-an-empty-disk", Summary: "the single task is started anew and the backup is not restored",
+			Catches:  "cut-at-snapshot",
+			Scenario: slipped(dcosAgentLoss(), instead("restore the backup on every host", harness.Script("ls -l /root/snapshot.db")))},
+		{Name: "relaunched-and-not-started", Summary: "the backup is restored and etcd is not started",
+			Catches:  "service-restored",
+			Scenario: hurried(slipped(dcosAgentLoss(), skip("start etcd on every host")), 5*time.Second)},
+	}
+}
+
+// carelessLearners are slips in kubeadm's procedure with learners.
+func carelessLearners() []Control {
+	return []Control{
+		{Name: "one-learner-left", Summary: "m3 comes back as a learner and is not promoted",
+			Catches:  "members-are",
+			Scenario: slipped(kubeadmForceNewClusterLearner(), skip("promote the learner on m3"))},
+		{Name: "learner-on-old-data", Summary: "the old data of m2 is left in place, so it cannot join",
+			Catches:  "procedure-completed",
+			Scenario: hurried(slipped(kubeadmForceNewClusterLearner(), skip("remove the old data of m2")), 12*time.Second)},
+		{Name: "learner-not-started", Summary: "m3 is added as a learner and never started",
+			Catches:  "members-are",
+			Scenario: slipped(kubeadmForceNewClusterLearner(), append(withoutStarting("m3"), skip("promote the learner on m3"))...)},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/fault"
+	"github.com/etcd-firedrill/firedrill/recovery"
 )
 
 // dcosTaskCrash: the single member's process dies and its host is fine. Nobody
@@ -34,5 +35,92 @@ func dcosTaskCrash() harness.Scenario {
 		},
 		StandIns: []string{"the DC/OS agent that restarts the task: the agent on the host, which restarts an etcd that ends"},
 		Within:   60 * time.Second,
+	}
+}
+
+// dcosAgentLoss: the single member's host is gone, and its disk with it. What the
+// periodic backup holds comes back.
+func dcosAgentLoss() harness.Scenario {
+	source := recovery.DcosScenario("Scenario 3, the DC/OS agent permanently fails")
+	return harness.Scenario{
+		Name:     "dcos-3-agent-loss",
+		Source:   source,
+		Summary:  "the single member's host is lost; restore the periodic backup on another",
+		Labels:   []string{"dcos", "snapshot", "host-loss"},
+		Given:    harness.ClusterSpec{Members: 1, OnlyBecause: "the document's scenario 3 is about a single member (kubernetes.high_availability is false)"},
+		Under:    harness.KubernetesTraffic,
+		Backups:  harness.BackupJob{Every: time.Second},
+		Break:    []harness.Fault{fault.LoseHost{Who: harness.Everyone}},
+		Premises: []harness.Check{check.HostsWereLost{Who: harness.Everyone}, check.WritesWereAcknowledged{}},
+		Recover:  recovery.DcosRestore{From: source},
+		Promises: restored(),
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}},
+		StandIns: dcosStandIns(),
+		Within:   60 * time.Second,
+	}
+}
+
+// dcosPodReplace: one of three members is gone for good. pod replace cleans it up
+// and relaunches it elsewhere under its old name.
+func dcosPodReplace() harness.Scenario {
+	source := recovery.DcosScenario("Scenario 4, a single etcd task crashes permanently")
+	return harness.Scenario{
+		Name:     "dcos-4-pod-replace",
+		Source:   source,
+		Summary:  "one of three hosts lost; its member is removed and relaunched on another host",
+		Labels:   []string{"dcos", "member"},
+		Given:    harness.ClusterSpec{Members: 3},
+		Under:    harness.KubernetesTraffic,
+		Break:    []harness.Fault{fault.LoseHost{Who: harness.Hosts("m3")}},
+		Premises: []harness.Check{check.HostsWereLost{Who: harness.Hosts("m3")}, check.WritesWereAcknowledged{}},
+		Recover:  recovery.MemberReplace{Lost: "m3", AsVoter: true, From: source},
+		Promises: replaced(),
+		StandIns: []string{"dcos beta-kubernetes pod replace, which cleans up and relaunches a task: the commands of etcd's own guide, the member removed first"},
+		Within:   60 * time.Second,
+	}
+}
+
+// dcosQuorumLoss: two of three members are gone for good. The cluster is
+// re-created from the previous backup, with its stable names and its token.
+func dcosQuorumLoss() harness.Scenario {
+	source := recovery.DcosScenario("Scenario 4, two or more etcd tasks crash permanently")
+	return harness.Scenario{
+		Name:     "dcos-4-quorum-loss",
+		Source:   source,
+		Summary:  "two of three hosts lost; the cluster is re-created from the previous backup",
+		Labels:   []string{"dcos", "snapshot", "quorum-loss"},
+		Given:    harness.ClusterSpec{Members: 3},
+		Under:    harness.KubernetesTraffic,
+		Backups:  harness.BackupJob{Every: time.Second},
+		Break:    []harness.Fault{fault.LoseHost{Who: harness.AllBut("m1")}},
+		Premises: []harness.Check{check.QuorumWasLost{}, check.HostsWereLost{Who: harness.AllBut("m1")}, check.WritesWereAcknowledged{}},
+		Recover:  recovery.DcosRestore{Survivors: []string{"m1"}, From: source},
+		Promises: append(restored(), check.ReplicasAgree{}, check.SurvivesOneMemberLoss{}),
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}},
+		StandIns: dcosStandIns(),
+		Within:   60 * time.Second,
+	}
+}
+
+// restored is what a restore of the package's backup promises, of however many
+// members. Names, URLs and token stay as they were, and so does the cluster ID.
+func restored() []harness.Check {
+	return []harness.Check{
+		check.ProcedureCompleted{},
+		check.CutAtSnapshot{},
+		check.DatasetIntact{},
+		check.MembersAre{Who: harness.Everyone},
+		check.ClusterID{Kept: true},
+		check.NoAlarms{},
+		check.EveryMemberServes{},
+		check.ServiceRestored{},
+		check.LeasesAgree{},
+	}
+}
+
+func dcosStandIns() []string {
+	return []string{
+		"dcos beta-kubernetes backup and restore, which keep etcd's keys in Ark's archives: etcd's own snapshots",
+		"the package's scheduler, which gives the tasks new agents: new hosts under the old names",
 	}
 }

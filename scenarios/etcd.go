@@ -45,3 +45,43 @@ func etcdSnapshotRestore() harness.Scenario {
 		Within: 60 * time.Second,
 	}
 }
+
+// etcdMemberReplace: one of three hosts is gone for good and the others keep
+// quorum. The lost member is removed, and a new one joins as a learner.
+func etcdMemberReplace() harness.Scenario {
+	source := harness.Source{Document: "etcd operations guide: runtime reconfiguration", Section: "replace a failed machine"}
+	return harness.Scenario{
+		Name:     "etcd-member-replace",
+		Source:   source,
+		Summary:  "one of three hosts lost; remove its member, add a learner on a new host, promote it",
+		Labels:   []string{"etcd", "member"},
+		Given:    harness.ClusterSpec{Members: 3},
+		Under:    harness.KubernetesTraffic,
+		Break:    []harness.Fault{fault.LoseHost{Who: harness.Hosts("m3")}},
+		Premises: []harness.Check{check.HostsWereLost{Who: harness.Hosts("m3")}, check.WritesWereAcknowledged{}},
+		Recover:  recovery.MemberReplace{Lost: "m3", From: source},
+		Promises: replaced(),
+		Within:   60 * time.Second,
+	}
+}
+
+// replaced is what a replacement of the member on m3 promises: the others never
+// lost their quorum, so nothing may be lost.
+func replaced() []harness.Check {
+	return []harness.Check{
+		check.ProcedureCompleted{},
+		check.NothingLost{},
+		check.DatasetIntact{},
+		check.ReplicasAgree{},
+		check.MembersAre{Who: harness.Everyone},
+		check.MemberReplaced{Host: "m3"},
+		check.ClusterID{Kept: true},
+		check.NoAlarms{},
+		check.EveryMemberServes{},
+		check.ServiceRestored{},
+		check.RevisionsUnique{},
+		check.WatcherInformed{},
+		check.LeasesAgree{},
+		check.SurvivesOneMemberLoss{},
+	}
+}

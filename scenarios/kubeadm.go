@@ -65,3 +65,13 @@ func kubeadmForceNewClusterVerbatim() harness.Scenario {
 	s.Recover = recovery.KubeadmForceNewCluster{Survivor: "m1", Verbatim: true}
 	return s
 }
+
+// kubeadmForceNewClusterLearner is our improvement of the document: adding m2 as
+// a voter stops the cluster of one until m2 has come, adding a learner does not.
+func kubeadmForceNewClusterLearner() harness.Scenario {
+	s := kubeadmForceNewCluster()
+	s.Name = "kubeadm-force-new-cluster-learner"
+	s.Summary = "as kubeadm-force-new-cluster, improved: the others come back as learners and are promoted"
+	s.Recover = recovery.KubeadmForceNewCluster{Survivor: "m1", Learners: true}
+	return s
+}

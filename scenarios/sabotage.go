@@ -85,6 +85,20 @@ func rewrite(name, old, typed string) slip {
 	})
 }
 
+// mistake reads what a step printed wrongly.
+func mistake(name, old, read string) slip {
+	return change(name, func(s *harness.Step) error {
+		s.Learns = slices.Clone(s.Learns)
+		for i, f := range s.Learns {
+			if !strings.Contains(f.Pattern, old) {
+				return fmt.Errorf("step %q does not look for %q: %s", name, old, f.Pattern)
+			}
+			s.Learns[i].Pattern = strings.ReplaceAll(f.Pattern, old, read)
+		}
+		return nil
+	})
+}
+
 // after does one thing more.
 func after(name string, extra harness.Step) slip {
 	return func(steps []harness.Step) ([]harness.Step, error) {

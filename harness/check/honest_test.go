@@ -152,6 +152,18 @@ func views() []harness.MemberView {
 	return []harness.MemberView{view("m1", 1), view("m2", 2), view("m3", 3)}
 }
 
+// before is what they told before the strike: m2 and m3 were other members.
+func before() []harness.MemberView {
+	list := views()
+	for i := range list {
+		for _, m := range []int{1, 2} {
+			list[i].Members[m].ID += 30
+		}
+	}
+	list[1].MemberID, list[2].MemberID = 32, 33
+	return list
+}
+
 // honest is evidence on which every check holds.
 func honest() (*harness.Evidence, *book) {
 	b := &book{final: map[string]*harness.KeyState{}}
@@ -189,9 +201,10 @@ func honest() (*harness.Evidence, *book) {
 		Steps:     []harness.StepRecord{{Number: 1, Name: "stop etcd", Attempts: 1}, {Number: 2, Name: "force m1", Attempts: 3}},
 		Procedure: harness.ProcedureRecord{Completed: true, Within: time.Minute},
 		Exits:     exits,
+		Gone:      map[string]time.Duration{"m2": struckAt + time.Millisecond, "m3": struckAt + time.Millisecond},
 		Backups:   []harness.Backup{{Name: "b1", Host: "m1", Begun: 2 * time.Second, Took: time.Millisecond, Verified: true, Revision: lastOld}},
 		Survivors: []harness.SurvivorRead{{Host: "m1", At: 2300 * time.Millisecond, Revision: lastOld}},
-		Before:    views(), After: views(), Hashes: hashes,
+		Before:    before(), After: views(), Hashes: hashes,
 		DatasetBefore: dataset(), DatasetAfter: dataset(),
 		LeasesBefore: lease(struckAt - time.Millisecond), LeasesAfter: lease(trafficEnd + time.Second),
 		Watcher: harness.WatcherRecord{Opened: true, From: 2, Last: 147, Events: 147},
@@ -210,6 +223,10 @@ func honestChecks() []harness.Check {
 		switch c.(type) {
 		case check.EtcdDied:
 			checks[i] = check.EtcdDied{Who: harness.Everyone}
+		case check.HostsWereLost:
+			checks[i] = check.HostsWereLost{Who: harness.AllBut("m1")}
+		case check.MemberReplaced:
+			checks[i] = check.MemberReplaced{Host: "m3"}
 		case check.CutAtSurvivor:
 			checks[i] = check.CutAtSurvivor{Host: "m1"}
 		case check.MembersAre:

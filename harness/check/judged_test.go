@@ -54,7 +54,7 @@ func TestEveryCheckHoldsOnAnHonestDrill(t *testing.T) {
 
 // A check that was never seen to fail is decoration.
 func TestEveryCheckIsSeenWithEachVerdict(t *testing.T) {
-	premises := []string{"quorum-was-lost", "writes-were-acknowledged", "etcd-died"}
+	premises := []string{"quorum-was-lost", "writes-were-acknowledged", "etcd-died", "hosts-were-lost"}
 	seen := map[string]map[harness.Verdict]bool{}
 	for _, c := range tables() {
 		if seen[c.check.Name()] == nil {

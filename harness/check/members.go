@@ -207,3 +207,44 @@ func (EveryMemberServes) Judge(ev *harness.Evidence) harness.Result {
 	}
 	return held("%d of %d do", len(ev.Hosts), len(ev.Hosts))
 }
+
+// MemberReplaced holds when a host's member is another one than it was: the old
+// ID is in nobody's list, and the host's name belongs to a new one.
+type MemberReplaced struct {
+	none
+	Host string
+}
+
+// Name is member-replaced.
+func (MemberReplaced) Name() string { return "member-replaced" }
+
+// Claim says what Held affirms.
+func (c MemberReplaced) Claim() string {
+	return "the lost member of " + c.Host + " is removed, and a new one has its name"
+}
+
+// Judge compares the IDs before with every list after.
+func (c MemberReplaced) Judge(ev *harness.Evidence) harness.Result {
+	was, asked := viewOf(ev.Before, c.Host)
+	if !asked || was.Error != "" || was.MemberID == 0 {
+		return notSeen("which member was on %s before is not known", c.Host)
+	}
+	views, missing := heard(ev, ev.Hosts)
+	for _, v := range views {
+		named := false
+		for _, m := range v.Members {
+			if m.ID == was.MemberID {
+				return violated(nil, "%s still lists the lost member %x", v.Host, m.ID)
+			}
+			named = named || m.Name == c.Host
+		}
+		if !named {
+			return violated(nil, "%s lists no member %s", v.Host, c.Host)
+		}
+	}
+	if len(missing) > 0 || len(views) == 0 {
+		return notSeen("not every member was heard: %s", strings.Join(missing, "; "))
+	}
+	is, _ := viewOf(ev.After, c.Host)
+	return held("%x before, %x after", was.MemberID, is.MemberID)
+}

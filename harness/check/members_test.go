@@ -11,6 +11,7 @@ var (
 	anew    = check.ClusterID{}
 	alarms  = check.NoAlarms{}
 	serving = check.EveryMemberServes{}
+	another = check.MemberReplaced{Host: "m3"}
 )
 
 func clusters(ids ...uint64) func(*harness.Evidence, *book) {
@@ -31,6 +32,16 @@ var memberCases = []judged{
 	{members, "one never started", told(func(v *harness.MemberView) { v.Members[1].Name = "" }), harness.Violated, "never started"},
 	{members, "one is a learner", told(func(v *harness.MemberView) { v.Members[1].Learner = true }), harness.Violated, "m2 as a learner"},
 	{members, "an empty list", told(func(v *harness.MemberView) { v.Members = nil }), harness.Violated, "m3 lists"},
+	{another, "honest", nothing, harness.Held, "21 before, 3 after"},
+	{another, "the old one is still listed", func(ev *harness.Evidence, _ *book) {
+		ev.After[0].Members = append(ev.After[0].Members, harness.Member{ID: 33, Name: "m3"})
+	}, harness.Violated, "m1 still lists the lost member 21"},
+	{another, "it is the old one", func(ev *harness.Evidence, _ *book) { ev.Before[2].MemberID = 3 }, harness.Violated, "still lists"},
+	{another, "nobody has its name", told(func(v *harness.MemberView) { v.Members = v.Members[:2] }), harness.Violated, "m3 lists no member m3"},
+	{another, "who was there before is not known", func(ev *harness.Evidence, _ *book) { ev.Before[2].Error = "refused" }, harness.Inconclusive, "not known"},
+	{another, "it was not asked before", func(ev *harness.Evidence, _ *book) { ev.Before = ev.Before[:2] }, harness.Inconclusive, "not known"},
+	{another, "one is silent", silent("m2"), harness.Inconclusive, "m2 did not answer"},
+
 	{members, "one was lost and never replaced", func(ev *harness.Evidence, _ *book) {
 		ev.Hosts, ev.After = ev.Hosts[:2], ev.After[:2]
 		for i := range ev.After {

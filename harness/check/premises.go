@@ -123,3 +123,33 @@ func (c EtcdDied) Judge(ev *harness.Evidence) harness.Result {
 	}
 	return held("seen on %s", strings.Join(names, ", "))
 }
+
+// HostsWereLost is the premise of a recovery on new machines: each of the hosts
+// was gone, machine and disk, before the procedure began.
+type HostsWereLost struct {
+	none
+	Who harness.Selector // among the hosts that the cluster was born on
+}
+
+// Name is hosts-were-lost.
+func (HostsWereLost) Name() string { return "hosts-were-lost" }
+
+// Claim says what Held affirms.
+func (c HostsWereLost) Claim() string { return c.Who.String() + " lost, machine and disk" }
+
+// Judge looks for the moments at which the hosts were gone.
+func (c HostsWereLost) Judge(ev *harness.Evidence) harness.Result {
+	struck, ok := ev.At(harness.Struck)
+	names, err := c.Who.Select(ev.BornHosts, "")
+	if !ok || err != nil || len(names) == 0 {
+		return notSeen("it cannot be told which hosts should have been lost: struck %v, %v", ok, err)
+	}
+	began, procedure := ev.At(harness.ProcedureBegan)
+	for _, name := range names {
+		at, gone := ev.Gone[name]
+		if !gone || at < struck || (procedure && at > began) {
+			return notSeen("%s was not seen to be gone after the strike and before the procedure began", name)
+		}
+	}
+	return held("seen of %s", strings.Join(names, ", "))
+}

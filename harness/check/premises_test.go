@@ -24,7 +24,12 @@ var (
 	quorum   = check.QuorumWasLost{}
 	acked    = check.WritesWereAcknowledged{}
 	everyone = check.EtcdDied{Who: harness.Everyone}
+	lost     = check.HostsWereLost{Who: harness.AllBut("m1")}
 )
+
+func goneAt(host string, at time.Duration) func(*harness.Evidence, *book) {
+	return func(ev *harness.Evidence, _ *book) { ev.Gone[host] = at }
+}
 
 var premiseCases = []judged{
 	{quorum, "honest", nothing, harness.Held, "0.20 s after the strike"},
@@ -59,6 +64,14 @@ var premiseCases = []judged{
 	{check.EtcdDied{Who: harness.Hosts("m9")}, "no such host", nothing, harness.Inconclusive, "no host m9"},
 	{check.EtcdDied{Who: harness.Leader}, "who led is not known", nothing, harness.Inconclusive, "no leader is known"},
 	{check.EtcdDied{}, "nobody is meant", nothing, harness.Inconclusive, "cannot be told"},
+
+	{lost, "honest", nothing, harness.Held, "m2, m3"},
+	{lost, "one is there", func(ev *harness.Evidence, _ *book) { delete(ev.Gone, "m3") }, harness.Inconclusive, "m3 was not seen to be gone"},
+	{lost, "one was gone before", goneAt("m2", struckAt-1), harness.Inconclusive, "m2 was not seen"},
+	{lost, "one went in the procedure", goneAt("m2", beganAt+1), harness.Inconclusive, "m2 was not seen"},
+	{lost, "nothing struck", without(harness.Struck), harness.Inconclusive, "cannot be told"},
+	{check.HostsWereLost{}, "nobody is meant", nothing, harness.Inconclusive, "cannot be told"},
+	{check.HostsWereLost{Who: harness.Hosts("m9")}, "no such host", nothing, harness.Inconclusive, "no host m9"},
 }
 
 // few leaves a client's first n operations in the old history.

@@ -13,10 +13,10 @@ import (
 // All lists one zero value of every check.
 func All() []harness.Check {
 	return []harness.Check{
-		QuorumWasLost{}, WritesWereAcknowledged{}, EtcdDied{},
+		QuorumWasLost{}, WritesWereAcknowledged{}, EtcdDied{}, HostsWereLost{},
 		ProcedureCompleted{},
 		NothingLost{}, CutAtSurvivor{}, CutAtSnapshot{}, DatasetIntact{},
-		ReplicasAgree{}, MembersAre{}, ClusterID{}, NoAlarms{}, EveryMemberServes{}, ServiceRestored{},
+		ReplicasAgree{}, MembersAre{}, MemberReplaced{}, ClusterID{}, NoAlarms{}, EveryMemberServes{}, ServiceRestored{},
 		RevisionsUnique{}, WatcherInformed{}, LeasesAgree{},
 		SurvivesOneMemberLoss{}, RestartKeepsMembers{},
 	}

@@ -93,6 +93,19 @@ func (d *drill) note(e harness.HostEvent) {
 		d.badManifest(e)
 	case e.Kind == harness.EtcdExited && e.Exit != nil:
 		d.exited(e, at)
+	case e.Kind == harness.HostDestroyed:
+		d.destroyed(e.Host, at)
+	}
+}
+
+// destroyed records a host that is gone. What is torn down after the evidence
+// was collected is none of it.
+func (d *drill) destroyed(host string, at time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, over := d.ev.Marks[harness.Collected]
+	if _, already := d.ev.Gone[host]; !over && !already {
+		d.ev.Gone[host] = at
 	}
 }
 

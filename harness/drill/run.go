@@ -227,7 +227,7 @@ func (d *drill) open(rt harness.Runtime) error {
 		Schema: harness.EvidenceSchema, Drill: d.id, Scenario: d.scenario.Name, Runtime: rt.Name(), Firedrill: d.opts.Version,
 		Seed: d.opts.Seed, Strict: d.opts.Strict, Started: started, BornHosts: d.plan.hosts,
 		TrafficPrefix: fmt.Sprintf("/firedrill/%s/", d.id), Writers: d.plan.traffic.Writers,
-		Marks: map[harness.Mark]time.Duration{}, Procedure: harness.ProcedureRecord{Within: d.plan.within},
+		Marks: map[harness.Mark]time.Duration{}, Gone: map[string]time.Duration{}, Procedure: harness.ProcedureRecord{Within: d.plan.within},
 	}
 	d.timeline.say(harness.DrillEvent, "", "%s: %s", d.scenario.Name, d.scenario.Summary)
 	return nil

@@ -1,0 +1,87 @@
+package recovery
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+// MemberReplace replaces one member whose host is gone, while the others keep
+// quorum: remove it, order a new host under its name, add it, start it on an
+// empty disk. One change at a time, as etcd's runtime reconfiguration guide
+// asks; the member that is gone is removed first, so that a member that never
+// starts cannot cost the quorum.
+type MemberReplace struct {
+	Lost string // host
+	// AsVoter adds the new member as a voter at once, as etcd 3.3 and before had
+	// to. Otherwise it is added as a learner and promoted when it has caught up.
+	AsVoter bool
+	// From is where the procedure's document asks for it; each step that is
+	// etcd's own names etcd's guide.
+	From harness.Source
+}
+
+const etcdReconfiguration = "etcd operations guide: runtime reconfiguration"
+
+func reconfiguration(section string) harness.Source {
+	return harness.Source{Document: etcdReconfiguration, Section: section}
+}
+
+// Steps needs a quorum without the lost member: three hosts at least.
+func (p MemberReplace) Steps(hosts []string) ([]harness.Step, error) {
+	if !slices.Contains(hosts, p.Lost) {
+		return nil, fmt.Errorf("the lost host %s is none of the hosts %v", p.Lost, hosts)
+	}
+	if len(hosts) < 3 {
+		return nil, fmt.Errorf("with one of %d members lost there is no quorum, and no member can be replaced", len(hosts))
+	}
+	others := slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return h == p.Lost })
+	on := harness.Hosts(others[0])
+	tool := "etcdctl --endpoints={{endpoints " + quoted(others) + "}} "
+	old, young := "ID of the lost "+p.Lost, "ID of the new "+p.Lost
+	steps := []harness.Step{
+		{Name: "check that the other members are healthy", From: reconfiguration("replace a failed machine"), On: on, Precondition: true,
+			Do:  harness.Script(tool + "endpoint health"),
+			Why: "without a quorum no member can be removed or added: that takes a restore"},
+		{Name: "find the member on " + p.Lost, From: reconfiguration("remove a member"), On: on,
+			Do:     harness.Script(tool + "member list"),
+			Learns: []harness.Fact{{Name: old, Pattern: `(?m)^([0-9a-f]+), \w+, ` + p.Lost + `, `}}},
+		{Name: "remove the lost member", From: reconfiguration("remove a member"), On: on, Await: true,
+			Do: harness.Script(tool + `member remove {{known "` + old + `"}}`)},
+		{Name: "order a new host", From: p.From, Do: harness.NewHosts{Names: []string{p.Lost}},
+			Why: "machine and disk of " + p.Lost + " are gone; a new one takes its name"},
+		{Name: "add the new member", From: reconfiguration("add a new member"), On: on, Await: true,
+			Do:     harness.Script(tool + "member add " + p.Lost + p.learner() + ` --peer-urls={{peer "` + p.Lost + `"}}`),
+			Learns: []harness.Fact{{Name: young, Pattern: `Member +([0-9a-f]+) added`}},
+			Why:    "repeated while etcd refuses because a member has not been connected for its 5 s health interval"},
+		{Name: "start etcd on " + p.Lost, From: reconfiguration("add a new member"), On: harness.Hosts(p.Lost),
+			Do: startWith(p.Lost, "initial-cluster="+clusterOf(hosts), "initial-cluster-state=existing")},
+	}
+	if !p.AsVoter {
+		steps = append(steps, promote(p.Lost, young, tool, on))
+	}
+	return append(steps,
+		harness.Step{Name: "wait until every member is healthy", From: reconfiguration("replace a failed machine"), On: on, Await: true,
+			Do: harness.Script(`etcdctl --endpoints={{endpoints ` + quoted(hosts) + `}} endpoint health`)},
+		harness.Step{Name: "point clients at all members", Do: harness.Announce{Hosts: hosts},
+			Why: "the new member serves at the address of the old one; clients dial it anew"},
+	), nil
+}
+
+func (p MemberReplace) learner() string {
+	if p.AsVoter {
+		return ""
+	}
+	return " --learner"
+}
+
+// promote makes a learner a voter. etcd refuses until the learner has nearly
+// all of the leader's log.
+func promote(host, id, tool string, on harness.Selector) harness.Step {
+	return harness.Step{
+		Name: "promote the learner on " + host, From: reconfiguration("promote a learner member"), On: on, Await: true,
+		Do:  harness.Script(tool + `member promote {{known "` + id + `"}}`),
+		Why: "repeated while etcd refuses because the learner is not in sync with the leader",
+	}
+}
