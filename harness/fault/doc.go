@@ -4,6 +4,6 @@
 // restarted by its host's supervisor, as a kubelet would: that is the host, not
 // the fault.)
 //
-// It imports harness, and crew for its goroutines: a fault reaches a host only as an operator's
-// colleague with a screwdriver would, never through a runtime.
+// It imports harness, and crew for its goroutines: a fault reaches a host only
+// as an operator's colleague with a screwdriver would, never through a runtime.
 package fault
