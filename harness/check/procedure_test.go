@@ -28,6 +28,9 @@ func after(client string, alter func(n int, o *harness.Operation)) func(*harness
 	})
 }
 
+// busy makes the machine too busy for figures.
+func busy(ev *harness.Evidence, _ *book) { ev.Machine.Unfit = "the machine was too busy" }
+
 var procedureCases = []judged{
 	{completed, "honest", nothing, harness.Held, "2 commands in 1.50 s"},
 	{completed, "without a deadline", record(harness.ProcedureRecord{Completed: true}), harness.Held, ""},
@@ -52,6 +55,9 @@ var procedureCases = []judged{
 	{restored, "a writer sent nothing, at a low rate", keep(func(o *harness.Operation) bool { return o.Client != "writer-1" || o.Call < endedAt }), harness.Inconclusive, "writer-1 sent 0 writes"},
 	{restored, "a writer sent nothing, and it never was calm", both(keep(func(o *harness.Operation) bool { return o.Client != "writer-1" || o.Call < endedAt }), without(harness.Settled)), harness.Violated, "writer-1 had 0 of 0"},
 	{restored, "it never was calm", without(harness.Settled), harness.Violated, "no 2 s without a gap"},
+	{restored, "it never was calm, on a busy machine", both(without(harness.Settled), busy), harness.Inconclusive, "all 2 writers were acknowledged again, but"},
+	{restored, "a writer is without answers, on a busy machine", both(after("writer-0", func(_ int, o *harness.Operation) { o.Outcome = harness.Unknown }), both(without(harness.Settled), busy)), harness.Violated, "writer-0 had 0 of"},
+	{restored, "honest, on a busy machine", busy, harness.Held, ""},
 	{restored, "it was calm before the end only", mark(harness.Settled, beganAt), harness.Violated, "no 2 s without a gap"},
 	{restored, "a writer never wrote", keep(func(o *harness.Operation) bool { return o.Client != "writer-1" }), harness.Inconclusive, "1 of 2 writers"},
 	{restored, "the procedure never ended", without(harness.ProcedureEnded), harness.Inconclusive, "not watched"},

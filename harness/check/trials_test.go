@@ -25,6 +25,8 @@ func notRun(t *harness.TrialRecord) {
 var trialCases = []judged{
 	{survives, "honest", nothing, harness.Held, "with m2 off all 20 writes"},
 	{survives, "a write is not acknowledged", kill(func(t *harness.TrialRecord) { t.Acked = 19 }), harness.Violated, "with m2 off 19 of 20"},
+	{survives, "a write is not acknowledged, on a busy machine", both(kill(func(t *harness.TrialRecord) { t.Acked = 19 }), busy), harness.Inconclusive, "19 of 20 writes were acknowledged in time"},
+	{survives, "no write is acknowledged, on a busy machine", both(kill(func(t *harness.TrialRecord) { t.Acked = 0 }), busy), harness.Violated, "0 of 20"},
 	{survives, "no write is acknowledged", kill(func(t *harness.TrialRecord) { t.Acked = 0 }), harness.Violated, "0 of 20"},
 	{survives, "an acknowledged write is not found again", kill(func(t *harness.TrialRecord) { t.Found = 19 }), harness.Violated, "of 20 acknowledged writes 19"},
 	{survives, "they are not looked for again", kill(func(t *harness.TrialRecord) { t.Read = false }), harness.Inconclusive, "could not be read back"},
