@@ -1,7 +1,9 @@
 package harness
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -171,6 +173,20 @@ type MemberView struct {
 	Alarms     []string `json:"alarms"`  // "NOSPACE of <member ID>"
 	Serves     bool     `json:"serves"`  // answered a linearizable read
 	ServeError string   `json:"serve_error,omitempty"`
+}
+
+// Membership prints whom the host takes for a member of which cluster, in order.
+func (v MemberView) Membership() string {
+	list := make([]string, 0, len(v.Members))
+	for _, m := range v.Members {
+		text := fmt.Sprintf("%s (%016x)", m.Name, m.ID)
+		if m.Learner {
+			text += " as a learner"
+		}
+		list = append(list, text)
+	}
+	slices.Sort(list)
+	return fmt.Sprintf("%s in cluster %x", strings.Join(list, ", "), v.ClusterID)
 }
 
 // Member is what a cluster believes of a member. An empty Name: never started.

@@ -110,8 +110,8 @@ func (c RestartKeepsMembers) Judge(ev *harness.Evidence) harness.Result {
 			missing = append(missing, was.Host+" was not asked after the restart")
 		case is.Error != "":
 			wrong = append(wrong, fmt.Sprintf("%s no longer answers: %s", was.Host, is.Error))
-		case membership(is) != membership(was):
-			wrong = append(wrong, fmt.Sprintf("%s lists %s, and before it %s", was.Host, membership(is), membership(was)))
+		case is.Membership() != was.Membership():
+			wrong = append(wrong, fmt.Sprintf("%s lists %s, and before it %s", was.Host, is.Membership(), was.Membership()))
 		}
 	}
 	switch {
@@ -127,19 +127,5 @@ func (c RestartKeepsMembers) Judge(ev *harness.Evidence) harness.Result {
 	if wrong := readBack(t); wrong != nil {
 		return *wrong
 	}
-	return held("%s, before and after it", membership(before[0]))
-}
-
-// membership prints whom a host takes for a member of which cluster, in order of ID.
-func membership(v harness.MemberView) string {
-	var list []string
-	for _, m := range v.Members {
-		text := fmt.Sprintf("%s (%016x)", m.Name, m.ID)
-		if m.Learner {
-			text += " as a learner"
-		}
-		list = append(list, text)
-	}
-	slices.Sort(list)
-	return fmt.Sprintf("%s in cluster %x", strings.Join(list, ", "), v.ClusterID)
+	return held("%s, before and after it", before[0].Membership())
 }

@@ -104,26 +104,13 @@ func changed(before, now []harness.MemberView) string {
 			return was.Host + " is no longer there"
 		case now[i].Error != "":
 			return fmt.Sprintf("%s no longer answers: %s", was.Host, now[i].Error)
-		case now[i].ClusterID != was.ClusterID || !slices.Equal(votes(now[i]), votes(was)):
-			return fmt.Sprintf("%s knows the members %v, and when the evidence was collected %v", was.Host, votes(now[i]), votes(was))
+		case now[i].Membership() != was.Membership():
+			return fmt.Sprintf("%s lists %s, and when the evidence was collected %s", was.Host, now[i].Membership(), was.Membership())
 		case was.Serves && !now[i].Serves:
 			return fmt.Sprintf("%s no longer serves: %s", was.Host, now[i].ServeError)
 		}
 	}
 	return ""
-}
-
-// votes prints whom a host takes for members, in order.
-func votes(v harness.MemberView) (list []string) {
-	for _, m := range v.Members {
-		text := fmt.Sprintf("%s (%x)", m.Name, m.ID)
-		if m.Learner {
-			text += " as a learner"
-		}
-		list = append(list, text)
-	}
-	slices.Sort(list)
-	return list
 }
 
 // recovered is the recovered cluster as a trial sees it.

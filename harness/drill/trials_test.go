@@ -40,9 +40,9 @@ func TestChanged(t *testing.T) {
 		"one was silent before":    {func(before, now []harness.MemberView) { before[2].Error, now[2].Error = "refused", "refused" }, ""},
 		"one is silent now":        {func(_, now []harness.MemberView) { now[2].Error = "refused" }, "m3 no longer answers: refused"},
 		"one does not serve now":   {func(_, now []harness.MemberView) { now[2].Serves, now[2].ServeError = false, "no leader" }, "m3 no longer serves: no leader"},
-		"another cluster":          {func(_, now []harness.MemberView) { now[1].ClusterID = 8 }, "m2 knows the members"},
-		"a member less":            {func(_, now []harness.MemberView) { now[0].Members = now[0].Members[:1] }, "m1 knows the members [m1 (1)]"},
-		"a learner":                {func(_, now []harness.MemberView) { now[0].Members[1].Learner = true }, "m2 (2) as a learner"},
+		"another cluster":          {func(_, now []harness.MemberView) { now[1].ClusterID = 8 }, "m2 lists"},
+		"a member less":            {func(_, now []harness.MemberView) { now[0].Members = now[0].Members[:1] }, "m1 lists m1 (0000000000000001) in"},
+		"a learner":                {func(_, now []harness.MemberView) { now[0].Members[1].Learner = true }, "m2 (0000000000000002) as a learner"},
 		"one is gone":              {func(_, now []harness.MemberView) { now[1].Host = "m9" }, "m2 is no longer there"},
 	} {
 		before, now := views(), views()
