@@ -30,7 +30,8 @@ type histories struct {
 	greatest   int64 // greatest revision acknowledged in the old history, by those
 	firstAnew  int64 // smallest revision acknowledged in the new history, MaxInt64 for none
 	zombies    int64
-	beforeFall int64 // of acked, those before the strike
+	beforeFall int64         // of acked, those before the strike
+	lastOld    time.Duration // when the last acknowledgement came that is certainly of the old history
 
 	spanning  map[uint64]era      // by ID: acknowledged operations that were under way at the moment
 	undecided []harness.Operation // of these, those that nothing tells the history of
@@ -91,6 +92,9 @@ func readHistories(ev *harness.Evidence) (*histories, error) {
 		e := h.eraOf(&o)
 		h.count(&o, e)
 		terms.see(&o, e)
+		if e == old {
+			h.lastOld = max(h.lastOld, o.Return)
+		}
 		if e == old && o.Kind != harness.LeaseOp && o.Return < struck {
 			h.beforeFall++
 		}

@@ -30,7 +30,8 @@ func (t *terms) see(o *harness.Operation, e era) {
 // old one's, and one that the cluster was not born with is the new one's. Then
 // the term, where all terms of the new history are greater than all of the old
 // one. (After a restore under the old token they are not: terms start anew.)
-// Then revisions, see contradicted.
+// Then revisions, see contradicted, and last whether the old history still
+// served when the operation was sent.
 func (h *histories) place(ev *harness.Evidence, spanning []harness.Operation, t terms) error {
 	born := bornAs(ev)
 	h.spanning = map[uint64]era{}
@@ -89,11 +90,21 @@ func (h *histories) contradicted(ev *harness.Evidence, unclear []harness.Operati
 			h.spanning[o.ID] = renewed
 		case notNew[i] && !notOld[i]:
 			h.spanning[o.ID] = old
+		case !notNew[i] && h.sentToNobody(ev, &o):
+			h.spanning[o.ID] = renewed
 		default:
 			h.undecided = append(h.undecided, o)
 		}
 	}
 	return nil
+}
+
+// sentToNobody tells of an operation that was sent when the old history had
+// ended: every etcd that ran had been heard to know no leader, and nothing that
+// is certainly of the old history was acknowledged since.
+func (h *histories) sentToNobody(ev *harness.Evidence, o *harness.Operation) bool {
+	lost, seen := ev.At(harness.QuorumLost)
+	return seen && h.lastOld < lost && lost <= o.Call
 }
 
 // bornAs is the cluster ID before the strike, 0 if its members were not heard

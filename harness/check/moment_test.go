@@ -65,6 +65,11 @@ func sameTerms(_ *harness.Evidence, b *book) {
 	}
 }
 
+// unheard takes away all that tells the histories apart but revisions.
+func unheard(ev *harness.Evidence, b *book) {
+	all(sameTerms, without(harness.QuorumLost))(ev, b)
+}
+
 // What was acknowledged around the moment belongs to the history that the
 // cluster ID, the term or the revision tells; else nothing is concluded that
 // depends on it.
@@ -98,20 +103,25 @@ var momentCases = []judged{
 
 	{atSurvivor, "by a revision long before its time, and gone", all(sameTerms, span(false, revised(500))), harness.Held, "1 of 71 acknowledged writes are lost"},
 
-	{atSurvivor, "nothing tells, and there", all(sameTerms, later(1), span(true, term(2))), harness.Held, ""},
-	{lossless, "nothing tells, and there", all(sameTerms, later(1), span(true, term(2))), harness.Held, ""},
-	{atSurvivor, "nothing tells, and gone", all(sameTerms, later(1), span(false, term(2))), harness.Inconclusive, "cannot be told"},
-	{lossless, "nothing tells, and gone", all(sameTerms, later(1), span(false, term(2))), harness.Violated, "no consistent cut"},
-	{lossless, "nothing tells of two, and both are gone", all(sameTerms, later(2), span(false, term(2)), span(false, func(o *harness.Operation) {
+	{atSurvivor, "nothing tells, and there", all(unheard, later(1), span(true, term(2))), harness.Held, ""},
+	{lossless, "nothing tells, and there", all(unheard, later(1), span(true, term(2))), harness.Held, ""},
+	{atSurvivor, "nothing tells, and gone", all(unheard, later(1), span(false, term(2))), harness.Inconclusive, "cannot be told"},
+	{lossless, "nothing tells, and gone", all(unheard, later(1), span(false, term(2))), harness.Violated, "no consistent cut"},
+	{lossless, "nothing tells of two, and both are gone", all(unheard, later(2), span(false, term(2)), span(false, func(o *harness.Operation) {
 		o.Revision, o.Effects[0].Key = firstNew+1, "g1/y"
 	})), harness.Inconclusive, "of 2 writes cannot be told"},
+
+	{atSurvivor, "sent after quorum was lost, and there", all(sameTerms, later(1), span(true, term(2))), harness.Held, "up to revision 72"},
+	{atSurvivor, "sent after quorum was lost, and gone", all(sameTerms, later(1), span(false, term(2))), harness.Violated, "the recovered cluster acknowledged"},
+	{atSurvivor, "sent before quorum was lost, and gone", all(sameTerms, later(1), mark(harness.QuorumLost, 2950*time.Millisecond), span(false, term(2))), harness.Inconclusive, "cannot be told"},
+	{atSurvivor, "sent after quorum seemed lost, and gone", all(sameTerms, later(1), mark(harness.QuorumLost, 1500*time.Millisecond), span(false, term(2))), harness.Inconclusive, "cannot be told"},
 	{lossless, "a value nobody wrote", found("g0/nobody", 9, 60), harness.Violated, "nobody wrote"},
 }
 
 // An old history whose terms came to nothing says nothing of a new one.
 func TestWithoutAnAnswerOfTheNewHistoryTermsTellNothing(t *testing.T) {
 	ev, b := honest()
-	all(keep(func(o *harness.Operation) bool { return o.Call < endedAt }), span(false, term(3)))(ev, b)
+	all(keep(func(o *harness.Operation) bool { return o.Call < endedAt }), without(harness.QuorumLost), span(false, term(3)))(ev, b)
 	for key, k := range b.final {
 		if k.ModRevision > lastOld {
 			delete(b.final, key)

@@ -144,7 +144,7 @@ var watcherCases = []judged{
 		}
 		b.seen = kept
 	}), harness.Inconclusive, "5 of them after the disaster"},
-	{informed, "whose history a write is of cannot be told", all(sameTerms, later(1), op(spanning), op(unknown)), harness.Inconclusive, "cannot be told"},
+	{informed, "whose history a write is of cannot be told", all(unheard, later(1), op(spanning), op(unknown)), harness.Inconclusive, "cannot be told"},
 }
 
 func erase(revision int64) func(*harness.Operation) {
