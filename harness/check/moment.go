@@ -3,6 +3,7 @@ package check
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
@@ -31,7 +32,7 @@ func (t *terms) see(o *harness.Operation, e era) {
 // the term, where all terms of the new history are greater than all of the old
 // one. (After a restore under the old token they are not: terms start anew.)
 // Then revisions, see contradicted, and last whether the old history still
-// served when the operation was sent.
+// served when the operation was sent, or when it was answered.
 func (h *histories) place(ev *harness.Evidence, spanning []harness.Operation, t terms) error {
 	born := bornAs(ev)
 	h.spanning = map[uint64]era{}
@@ -90,7 +91,7 @@ func (h *histories) contradicted(ev *harness.Evidence, unclear []harness.Operati
 			h.spanning[o.ID] = renewed
 		case notNew[i] && !notOld[i]:
 			h.spanning[o.ID] = old
-		case !notNew[i] && h.sentToNobody(ev, &o):
+		case !notNew[i] && (h.sentToNobody(ev, &o) || h.readTooLate(ev, &o)):
 			h.spanning[o.ID] = renewed
 		default:
 			h.undecided = append(h.undecided, o)
@@ -100,11 +101,29 @@ func (h *histories) contradicted(ev *harness.Evidence, unclear []harness.Operati
 }
 
 // sentToNobody tells of an operation that was sent when the old history had
-// ended: every etcd that ran had been heard to know no leader, and nothing that
+// ended: so many of its hosts were gone, disks and all, that the others are no
+// quorum; or every etcd that ran had been heard to know no leader. Nothing that
 // is certainly of the old history was acknowledged since.
 func (h *histories) sentToNobody(ev *harness.Evidence, o *harness.Operation) bool {
+	gone := 0
+	for _, host := range ev.BornHosts {
+		if at, ok := ev.Gone[host]; ok && at <= o.Call {
+			gone++
+		}
+	}
+	members := len(ev.BornHosts)
 	lost, seen := ev.At(harness.QuorumLost)
-	return seen && h.lastOld < lost && lost <= o.Call
+	return h.lastOld < o.Call && (members-gone < members/2+1 || seen && h.lastOld < lost && lost <= o.Call)
+}
+
+// soonRead is how soon a client of ours that may run reads an answer.
+const soonRead = 250 * time.Millisecond
+
+// readTooLate tells of an operation that was acknowledged so long after the
+// moment, by when all of the old history had been stopped, that the answer
+// cannot have waited for its reader: how late our own process ran is measured.
+func (h *histories) readTooLate(ev *harness.Evidence, o *harness.Operation) bool {
+	return o.Return > h.moment+soonRead+ev.Machine.StallWorst
 }
 
 // bornAs is the cluster ID before the strike, 0 if its members were not heard

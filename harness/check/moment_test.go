@@ -67,8 +67,13 @@ func sameTerms(_ *harness.Evidence, b *book) {
 
 // unheard takes away all that tells the histories apart but revisions.
 func unheard(ev *harness.Evidence, b *book) {
-	all(sameTerms, without(harness.QuorumLost))(ev, b)
+	all(sameTerms, without(harness.QuorumLost), nobodyGone, stalled)(ev, b)
 }
+
+// stalled makes it possible that an answer waited for its reader.
+func stalled(ev *harness.Evidence, _ *book) { ev.Machine.StallWorst = 300 * time.Millisecond }
+
+func nobodyGone(ev *harness.Evidence, _ *book) { clear(ev.Gone) }
 
 // What was acknowledged around the moment belongs to the history that the
 // cluster ID, the term or the revision tells; else nothing is concluded that
@@ -111,17 +116,21 @@ var momentCases = []judged{
 		o.Revision, o.Effects[0].Key = firstNew+1, "g1/y"
 	})), harness.Inconclusive, "of 2 writes cannot be told"},
 
-	{atSurvivor, "sent after quorum was lost, and there", all(sameTerms, later(1), span(true, term(2))), harness.Held, "up to revision 72"},
-	{atSurvivor, "sent after quorum was lost, and gone", all(sameTerms, later(1), span(false, term(2))), harness.Violated, "the recovered cluster acknowledged"},
-	{atSurvivor, "sent before quorum was lost, and gone", all(sameTerms, later(1), mark(harness.QuorumLost, 2950*time.Millisecond), span(false, term(2))), harness.Inconclusive, "cannot be told"},
-	{atSurvivor, "sent after quorum seemed lost, and gone", all(sameTerms, later(1), mark(harness.QuorumLost, 1500*time.Millisecond), span(false, term(2))), harness.Inconclusive, "cannot be told"},
+	{atSurvivor, "sent after quorum was lost, and there", all(sameTerms, stalled, later(1), span(true, term(2))), harness.Held, "up to revision 72"},
+	{atSurvivor, "sent after quorum was lost, and gone", all(sameTerms, stalled, later(1), span(false, term(2))), harness.Violated, "the recovered cluster acknowledged"},
+	{atSurvivor, "sent when two of three hosts were gone, and gone", all(sameTerms, stalled, later(1), without(harness.QuorumLost), span(false, term(2))), harness.Violated, "the recovered cluster acknowledged"},
+	{atSurvivor, "sent when one of three hosts was gone, and gone", all(sameTerms, stalled, later(1), without(harness.QuorumLost), goneAt("m3", 2950*time.Millisecond), span(false, term(2))), harness.Inconclusive, "cannot be told"},
+	{atSurvivor, "answered long after the moment, and there", all(sameTerms, without(harness.QuorumLost), nobodyGone, later(1), span(true, term(2))), harness.Held, "up to revision 72"},
+	{atSurvivor, "answered long after the moment, and gone", all(sameTerms, without(harness.QuorumLost), nobodyGone, later(1), span(false, term(2))), harness.Violated, "the recovered cluster acknowledged"},
+	{atSurvivor, "sent before quorum was lost, and gone", all(sameTerms, nobodyGone, stalled, later(1), mark(harness.QuorumLost, 2950*time.Millisecond), span(false, term(2))), harness.Inconclusive, "cannot be told"},
+	{atSurvivor, "sent after quorum seemed lost, and gone", all(sameTerms, nobodyGone, stalled, later(1), mark(harness.QuorumLost, 1500*time.Millisecond), span(false, term(2))), harness.Inconclusive, "cannot be told"},
 	{lossless, "a value nobody wrote", found("g0/nobody", 9, 60), harness.Violated, "nobody wrote"},
 }
 
 // An old history whose terms came to nothing says nothing of a new one.
 func TestWithoutAnAnswerOfTheNewHistoryTermsTellNothing(t *testing.T) {
 	ev, b := honest()
-	all(keep(func(o *harness.Operation) bool { return o.Call < endedAt }), without(harness.QuorumLost), span(false, term(3)))(ev, b)
+	all(keep(func(o *harness.Operation) bool { return o.Call < endedAt }), without(harness.QuorumLost), nobodyGone, stalled, span(false, term(3)))(ev, b)
 	for key, k := range b.final {
 		if k.ModRevision > lastOld {
 			delete(b.final, key)
