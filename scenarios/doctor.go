@@ -15,6 +15,7 @@ type Doctor func(*harness.Evidence) error
 
 func doctored() []Control {
 	survivor, snapshot, crash := kubeadmForceNewCluster(), etcdSnapshotRestore(), dcosTaskCrash()
+	replacement := etcdMemberReplace()
 	return []Control{
 		{Name: "write-dropped", Summary: "an acknowledged write is gone though later ones survived",
 			Scenario: survivor, Catches: "cut-at-survivor", Doctor: dropWrite},
@@ -48,6 +49,10 @@ func doctored() []Control {
 			Scenario: survivor, Catches: "writes-were-acknowledged", Premise: true, Doctor: silenceWriters},
 		{Name: "nothing-crashed", Summary: "no etcd was seen to end",
 			Scenario: crash, Catches: "etcd-died", Premise: true, Doctor: forgetExits},
+		{Name: "host-never-lost", Summary: "no host was seen to be gone",
+			Scenario: replacement, Catches: "hosts-were-lost", Premise: true, Doctor: forgetGone},
+		{Name: "lost-member-still-listed", Summary: "a member still lists the one that was lost",
+			Scenario: replacement, Catches: "member-replaced", Doctor: listLost},
 	}
 }
 
@@ -275,6 +280,28 @@ func silenceWriters(ev *harness.Evidence) error {
 func forgetExits(ev *harness.Evidence) error {
 	ev.Exits = nil
 	return nil
+}
+
+func forgetGone(ev *harness.Evidence) error {
+	if len(ev.Gone) == 0 {
+		return fmt.Errorf("the evidence tells of no host that is gone")
+	}
+	ev.Gone = nil
+	return nil
+}
+
+// listLost puts a member that is no longer there back into the last host's list.
+func listLost(ev *harness.Evidence) error {
+	after := &ev.After[len(ev.After)-1]
+	for _, was := range ev.Before {
+		for _, m := range was.Members {
+			if !slices.ContainsFunc(after.Members, func(is harness.Member) bool { return is.ID == m.ID }) {
+				after.Members = append(slices.Clone(after.Members), m)
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("no member of before is gone")
 }
 
 func ptr[T any](v T) *T { return &v }

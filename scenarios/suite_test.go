@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/scenarios"
@@ -78,6 +79,15 @@ var _ = Describe("doctored history", func() {
 		}, SpecTimeout(specDeadline))
 	}
 })
+
+// A check that no control is caught by has not been seen to fail on a real drill.
+func TestEveryCheckHasAControl(t *testing.T) {
+	for _, c := range check.All() {
+		if !slices.ContainsFunc(scenarios.Controls(), func(control scenarios.Control) bool { return control.Catches == c.Name() }) {
+			t.Errorf("no control is caught by %s", c.Name())
+		}
+	}
+}
 
 // honest lists the scenarios whose histories are doctored.
 func honest() []string {

@@ -122,8 +122,10 @@ const soonRead = 250 * time.Millisecond
 // readTooLate tells of an operation that was acknowledged so long after the
 // moment, by when all of the old history had been stopped, that the answer
 // cannot have waited for its reader: how late our own process ran is measured.
+// Where the machine was too busy for figures, what carries answers to us may
+// have been late too, and it tells nothing.
 func (h *histories) readTooLate(ev *harness.Evidence, o *harness.Operation) bool {
-	return o.Return > h.moment+soonRead+ev.Machine.StallWorst
+	return ev.Machine.Unfit == "" && o.Return > h.moment+soonRead+ev.Machine.StallWorst
 }
 
 // bornAs is the cluster ID before the strike, 0 if its members were not heard

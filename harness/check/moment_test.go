@@ -122,6 +122,7 @@ var momentCases = []judged{
 	{atSurvivor, "sent when one of three hosts was gone, and gone", all(sameTerms, stalled, later(1), without(harness.QuorumLost), goneAt("m3", 2950*time.Millisecond), span(false, term(2))), harness.Inconclusive, "cannot be told"},
 	{atSurvivor, "answered long after the moment, and there", all(sameTerms, without(harness.QuorumLost), nobodyGone, later(1), span(true, term(2))), harness.Held, "up to revision 72"},
 	{atSurvivor, "answered long after the moment, and gone", all(sameTerms, without(harness.QuorumLost), nobodyGone, later(1), span(false, term(2))), harness.Violated, "the recovered cluster acknowledged"},
+	{atSurvivor, "answered long after the moment, on a busy machine", all(sameTerms, without(harness.QuorumLost), nobodyGone, busy, later(1), span(false, term(2))), harness.Inconclusive, "cannot be told"},
 	{atSurvivor, "sent before quorum was lost, and gone", all(sameTerms, nobodyGone, stalled, later(1), mark(harness.QuorumLost, 2950*time.Millisecond), span(false, term(2))), harness.Inconclusive, "cannot be told"},
 	{atSurvivor, "sent after quorum seemed lost, and gone", all(sameTerms, nobodyGone, stalled, later(1), mark(harness.QuorumLost, 1500*time.Millisecond), span(false, term(2))), harness.Inconclusive, "cannot be told"},
 	{lossless, "a value nobody wrote", found("g0/nobody", 9, 60), harness.Violated, "nobody wrote"},
