@@ -60,8 +60,10 @@ func BenchmarkOutageAgainstIndependentProbe(b *testing.B) {
 			watched := &watchedRuntime{Runtime: runtimes()[0].mustFor(b)}
 			probe := startProbe(b.Context(), watched)
 			report := mustRun(b, watched, named("etcd-snapshot-restore"))
-			seen := probe.longestGap()
-			b.Logf("reported %d ms, seen by the probe %d ms", report.Phases.Outage, seen.Milliseconds())
+			began, ended := probe.longestGap()
+			seen := ended.Sub(began)
+			b.Logf("reported %d ms, seen by the probe %d ms; our gap began %s and ended %s",
+				report.Phases.Outage, seen.Milliseconds(), besides(report, report.Gaps[0].From, began), besides(report, report.Gaps[0].To, ended))
 			apart = append(apart, abs(float64(report.Phases.Outage)-float64(seen.Milliseconds())))
 		}
 		b.ReportMetric(median(apart), "ms-apart-median")
@@ -409,16 +411,23 @@ func (p *independentProbe) ask(ctx context.Context, endpoints []string) {
 	}
 }
 
-// longestGap stops the probe and returns its longest time without an answer.
-func (p *independentProbe) longestGap() time.Duration {
+// longestGap stops the probe and returns the edges of its longest time without
+// an answer.
+func (p *independentProbe) longestGap() (began, ended time.Time) {
 	p.cancel()
 	p.done.Wait()
 	slices.SortFunc(p.acks, time.Time.Compare)
-	longest := time.Duration(0)
 	for i := 1; i < len(p.acks); i++ {
-		longest = max(longest, p.acks[i].Sub(p.acks[i-1]))
+		if p.acks[i].Sub(p.acks[i-1]) > ended.Sub(began) {
+			began, ended = p.acks[i-1], p.acks[i]
+		}
 	}
-	return longest
+	return began, ended
+}
+
+// besides says how far an offset of the report lies from a moment.
+func besides(r reports.Report, offset int64, moment time.Time) string {
+	return fmt.Sprintf("%+d ms", r.Started.Add(time.Duration(offset)*time.Millisecond).Sub(moment).Milliseconds())
 }
 
 func until(ctx context.Context, holds func() bool) error {
