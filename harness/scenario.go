@@ -45,6 +45,15 @@ type Traffic struct {
 // mod_revision in transactions, deletes, pairs of keys, leased keys apart.
 var KubernetesTraffic = Traffic{Writers: 6, Rate: 120, ValueSize: 512, Leases: 3}
 
+const (
+	// GapThreshold is how long acknowledged probes must be missing to count as an
+	// outage: twelve probes in a row, and well above an election-free hiccup.
+	GapThreshold = 250 * time.Millisecond
+	// StockPeriod is how often the client with stock settings writes. It writes
+	// one after the other, so its gaps count only beyond threshold and period.
+	StockPeriod = 100 * time.Millisecond
+)
+
 // BackupJob is the site's own backup job. The zero value takes none.
 type BackupJob struct {
 	Every time.Duration // from the beginning of one to the beginning of the next

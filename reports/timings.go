@@ -9,15 +9,6 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 )
 
-const (
-	// GapThreshold is how long acknowledgements must be missing to count as an
-	// outage: twelve probes in a row, and well above an election-free hiccup.
-	GapThreshold = 250 * time.Millisecond
-	// StockPeriod is how often the client with stock settings writes. It writes
-	// one after the other, so its gaps count only beyond threshold and period.
-	StockPeriod = 100 * time.Millisecond
-)
-
 // Timings are the figures of a drill. A duration of 0 means that the phase did
 // not occur.
 type Timings struct {
@@ -62,8 +53,8 @@ func Measure(ev *harness.Evidence) (Timings, error) {
 		t.Unfit = append(t.Unfit, "no traffic ran after a strike: outage was not measured")
 		return t, nil
 	}
-	probes := newSilences(GapThreshold, watch.from, watch.until)
-	stock := newSilences(GapThreshold+StockPeriod, watch.from, watch.until)
+	probes := newSilences(harness.GapThreshold, watch.from, watch.until)
+	stock := newSilences(harness.GapThreshold+harness.StockPeriod, watch.from, watch.until)
 	zombie := zombies(ev)
 	for op, err := range ev.Ledger.Operations() {
 		if err != nil {

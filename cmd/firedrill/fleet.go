@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/render"
@@ -43,8 +44,7 @@ func (f *fleet) run(ctx context.Context, jobs []job) []render.Outcome {
 		running.Go(func() {
 			for i := range next {
 				if ctx.Err() == nil {
-					outcome := f.one(ctx, i, len(jobs), jobs[i])
-					outcomes[i] = &outcome
+					outcomes[i] = f.surely(jobs[i], func() render.Outcome { return f.one(ctx, i, len(jobs), jobs[i]) })
 				}
 			}
 		})
@@ -61,6 +61,17 @@ func (f *fleet) run(ctx context.Context, jobs []job) []render.Outcome {
 		}
 	}
 	return done
+}
+
+// surely returns what one returns. A panic outside the drill, in what shows it,
+// costs that drill's outcome and leaves the others to be torn down in order.
+func (f *fleet) surely(j job, one func() render.Outcome) *render.Outcome {
+	outcome := render.Outcome{Scenario: j.scenario.Name, Runtime: f.runtime.Name(), Seed: j.options.Seed}
+	if crash := crew.Caught(func() { outcome = one() }); crash != nil {
+		outcome.Err = fmt.Errorf("firedrill itself panicked: %w", crash)
+		f.complain(outcome.Err)
+	}
+	return &outcome
 }
 
 // one runs a drill and shows it: its progress, then its summary or its report

@@ -18,6 +18,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/reports"
+	"github.com/etcd-firedrill/firedrill/reports/render"
 )
 
 type nowhere struct{ harness.Runtime }
@@ -358,5 +359,14 @@ func TestCleanSaysWhatItRemoved(t *testing.T) {
 	s = newStage(t)
 	if code := s.execute(t.Context(), "clean"); code != exitHeld || s.stdout.String() != "nothing to clean\n" {
 		t.Errorf("exit %d, %q", code, s.stdout.String())
+	}
+}
+
+func TestAPanicInShowingADrillCostsNoOther(t *testing.T) {
+	s := newStage(t)
+	f := &fleet{app: &s.app, runtime: nowhere{}}
+	outcome := f.surely(job{scenario: harness.Scenario{Name: "held"}}, func() render.Outcome { panic("a nil map") })
+	if outcome.Err == nil || outcome.Scenario != "held" || !strings.Contains(s.stderr.String(), "a nil map") {
+		t.Errorf("%+v, stderr: %s", outcome, s.stderr.String())
 	}
 }

@@ -64,7 +64,7 @@ type Agent struct {
 	opt        ServeOptions
 	board      *board
 	log        *etcdLog
-	spawn      *spawner
+	parent     *Parent
 	supervisor *supervisor
 
 	power    context.Context // ends with Close
@@ -79,9 +79,9 @@ type Agent struct {
 // New returns an agent for the machine it is called on: its root is "/".
 func New(opt ServeOptions) *Agent {
 	opt = opt.complete()
-	a := &Agent{opt: opt, board: newBoard(), log: newEtcdLog(LogPath), spawn: newSpawner()}
+	a := &Agent{opt: opt, board: newBoard(), log: newEtcdLog(LogPath), parent: NewParent()}
 	a.power, a.powerOff = context.WithCancel(context.Background())
-	a.supervisor = newSupervisor(opt, a.board, a.log, a.spawn)
+	a.supervisor = newSupervisor(opt, a.board, a.log, a.parent)
 	return a
 }
 
@@ -118,7 +118,7 @@ func (a *Agent) Close() {
 	a.mu.Unlock()
 	a.work.Wait()
 	if !closed {
-		a.spawn.close()
+		a.parent.Close()
 		a.log.close()
 	}
 }

@@ -35,7 +35,7 @@ func (s *script) outside(ctx context.Context, args []string) error {
 		defer none.Close()
 		cmd.Stdin = none
 	}
-	p, err := s.spawn.start(cmd)
+	p, err := start(s.parent, cmd)
 	if err != nil {
 		var cause *fs.PathError
 		if errors.As(err, &cause) {

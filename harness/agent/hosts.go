@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 // errRackClosed is returned for hosts that are wanted after Close.
@@ -117,7 +118,7 @@ func (r *Hosts[P]) Close(end func(*Host) error) (places []P, again bool, err err
 	r.mu.Unlock()
 	errs := make(chan error)
 	for _, s := range r.slots {
-		go func() { errs <- s.clear(end) }()
+		go func() { errs <- crew.Surely(func() error { return s.clear(end) }) }()
 		places = append(places, s.place)
 	}
 	for range places {

@@ -73,3 +73,31 @@ func tellsOfPanic(t *testing.T, doing string, err error) {
 type panicky struct{}
 
 func (panicky) Write([]byte) (int, error) { panic("out of order") }
+
+// A panic in what ends a host is an error of the closing, and the others are
+// closed all the same.
+func TestTheClosingPanics(t *testing.T) {
+	var rack Hosts[int]
+	ctx := within(t, 30*time.Second)
+	for _, name := range []string{"m1", "m2"} {
+		m := newMachine(t)
+		t.Cleanup(func() { _ = m.PowerOff(ctx) })
+		_, err := rack.Provision(ctx, harness.HostSpec{Name: name}, func(taken int) (int, error) { return taken, nil },
+			func(int) (*Host, error) { return NewHost(ctx, harness.HostSpec{Name: name}, m) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended := make(chan string, 2)
+	places, _, err := rack.Close(func(h *Host) error {
+		ended <- h.Name()
+		if h.Name() == "m1" {
+			panic("out of order")
+		}
+		return h.Destroy(ctx)
+	})
+	var crash *crew.Crash
+	if !errors.As(err, &crash) || len(places) != 2 || len(ended) != 2 {
+		t.Errorf("%d places, %d ended, %v", len(places), len(ended), err)
+	}
+}

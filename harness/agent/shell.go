@@ -29,8 +29,8 @@ const (
 
 // script is one run of a POSIX sh script.
 type script struct {
-	spawn *spawner
-	board *board
+	parent *Parent
+	board  *board
 
 	mu    sync.Mutex
 	ended bool           // nothing is started any more
@@ -43,7 +43,7 @@ type script struct {
 func (a *Agent) runScript(ctx context.Context, text string) *output {
 	began := time.Now()
 	stdout, stderr := newClip(mostKept), newClip(mostKept)
-	s := &script{spawn: a.spawn, board: a.board}
+	s := &script{parent: a.parent, board: a.board}
 	code := s.run(ctx, text, stdout, stderr)
 
 	out := &output{ExitCode: code, Duration: time.Since(began)}

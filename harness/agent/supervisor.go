@@ -23,10 +23,10 @@ const manifestPoll = 20 * time.Millisecond
 // supervisor is to etcd what a kubelet is to a static pod. All its fields
 // belong to the goroutine in run.
 type supervisor struct {
-	opt   ServeOptions
-	board *board
-	log   *etcdLog
-	spawn *spawner
+	opt    ServeOptions
+	board  *board
+	log    *etcdLog
+	parent *Parent
 
 	path  string        // the manifest's
 	looks chan look     // asks for a look at the manifest now
@@ -71,9 +71,9 @@ type look struct {
 // supervisor's goroutine.
 type act func(*etcdProcess)
 
-func newSupervisor(opt ServeOptions, b *board, l *etcdLog, s *spawner) *supervisor {
+func newSupervisor(opt ServeOptions, b *board, l *etcdLog, p *Parent) *supervisor {
 	return &supervisor{
-		opt: opt, board: b, log: l, spawn: s, path: harness.ManifestPath,
+		opt: opt, board: b, log: l, parent: p, path: harness.ManifestPath,
 		looks: make(chan look), acts: make(chan act), ended: make(chan ending), over: make(chan struct{}),
 		grace: stoppedTimer(), backOff: stoppedTimer(),
 	}
@@ -238,7 +238,7 @@ func (s *supervisor) startEtcd(wanted pod) (*etcdProcess, error) {
 		return nil, err
 	}
 	cmd := &exec.Cmd{Path: path, Args: wanted.argv, Dir: wanted.dir, Env: append(hostEnv(), wanted.env...), Stdin: in, Stdout: theirs, Stderr: theirs}
-	p, err := s.spawn.start(cmd)
+	p, err := start(s.parent, cmd)
 	_ = theirs.Close()
 	if err != nil {
 		return nil, errors.Join(err, out.Close())

@@ -19,6 +19,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
+
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 const (
@@ -227,7 +229,7 @@ func stream(write func(io.Writer) error) (r io.Reader, stop func()) {
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		_ = in.CloseWithError(write(in))
+		_ = in.CloseWithError(crew.Surely(func() error { return write(in) }))
 	}()
 	return out, func() {
 		_ = out.Close()

@@ -12,6 +12,8 @@ import (
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/client"
+
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 // mostComplaint is how many bytes of what the relay complained of are kept.
@@ -45,15 +47,20 @@ func newSession(conn client.HijackedResponse) *session {
 	s := &session{conn: conn, out: out, over: make(chan struct{})}
 	go func() {
 		defer close(s.over)
-		var complaint bounded
-		// The engine sends both streams through one connection, in frames.
-		_, err := stdcopy.StdCopy(in, &complaint, conn.Reader)
-		if text := strings.TrimSpace(complaint.String()); text != "" {
-			err = errors.Join(err, fmt.Errorf("the relay to the agent says: %s", text))
-		}
-		_ = in.CloseWithError(err) // nil means io.EOF
+		_ = in.CloseWithError(crew.Surely(func() error { return relay(in, conn.Reader) })) // nil means io.EOF
 	}()
 	return s
+}
+
+// relay copies what the agent sends. The engine sends it and the relay's own
+// complaints through one connection, in frames.
+func relay(to io.Writer, from io.Reader) error {
+	var complaint bounded
+	_, err := stdcopy.StdCopy(to, &complaint, from)
+	if text := strings.TrimSpace(complaint.String()); text != "" {
+		err = errors.Join(err, fmt.Errorf("the relay to the agent says: %s", text))
+	}
+	return err
 }
 
 func (s *session) Read(p []byte) (int, error)  { return s.out.Read(p) }

@@ -55,6 +55,15 @@ func Crashed(value any) *Crash {
 	return &Crash{Value: value, Stack: debug.Stack()}
 }
 
+// Surely runs do. If that panics, the error is the *Crash.
+func Surely(do func() error) (err error) {
+	crash := Caught(func() { err = do() })
+	if crash != nil {
+		return crash
+	}
+	return err
+}
+
 // Caught runs do. If that panics, the error is the *Crash.
 func Caught(do func()) (err error) {
 	defer func() {

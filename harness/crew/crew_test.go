@@ -49,3 +49,17 @@ func TestCrew(t *testing.T) {
 		t.Error(stack)
 	}
 }
+
+func TestSurely(t *testing.T) {
+	if err := crew.Surely(func() error { return nil }); err != nil {
+		t.Error(err)
+	}
+	plain := errors.New("no")
+	if err := crew.Surely(func() error { return plain }); err != plain {
+		t.Errorf("%v", err)
+	}
+	var crash *crew.Crash
+	if err := crew.Surely(func() error { outOfOrder(); return nil }); !errors.As(err, &crash) {
+		t.Errorf("%v", err)
+	}
+}

@@ -18,7 +18,7 @@
 //     container), whatever is chrooted into the host's directory is found in
 //     /proc and ended.
 //   - Death of the harness. The agent has a lifeline, its standard input, and a
-//     parent-death signal; see launcher.
+//     parent-death signal; see agent.Parent.
 //
 // A chroot is no jail for a hostile program run by root. It need not be: what
 // runs on a host is etcd, its tools and the agent's own commands, and the fence

@@ -17,12 +17,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/etcd-firedrill/firedrill/harness/agent"
+
 	"github.com/etcd-firedrill/firedrill/harness/owner"
 )
 
 // inFence starts this test binary as an inmate of a host whose disk is root.
 // It and a child of its own, in another session, ignore every signal they can.
-func inFence(t *testing.T, f fence, l *launcher, root string) *os.Process {
+func inFence(t *testing.T, f fence, l *agent.Parent, root string) *os.Process {
 	t.Helper()
 	for _, dir := range []string{root, filepath.Join(root, "tmp")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -40,7 +42,7 @@ func inFence(t *testing.T, f fence, l *launcher, root string) *os.Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := l.start("/inmate", []string{inmateName, "parent"}, &os.ProcAttr{
+	p, err := startFrom(l, "/inmate", []string{inmateName, "parent"}, &os.ProcAttr{
 		Dir: "/", Env: []string{}, Files: []*os.File{stdin, stdout, os.Stderr}, Sys: f.attr(root),
 	})
 	stdin.Close()
@@ -116,16 +118,16 @@ func ours(t *testing.T, root string) int {
 	return len(found)
 }
 
-func newTestLauncher(t *testing.T) *launcher {
-	l := newLauncher()
-	t.Cleanup(l.close)
+func newTestParent(t *testing.T) *agent.Parent {
+	l := agent.NewParent()
+	t.Cleanup(l.Close)
 	return l
 }
 
 func TestEvictEndsAHostAndNoOther(t *testing.T) {
 	needRoot(t)
 	base := t.TempDir()
-	l := newTestLauncher(t)
+	l := newTestParent(t)
 	host, neighbour := filepath.Join(base, "m1"), filepath.Join(base, "m10")
 	inFence(t, fence{}, l, host)
 	inFence(t, fence{}, l, neighbour)
@@ -150,7 +152,7 @@ func TestSweepEndsProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := filepath.Join(own.Dir(), rackDir, "hosts", "m1", "root")
-	inFence(t, fence{}, newTestLauncher(t), root)
+	inFence(t, fence{}, newTestParent(t), root)
 	if lines, err := Sweep(t.Context(), base); err != nil || len(lines) != 0 || ours(t, root) != 2 {
 		t.Fatalf("the living were swept: %q, %v", lines, err)
 	}
@@ -172,7 +174,7 @@ func TestSweepEndsProcesses(t *testing.T) {
 func TestPIDNamespaceDiesAsOne(t *testing.T) {
 	needRoot(t)
 	root := filepath.Join(t.TempDir(), "m1")
-	p := inFence(t, fence{pids: true}, newTestLauncher(t), root)
+	p := inFence(t, fence{pids: true}, newTestParent(t), root)
 	if n := ours(t, root); n != 2 {
 		t.Fatalf("%d processes are seen on the host, want 2", n)
 	}
@@ -187,20 +189,20 @@ func TestPIDNamespaceDiesAsOne(t *testing.T) {
 	}
 }
 
-// TestLauncherIsALifeline ends the thread that started a host. That the host
+// TestTheParentIsALifeline ends the thread that started a host. That the host
 // dies shows why nothing else may start one.
-func TestLauncherIsALifeline(t *testing.T) {
+func TestTheParentIsALifeline(t *testing.T) {
 	needRoot(t)
 	root := filepath.Join(t.TempDir(), "m1")
-	l := newLauncher()
+	l := agent.NewParent()
 	for onMainThread(l) {
 		// The Go runtime never ends that one. While it is locked to this
-		// launcher, the next gets another.
-		defer l.close()
-		l = newLauncher()
+		// parent, the next gets another.
+		defer l.Close()
+		l = agent.NewParent()
 	}
 	p := inFence(t, fence{pids: true}, l, root)
-	l.close()
+	l.Close()
 	overdue := time.AfterFunc(inmateLimit/4, func() {
 		t.Error("it outlived the thread that started it")
 		_ = p.Kill()
@@ -215,10 +217,10 @@ func TestLauncherIsALifeline(t *testing.T) {
 	}
 }
 
-func onMainThread(l *launcher) bool {
-	thread := make(chan int)
-	l.jobs <- func() { thread <- unix.Gettid() }
-	return <-thread == os.Getpid()
+func onMainThread(l *agent.Parent) bool {
+	thread := 0
+	_ = l.Start(func() error { thread = unix.Gettid(); return nil })
+	return thread == os.Getpid()
 }
 
 func TestWithin(t *testing.T) {

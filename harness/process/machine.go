@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/agent"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 // rootDir is a disk's directory in its host's.
@@ -28,7 +30,7 @@ type machine struct {
 	dir      string // holds root and agent.log
 	programs string // the rack's, to link from
 	fence    fence
-	launcher *launcher
+	parent   *agent.Parent
 
 	mu   sync.Mutex
 	on   *running // nil: powered off
@@ -79,7 +81,7 @@ func (m *machine) PowerOn(context.Context) (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	agent, err := m.launcher.start(agentPath, []string{"firedrill", "agent", "stdio", m.name}, &os.ProcAttr{
+	agent, err := startFrom(m.parent, agentPath, []string{"firedrill", "agent", "stdio", m.name}, &os.ProcAttr{
 		Dir:   "/",
 		Env:   []string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/root"},
 		Files: []*os.File{theirs.in, theirs.out, log},
@@ -99,16 +101,26 @@ func (m *machine) PowerOn(context.Context) (io.ReadWriteCloser, error) {
 // agent leaves behind: a host without its agent has no power.
 func (m *machine) watch(r *running) {
 	defer close(r.over)
-	if _, err := r.agent.Wait(); err != nil {
-		r.err = fmt.Errorf("await the end of the agent: %w", err)
-		return
+	r.err = crew.Surely(func() error { return m.reap(r.agent) })
+}
+
+func (m *machine) reap(inmate *os.Process) error {
+	if _, err := inmate.Wait(); err != nil {
+		return fmt.Errorf("await the end of the agent: %w", err)
 	}
 	if m.fence.pids {
-		return // the kernel ended all others before it let the agent be reaped
+		return nil // the kernel ended all others before it let the agent be reaped
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), evictionLimit)
 	defer cancel()
-	_, r.err = evict(ctx, m.root())
+	_, err := evict(ctx, m.root())
+	return err
+}
+
+// startFrom is os.StartProcess on a thread that lives as long as the rack.
+func startFrom(parent *agent.Parent, path string, argv []string, attr *os.ProcAttr) (p *os.Process, err error) {
+	err = parent.Start(func() (err error) { p, err = os.StartProcess(path, argv, attr); return err })
+	return p, err
 }
 
 func (r *running) isOver() bool {

@@ -20,11 +20,11 @@ const rackDir = "rack"
 
 // rack is the hosts of one cluster. It implements harness.Rack.
 type rack struct {
-	dir      string // holds bin and hosts
-	fence    fence
-	owner    *owner.Owner
-	block    *block
-	launcher *launcher
+	dir    string // holds bin and hosts
+	fence  fence
+	owner  *owner.Owner
+	block  *block
+	parent *agent.Parent
 
 	taken int                 // addresses looked at so far; only findAddress uses it
 	hosts agent.Hosts[string] // by their addresses
@@ -56,7 +56,7 @@ func newRack(r *Runtime, drill string) (_ *rack, err error) {
 	if k.block, err = claimBlock(anyPrefix); err != nil {
 		return nil, err
 	}
-	k.launcher = newLauncher()
+	k.parent = agent.NewParent()
 	return k, nil
 }
 
@@ -73,7 +73,7 @@ func (k *rack) Provision(ctx context.Context, spec harness.HostSpec) (harness.Ho
 func (k *rack) build(ctx context.Context, spec harness.HostSpec, address string) (*agent.Host, error) {
 	m := &machine{
 		name: spec.Name, address: address, dir: k.hostDir(spec.Name),
-		programs: filepath.Join(k.dir, "bin"), fence: k.fence, launcher: k.launcher,
+		programs: filepath.Join(k.dir, "bin"), fence: k.fence, parent: k.parent,
 	}
 	if err := format(m.root(), m.programs); err != nil {
 		return nil, errors.Join(fmt.Errorf("make its disk: %w", err), removeTree(m.dir))
@@ -148,8 +148,8 @@ func (k *rack) Close(ctx context.Context, keep bool) error {
 // dismantle gives back what the rack itself took, as far as it got.
 func (k *rack) dismantle(keep bool) error {
 	var errs []error
-	if k.launcher != nil {
-		k.launcher.close()
+	if k.parent != nil {
+		k.parent.Close()
 	}
 	if k.block != nil {
 		errs = append(errs, k.block.release())

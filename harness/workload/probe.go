@@ -25,8 +25,7 @@ const (
 	// two probes in flight touch one key.
 	probeRing = 128
 
-	stockEvery = 100 * time.Millisecond
-	stockRing  = 64
+	stockRing = 64
 )
 
 // probe sends a linearizable put every 20 ms, without waiting for the ones
@@ -98,7 +97,7 @@ func newStock(t *Traffic) (*stock, error) {
 }
 
 func (s *stock) run(ctx context.Context) {
-	tick := time.NewTicker(stockEvery)
+	tick := time.NewTicker(harness.StockPeriod)
 	defer tick.Stop()
 	for n := uint64(1); next(ctx, tick); n++ {
 		s.step(n)

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"sync"
 	"time"
-)
 
-// silence is the longest time between two acknowledged probes that still
-// counts as service. reports measures outage by the same figure.
-const silence = 250 * time.Millisecond
+	"github.com/etcd-firedrill/firedrill/harness"
+)
 
 // service tells from acknowledged probes whether etcd serves.
 type service struct {
@@ -31,7 +29,7 @@ func (s *service) acked(at time.Duration) {
 	if s.seen && at <= s.last {
 		return // overtaken on its way here
 	}
-	if s.seen && at-s.last > silence {
+	if s.seen && at-s.last > harness.GapThreshold {
 		if s.serving {
 			s.change(s.last, false)
 		}
@@ -66,7 +64,7 @@ func (s *service) notice(clock func() time.Duration) {
 	defer s.mu.Unlock()
 	// A grain later than the rule, for an acknowledgement that was stamped in
 	// time and is still on its way here.
-	if s.serving && clock()-s.last > silence+grain {
+	if s.serving && clock()-s.last > harness.GapThreshold+grain {
 		s.change(s.last, false)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -15,48 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spawner starts processes that die with the agent. The kernel sends a
-// parent-death signal when the *thread* that forked ends, and the Go runtime
-// ends threads as it likes, so all are forked from one locked thread that lives
-// as long as the agent.
-type spawner struct {
-	jobs chan func()
-	done chan struct{}
-}
-
-func newSpawner() *spawner {
-	s := &spawner{jobs: make(chan func()), done: make(chan struct{})}
-	go func() {
-		defer close(s.done)
-		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine and is not reused
-		for job := range s.jobs {
-			job()
-		}
-	}()
-	return s
-}
-
-func (s *spawner) close() {
-	close(s.jobs)
-	<-s.done
-}
-
 // start starts cmd in a process group of its own. All three streams must be
 // set: os/exec would open /dev/null, which a host need not have.
-func (s *spawner) start(cmd *exec.Cmd) (*process, error) {
+func start(from *Parent, cmd *exec.Cmd) (*process, error) {
 	if cmd.Stdin == nil || cmd.Stdout == nil || cmd.Stderr == nil {
 		return nil, errors.New("a stream is not set")
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = outputLinger
-	var err error
-	started := make(chan struct{})
-	s.jobs <- func() {
-		defer close(started)
-		err = cmd.Start()
-	}
-	<-started
-	if err != nil {
+	if err := from.Start(cmd.Start); err != nil {
 		return nil, err
 	}
 	return &process{cmd: cmd, pid: cmd.Process.Pid}, nil
