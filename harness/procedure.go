@@ -127,6 +127,34 @@ func (a NewHosts) Do(ctx context.Context, site Site, _ Host, _ string) (Output, 
 	return Output{Stdout: "up: " + strings.Join(a.Names, " ") + "\n", Duration: time.Since(begun)}, nil
 }
 
+// PowerOn is an Action on a host that is off: it comes back with its old disk
+// and its old addresses.
+type PowerOn struct{}
+
+func (PowerOn) String() string { return "firedrill host on {{name}}" }
+
+// Do powers the host on.
+func (PowerOn) Do(ctx context.Context, _ Site, on Host, _ string) (Output, error) {
+	begun := time.Now()
+	err := on.PowerOn(ctx)
+	return Output{Duration: time.Since(begun)}, err
+}
+
+// Reboot is an Action on a host: off and on again, with its disk.
+type Reboot struct{}
+
+func (Reboot) String() string { return "firedrill host reboot {{name}}" }
+
+// Do powers the host off and on.
+func (Reboot) Do(ctx context.Context, _ Site, on Host, _ string) (Output, error) {
+	begun := time.Now()
+	if err := on.PowerOff(ctx); err != nil {
+		return Output{}, err
+	}
+	err := on.PowerOn(ctx)
+	return Output{Duration: time.Since(begun)}, err
+}
+
 // FetchBackup is an Action on a host: pull the newest backup that verifies
 // from where backups are kept.
 type FetchBackup struct {

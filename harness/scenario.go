@@ -31,6 +31,19 @@ type ClusterSpec struct {
 	// document's procedure generalises, as far as Procedure.Steps agrees.
 	OnlyBecause string
 	Token       string // initial cluster token; "" is etcd's default
+	// Grown: born as a cluster of the first member alone, which the others were
+	// added to one by one. Otherwise all are initial members. It decides the
+	// cluster ID, which is the hash of the initial members' IDs.
+	Grown bool
+	// Files are on the hosts' disks from the start, beside etcd.
+	Files []HostFile
+}
+
+// HostFile is a file that hosts are born with.
+type HostFile struct {
+	On   Selector // among the hosts that the cluster is born on
+	Path string   // absolute, on the host
+	Text string
 }
 
 // Traffic is what clients do throughout the drill.

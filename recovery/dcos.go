@@ -25,6 +25,8 @@ func DcosScenario(section string) harness.Source {
 	return harness.Source{Document: dcosDocument, Section: section}
 }
 
+const uninstalling = "uninstalling the package"
+
 // Steps generalises to any number of members of which one is lost at least.
 func (p DcosRestore) Steps(hosts []string) ([]harness.Step, error) {
 	for _, h := range p.Survivors {
@@ -38,14 +40,7 @@ func (p DcosRestore) Steps(hosts []string) ([]harness.Step, error) {
 	}
 	var steps []harness.Step
 	if len(p.Survivors) > 0 {
-		on := harness.Hosts(p.Survivors...)
-		steps = append(steps,
-			harness.Step{Name: "stop etcd on what is left", From: p.From, On: on, AtOnce: true, Do: parkEtcd,
-				Why: "stands in for uninstalling the package, which ends its tasks"},
-			harness.Step{Name: "wait until etcd has stopped", On: on, Await: true, Do: etcdIsStopped,
-				Why: "its data directory is wiped next"},
-			harness.Step{Name: "wipe what is left of the old cluster", From: p.From, On: on, AtOnce: true, Do: wipeData,
-				Why: "stands in for uninstalling the package, which gives its volumes back"})
+		steps = clearAway(harness.Hosts(p.Survivors...), p.From, uninstalling)
 	}
 	initial := clusterOf(hosts)
 	return append(steps,
@@ -62,9 +57,49 @@ func (p DcosRestore) Steps(hosts []string) ([]harness.Step, error) {
 		harness.Step{Name: "start etcd on every host", From: p.From, On: harness.Everyone,
 			Do: startWith("", "initial-cluster="+initial, "initial-cluster-state=new")},
 		harness.Step{Name: "wait until every member is healthy", On: harness.Hosts(hosts[0]), Await: true,
-			Do:  harness.Script(`etcdctl --endpoints={{endpoints ` + quoted(hosts) + `}} endpoint health`),
+			Do:  healthy(hosts...),
 			Why: "stands in for the package's plan, which is complete when its tasks are ready"},
 		harness.Step{Name: "point clients at the cluster", Do: harness.Announce{Hosts: hosts},
 			Why: "the members serve at the addresses of the old ones; clients dial anew"},
+	), nil
+}
+
+// DcosScaleUp is what the document advises for a scale-up that failed: uninstall,
+// restore the backup that was taken before it to a new cluster, and scale up
+// again. Members are added as voters, one after another, as the package's etcd did.
+type DcosScaleUp struct {
+	To int // members afterwards
+}
+
+// Steps is for a cluster of one that is to have more members.
+func (p DcosScaleUp) Steps(hosts []string) ([]harness.Step, error) {
+	if len(hosts) != 1 || p.To < 2 {
+		return nil, fmt.Errorf("the document is about going from one member to several, not from %d to %d", len(hosts), p.To)
+	}
+	first, from := hosts[0], DcosScenario("Scenario 2, perform a backup of the existing installation")
+	on := harness.Hosts(first)
+	steps := append(clearAway(on, from, uninstalling),
+		harness.Step{Name: "fetch the backup", From: from, On: on, Do: harness.FetchBackup{To: snapshotPath}, Completes: harness.Fetch,
+			Why: "stands in for Ark, which the package's restore command reads its backups with"},
+		harness.Step{Name: "restore the backup to a new cluster", From: from, On: on, Replaces: true, Completes: harness.Restore, Do: restoreAlone(snapshotPath)},
+		harness.Step{Name: "start etcd on " + first, From: from, On: on, Do: startWith(first, "initial-cluster="+onlyMember, "initial-cluster-state=new")},
+		harness.Step{Name: "wait until " + first + " is healthy", On: on, Await: true, Do: healthy(first),
+			Why: "stands in for the package's plan, which is complete when its tasks are ready"},
+		harness.Step{Name: "point clients at " + first, Do: harness.Announce{Hosts: []string{first}},
+			Why: "the new cluster serves at the address of the old one; clients dial anew"})
+	all := []string{first}
+	for len(all) < p.To {
+		h := fmt.Sprintf("m%d", len(all)+1)
+		all = append(all, h)
+		again := DcosScenario("Scenario 2, retry the scale-up")
+		steps = append(steps, harness.Step{Name: "order host " + h, From: again, Do: harness.NewHosts{Names: []string{h}},
+			Why: "stands in for the scheduler, which finds an agent for the task"})
+		steps = append(steps, join{host: h, through: first, members: slices.Clone(all), from: again}.steps()...)
+	}
+	return append(steps,
+		harness.Step{Name: "wait until every member is healthy", On: on, Await: true, Do: healthy(all...),
+			Why: "stands in for the package's plan, which is complete when its tasks are ready"},
+		harness.Step{Name: "point clients at all members", Do: harness.Announce{Hosts: all},
+			Why: "stands in for the service's name, which stands for every task"},
 	), nil
 }

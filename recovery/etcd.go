@@ -49,7 +49,7 @@ func (p EtcdSnapshotRestore) Steps(hosts []string) ([]harness.Step, error) {
 			Do: harness.FetchBackup{To: snapshotPath}, Completes: harness.Fetch},
 	}, p.sameSnapshot(hosts), p.restore(hosts), []harness.Step{
 		{Name: "wait until every member is healthy", From: etcdGuide("restoring a cluster"), On: harness.Hosts(hosts[0]), Await: true,
-			Do: harness.Script(`etcdctl --endpoints={{endpoints ` + quoted(hosts) + `}} endpoint health`)},
+			Do: healthy(hosts...)},
 		{Name: "point clients at the new cluster", Do: harness.Announce{Hosts: hosts},
 			Why: "the new members serve at the addresses of the old ones; clients dial anew"},
 	}), nil

@@ -60,7 +60,7 @@ func (p KubeadmForceNewCluster) Steps(hosts []string) ([]harness.Step, error) {
 	}
 	steps = append(steps, harness.Step{
 		Name: "verify that all members are listed", From: kubeadm("step 9"), On: harness.Hosts(p.Survivor), Await: true,
-		Do: p.listed(hosts...),
+		Do: listed(p.Survivor, hosts...),
 	})
 	steps = append(steps, harness.Step{
 		Name: "point clients at all masters", Do: harness.Announce{Hosts: hosts},
@@ -82,7 +82,7 @@ func (p KubeadmForceNewCluster) forceSurvivor() []harness.Step {
 			Do: writeManifest(parkedManifest, p.Survivor, "force-new-cluster=true")},
 		{Name: "start etcd on " + p.Survivor, From: kubeadm("step 4"), On: on, Do: startEtcd, Replaces: true},
 		{Name: "verify that etcd on " + p.Survivor + " is OK", From: kubeadm("step 5"), On: on, Await: true,
-			Do:  harness.Script(`etcdctl --endpoints={{client "` + p.Survivor + `"}} endpoint health`),
+			Do:  healthy(p.Survivor),
 			Why: "stands in for looking at docker container ls and docker logs"},
 		{Name: "point clients at " + p.Survivor, Do: harness.Announce{Hosts: []string{p.Survivor}},
 			Why: "stands in for the API server on " + p.Survivor + ", which uses the etcd of its own master"},
@@ -113,7 +113,7 @@ func (p KubeadmForceNewCluster) addBack(h string, joined []string) []harness.Ste
 		{Name: "write the manifest of " + h, From: kubeadm(section + ".2"), On: on,
 			Do: writeManifest(parkedManifest, h, "initial-cluster="+clusterOf(joined), "initial-cluster-state=existing")},
 		{Name: "start etcd on " + h, From: kubeadm(section + ".3"), On: on, Do: startEtcd},
-		{Name: "verify that " + h + " has joined", From: kubeadm(section + ".4"), On: survivor, Await: true, Do: p.listed(h)},
+		{Name: "verify that " + h + " has joined", From: kubeadm(section + ".4"), On: survivor, Await: true, Do: listed(p.Survivor, h)},
 	}
 	if p.Learners {
 		steps = append(steps, promote(h, id, `etcdctl --endpoints={{client "`+p.Survivor+`"}} `, survivor))
@@ -132,16 +132,6 @@ func (p KubeadmForceNewCluster) removeFlag() []harness.Step {
 			Why: "its manifest is again what it was before the disaster"},
 		{Name: "verify that " + p.Survivor + " serves again", On: on, Await: true,
 			Why: "the procedure ends with all masters serving",
-			Do:  harness.Script(`etcdctl --endpoints={{client "` + p.Survivor + `"}} endpoint health`)},
+			Do:  healthy(p.Survivor)},
 	}
-}
-
-// listed succeeds when the survivor lists each of the hosts as started.
-func (p KubeadmForceNewCluster) listed(hosts ...string) harness.Script {
-	text := `list=$(etcdctl --endpoints={{client "` + p.Survivor + `"}} member list) && echo "$list"`
-	for _, h := range hosts {
-		text += ` &&
-case "$list" in *", started, ` + h + `, "*) ;; *) echo "` + h + ` has not joined yet"; exit 1 ;; esac`
-	}
-	return harness.Script(text)
 }

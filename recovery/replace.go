@@ -63,7 +63,7 @@ func (p MemberReplace) Steps(hosts []string) ([]harness.Step, error) {
 	}
 	return append(steps,
 		harness.Step{Name: "wait until every member is healthy", From: reconfiguration("replace a failed machine"), On: on, Await: true,
-			Do: harness.Script(`etcdctl --endpoints={{endpoints ` + quoted(hosts) + `}} endpoint health`)},
+			Do: healthy(hosts...)},
 		harness.Step{Name: "point clients at all members", Do: harness.Announce{Hosts: hosts},
 			Why: "the new member serves at the address of the old one; clients dial it anew"},
 	), nil

@@ -1,6 +1,7 @@
 package recovery_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,14 @@ func procedures() map[string]harness.Procedure {
 		"etcd":             recovery.EtcdSnapshotRestore{Survivor: "m1"},
 		"replace":          recovery.MemberReplace{Lost: "m3", From: recovery.DcosScenario("Scenario 4")},
 		"replace by voter": recovery.MemberReplace{Lost: "m3", AsVoter: true, From: recovery.DcosScenario("Scenario 4")},
+		"rancher":          recovery.RancherDisaster{Survivor: "m1"},
+		"rancher, old":     recovery.RancherDisaster{Survivor: "m2", OldHosts: true},
+		"talos":            recovery.TalosRecover{Survivors: []string{"m1"}},
+		"talos, copied":    recovery.TalosRecover{Survivors: []string{"m1"}, DBCopy: true},
+		"talos, converted": recovery.TalosRecover{Survivors: []string{"m1"}, Convert: []string{"m1"}},
+		"talos, all lost":  recovery.TalosRecover{},
+		"talos, replaced":  recovery.TalosReplace{Lost: "m3"},
+		"dcos, scaled up":  recovery.DcosScaleUp{To: 3},
 		"dcos":             recovery.DcosRestore{Survivors: []string{"m1"}, From: recovery.DcosScenario("Scenario 4")},
 	}
 }
@@ -26,10 +35,10 @@ func procedures() map[string]harness.Procedure {
 // named once, sourced or reasoned, and rendered with what is known at that step.
 func TestStepsCanBeTyped(t *testing.T) {
 	for name, p := range procedures() {
-		for _, members := range []int{3, 5} {
+		for _, members := range []int{1, 3, 5} {
 			steps, err := p.Steps(hosts(members))
-			if err != nil {
-				t.Fatalf("%s for %d members: %v", name, members, err)
+			if (err == nil) != slices.Contains(suited(p), members) {
+				t.Errorf("%s for %d members: %v", name, members, err)
 			}
 			seen, known := map[string]bool{}, map[string]bool{}
 			for _, s := range steps {
@@ -47,7 +56,7 @@ func TestStepsCanBeTyped(t *testing.T) {
 				if strings.Contains(text, "{{") {
 					t.Errorf("%s: step %q is not rendered: %s", name, s.Name, text)
 				}
-				for _, fact := range []string{"snapshot's hash", "ID of the lost m3", "ID of the new m3", "ID of m2"} {
+				for _, fact := range []string{"member list", "hash at save", "total size at save", "ID of m4", "snapshot's hash", "ID of the lost m3", "ID of the new m3", "ID of m2"} {
 					if strings.Contains(text, "<"+fact+">") && !known[fact] {
 						t.Errorf("%s: step %q uses the %s before a step learns it", name, s.Name, fact)
 					}
@@ -60,6 +69,21 @@ func TestStepsCanBeTyped(t *testing.T) {
 	}
 }
 
+// suited is how many members a procedure is for, of one, three and five.
+func suited(p harness.Procedure) []int {
+	switch p := p.(type) {
+	case recovery.DcosScaleUp:
+		return []int{1}
+	case recovery.RancherDisaster:
+		return []int{3}
+	case recovery.TalosRecover:
+		if len(p.Survivors) == 0 {
+			return []int{1, 3, 5}
+		}
+	}
+	return []int{3, 5}
+}
+
 func TestProceduresRefuseWhatTheDocumentIsNotAbout(t *testing.T) {
 	if _, err := (recovery.KubeadmForceNewCluster{Survivor: "m1"}).Steps(hosts(1)); err == nil {
 		t.Error("kubeadm's procedure took a cluster of one, which has no majority to lose")
@@ -70,9 +94,16 @@ func TestProceduresRefuseWhatTheDocumentIsNotAbout(t *testing.T) {
 	if _, err := (recovery.DcosRestore{Survivors: hosts(3)}).Steps(hosts(3)); err == nil {
 		t.Error("a cluster was to be restored of which nothing is lost")
 	}
+	if _, err := (recovery.TalosRecover{Survivors: hosts(2)}).Steps(hosts(3)); err == nil {
+		t.Error("a cluster was to be recovered whose quorum is there")
+	}
+	if _, err := (recovery.TalosRecover{DBCopy: true}).Steps(hosts(3)); err == nil {
+		t.Error("a database was to be copied that no node has")
+	}
 	for name, p := range map[string]harness.Procedure{
 		"kubeadm": recovery.KubeadmForceNewCluster{Survivor: "m9"}, "etcd": recovery.EtcdSnapshotRestore{Survivor: "m9"},
-		"replace": recovery.MemberReplace{Lost: "m9"}, "dcos": recovery.DcosRestore{Survivors: []string{"m9"}},
+		"replace": recovery.MemberReplace{Lost: "m9"}, "rancher": recovery.RancherDisaster{Survivor: "m9"},
+		"talos": recovery.TalosRecover{Survivors: []string{"m9"}}, "talos replace": recovery.TalosReplace{Lost: "m9"}, "dcos": recovery.DcosRestore{Survivors: []string{"m9"}},
 	} {
 		if _, err := p.Steps(hosts(3)); err == nil || !strings.Contains(err.Error(), "m9") {
 			t.Errorf("%s: a survivor that is no host gave %v", name, err)

@@ -5,6 +5,11 @@ import "github.com/etcd-firedrill/firedrill/harness"
 // All lists every scenario, in the order of the catalogue.
 func All() []harness.Scenario {
 	return []harness.Scenario{
+		rancherSoleSurvivor(),
+		rancherSoleSurvivorJoined(),
+		rancherDirtyHosts(),
+		rancherHealthyStop(),
+		dcosScaleUpCrash(),
 		dcosTaskCrash(),
 		dcosAgentLoss(),
 		dcosPodReplace(),
@@ -12,6 +17,12 @@ func All() []harness.Scenario {
 		kubeadmForceNewCluster(),
 		kubeadmForceNewClusterVerbatim(),
 		kubeadmForceNewClusterLearner(),
+		talosRecoverSnapshot(),
+		talosRecoverDBCopy(),
+		talosQuorumRestorable(),
+		talosSingleNode(),
+		talosInitNode(),
+		talosInitNodeConverted(),
 		etcdSnapshotRestore(),
 		etcdMemberReplace(),
 	}

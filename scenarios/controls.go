@@ -28,7 +28,7 @@ type Control struct {
 
 // Controls lists every control, sabotaged procedures first.
 func Controls() []Control {
-	return slices.Concat(sabotaged(), carelessReplacements(), carelessDcos(), carelessLearners(), doctored())
+	return slices.Concat(sabotaged(), carelessReplacements(), carelessDcos(), carelessLearners(), carelessRancher(), carelessTalos(), doctored())
 }
 
 func sabotaged() []Control {
@@ -131,6 +131,89 @@ func carelessDcos() []Control {
 		{Name: "relaunched-and-not-started", Summary: "the backup is restored and etcd is not started",
 			Catches:  "service-restored",
 			Scenario: hurried(slipped(dcosAgentLoss(), skip("start etcd on every host")), 5*time.Second)},
+		{Name: "scaled-up-from-an-older-backup", Summary: "the backup before the newest is restored before scaling up again",
+			Catches:  "cut-at-snapshot",
+			Scenario: slipped(dcosScaleUpCrash(), instead("fetch the backup", harness.FetchBackup{To: "/root/snapshot.db", Back: 1}))},
+		{Name: "scale-up-not-wiped", Summary: "the old data is in the way of the restore",
+			Catches:  "procedure-completed",
+			Scenario: slipped(dcosScaleUpCrash(), skip("wipe what is left of the old cluster"))},
+		{Name: "scale-up-not-started", Summary: "m3 is added and never started",
+			Catches:  "members-are",
+			Scenario: hurried(slipped(dcosScaleUpCrash(), skip("start etcd on m3")), 25*time.Second)},
+	}
+}
+
+// carelessRancher are slips in Rancher's procedure.
+func carelessRancher() []Control {
+	stop := harness.Step{Name: "run disaster without asking", On: harness.Hosts("m1"), Do: harness.Script("mkdir -p /root && mv " + harness.ManifestPath + " /root/etcd.yaml")}
+	return []Control{
+		{Name: "disaster-in-a-healthy-cluster", Summary: "nobody asks whether the cluster is healthy, and disaster is run on m1",
+			Catches: "procedure-refused", Containers: true,
+			Scenario: slipped(rancherHealthyStop(), skip("check that the cluster is unhealthy"))},
+		{Name: "stopped-before-asking", Summary: "etcd on m1 is stopped before anybody asks whether the cluster is healthy",
+			Catches: "nothing-changed",
+			Scenario: slipped(rancherHealthyStop(), first(stop),
+				instead("check that the cluster is unhealthy", harness.Script(`echo "cluster is healthy: there is no disaster, stop immediately"; exit 1`)))},
+		{Name: "both-old-hosts-at-once", Summary: "both old hosts come back with their old data, and are not cleaned: the old quorum captures the survivor",
+			Catches: "replicas-agree", Containers: true,
+			Scenario: hurried(slipped(rancherDirtyHosts(), bothAtOnce), 40*time.Second)},
+		{Name: "delete-on-the-sole-survivor", Summary: "delete is run on the survivor instead of on m2",
+			Catches: "procedure-completed",
+			Scenario: hurried(slipped(rancherDirtyHosts(),
+				on("stop etcd on m2", harness.Hosts("m1")), on("wait until etcd has stopped on m2", harness.Hosts("m1")), on("remove the old data of m2", harness.Hosts("m1"))), 20*time.Second)},
+		{Name: "old-host-not-cleaned", Summary: "m2 comes back with its old data and delete is not run on it",
+			Catches:  "procedure-completed",
+			Scenario: hurried(slipped(rancherDirtyHosts(), skip("remove the old data of m2")), 20*time.Second)},
+		{Name: "new-host-not-started", Summary: "m5 is added to the members and never started",
+			Catches:  "members-are",
+			Scenario: hurried(slipped(rancherSoleSurvivor(), skip("start etcd on m5")), 25*time.Second)},
+	}
+}
+
+// bothAtOnce brings the old hosts back and does nothing else to them.
+func bothAtOnce(steps []harness.Step) ([]harness.Step, error) {
+	at, err := find(steps, "bring old host m2 back")
+	if err != nil {
+		return nil, err
+	}
+	both := steps[at]
+	both.Name, both.On, both.AtOnce = "bring both old hosts back", harness.Hosts("m2", "m3"), true
+	return append(steps[:at:at], both, harness.Step{
+		Name: "look at all members", On: harness.Hosts("m1"), Await: true,
+		Do: harness.Script(`etcdctl --endpoints={{endpoints "m2" "m3"}} endpoint health`),
+	}), nil
+}
+
+// carelessTalos are slips in Talos' procedure.
+func carelessTalos() []Control {
+	return []Control{
+		{Name: "talos-older-snapshot", Summary: "the node is bootstrapped from the snapshot before the latest",
+			Catches: "cut-at-snapshot", Containers: true,
+			Scenario: slipped(talosRecoverSnapshot(), instead("get hold of the latest snapshot", harness.FetchBackup{To: "/root/db.snapshot", Back: 1}))},
+		{Name: "talos-another-snapshot", Summary: "another snapshot than the one whose figures were noted down lies on the node",
+			Catches: "procedure-completed",
+			Scenario: slipped(talosRecoverSnapshot(),
+				after("get hold of the latest snapshot", harness.Step{Name: "fetch another snapshot", On: harness.Hosts("m1"), Do: harness.FetchBackup{To: "/root/db.snapshot", Back: 1}}))},
+		{Name: "talos-not-wiped", Summary: "the survivor's EPHEMERAL partition is not wiped, and it never gets to Preparing",
+			Catches:  "procedure-completed",
+			Scenario: slipped(talosRecoverSnapshot(), skip("wipe what is left of the old cluster"))},
+		{Name: "talos-copy-checked-by-hash", Summary: "the copied database is to be restored without --recover-skip-hash-check",
+			Catches:  "procedure-completed",
+			Scenario: slipped(talosRecoverDBCopy(), rewrite("bootstrap m1 from the snapshot", " --skip-hash-check", ""))},
+		{Name: "talos-init-not-asked-for", Summary: "nobody looks for nodes of type init, and one is recovered",
+			Catches:  "procedure-refused",
+			Scenario: slipped(talosInitNode(), skip("check that no node is of type init"))},
+		{Name: "talos-wiped-before-the-check", Summary: "the node is wiped before its machine type is looked at",
+			Catches: "nothing-changed",
+			Scenario: slipped(talosInitNode(), first(
+				harness.Step{Name: "wipe too early", On: harness.Hosts("m1"), Do: harness.Script("mkdir -p /root && mv " + harness.ManifestPath + " /root/etcd.yaml")}),
+				skip("list the members on m1"))},
+		{Name: "talos-lost-node-still-a-member", Summary: "the lost node's member is not removed, and a new one cannot take its place",
+			Catches:  "procedure-completed",
+			Scenario: hurried(slipped(talosQuorumRestorable(), skip("remove the lost member")), 12*time.Second)},
+		{Name: "talos-learner-left", Summary: "m3 joins as a learner and is not promoted",
+			Catches:  "members-are",
+			Scenario: slipped(talosRecoverSnapshot(), skip("promote the learner on m3"))},
 	}
 }
 

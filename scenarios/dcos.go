@@ -38,6 +38,28 @@ func dcosTaskCrash() harness.Scenario {
 	}
 }
 
+// dcosScaleUpCrash: the cluster of one is scaled up, and the member that is added
+// crashes before it ever connects: of two voters one is there, so there is no
+// quorum, and the member cannot be removed again. A backup was taken before.
+func dcosScaleUpCrash() harness.Scenario {
+	return harness.Scenario{
+		Name:     "dcos-2-scale-up-crash",
+		Source:   recovery.DcosScenario("Scenario 2"),
+		Summary:  "a member is added to a cluster of one and crashes before it connects; restore the backup, scale up again",
+		Labels:   []string{"dcos", "snapshot", "quorum-loss", "member"},
+		Given:    harness.ClusterSpec{Members: 1, OnlyBecause: "the document's scenario 2 is about going from one member to three"},
+		Under:    harness.KubernetesTraffic,
+		Backups:  harness.BackupJob{Every: time.Second},
+		Break:    []harness.Fault{fault.StrandMember{Through: harness.Everyone, Name: "m2"}},
+		Premises: []harness.Check{check.QuorumWasLost{}, check.WritesWereAcknowledged{}},
+		Recover:  recovery.DcosScaleUp{To: 3},
+		Promises: append(restored(), check.ReplicasAgree{}, check.SurvivesOneMemberLoss{}),
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}},
+		StandIns: dcosStandIns(),
+		Within:   60 * time.Second,
+	}
+}
+
 // dcosAgentLoss: the single member's host is gone, and its disk with it. What the
 // periodic backup holds comes back.
 func dcosAgentLoss() harness.Scenario {

@@ -99,6 +99,13 @@ func mistake(name, old, read string) slip {
 	})
 }
 
+// first does one thing more, before all others.
+func first(extra ...harness.Step) slip {
+	return func(steps []harness.Step) ([]harness.Step, error) {
+		return slices.Concat(extra, steps), nil
+	}
+}
+
 // after does one thing more.
 func after(name string, extra harness.Step) slip {
 	return func(steps []harness.Step) ([]harness.Step, error) {

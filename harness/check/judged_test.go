@@ -21,7 +21,7 @@ type judged struct {
 }
 
 func tables() []judged {
-	return slices.Concat(premiseCases, procedureCases, memberCases, replicaCases, trialCases, leaseCases, revisionCases, watcherCases, momentCases)
+	return slices.Concat(premiseCases, procedureCases, memberCases, replicaCases, trialCases, refusalCases, leaseCases, revisionCases, watcherCases, momentCases)
 }
 
 func TestChecks(t *testing.T) {
@@ -45,7 +45,10 @@ func TestChecks(t *testing.T) {
 
 func TestEveryCheckHoldsOnAnHonestDrill(t *testing.T) {
 	for _, c := range honestChecks() {
-		ev, _ := honest()
+		ev, b := honest()
+		if c.Name() == stopped.Name() || c.Name() == untouched.Name() {
+			refusal(ev, b)
+		}
 		if r := c.Judge(ev); r.Verdict != harness.Held || r.Detail == "" {
 			t.Errorf("%s: %s: %s", c.Name(), r.Verdict, r.Detail)
 		}

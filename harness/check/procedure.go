@@ -1,7 +1,9 @@
 package check
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
@@ -106,4 +108,81 @@ func (ServiceRestored) Judge(ev *harness.Evidence) harness.Result {
 		return notSeen("all %d writers were acknowledged again, by a cluster none of whose members answered in the end", len(writers))
 	}
 	return held("all %d writers were acknowledged again", len(writers))
+}
+
+// ProcedureRefused holds when the procedure stopped at a precondition.
+type ProcedureRefused struct{ none }
+
+// Name is procedure-refused.
+func (ProcedureRefused) Name() string { return "procedure-refused" }
+
+// Claim says what Held affirms.
+func (ProcedureRefused) Claim() string {
+	return "the procedure refuses, because its precondition does not hold, and says why"
+}
+
+// Judge reads how the procedure ended.
+func (ProcedureRefused) Judge(ev *harness.Evidence) harness.Result {
+	p := ev.Procedure
+	_, began := ev.At(harness.ProcedureBegan)
+	_, ended := ev.At(harness.ProcedureEnded)
+	switch {
+	case !began || !ended:
+		return notSeen("the procedure was not seen to begin and to end")
+	case p.Completed:
+		return violated(nil, "the procedure went through to its end")
+	case p.Failed != "":
+		return violated(nil, "the procedure did not refuse, it failed: %s", p.Failed)
+	case p.Refused == "" || len(ev.Steps) == 0:
+		return notSeen("how the procedure ended was not recorded")
+	}
+	return held("%s", p.Refused)
+}
+
+// NothingChanged holds when a procedure that refused left the cluster as it was:
+// no etcd was stopped or started since it began, no history was replaced, and
+// every host that is there tells the members that it told before the strike.
+type NothingChanged struct{ none }
+
+// Name is nothing-changed.
+func (NothingChanged) Name() string { return "nothing-changed" }
+
+// Claim says what Held affirms.
+func (NothingChanged) Claim() string {
+	return "since the procedure began no etcd was stopped, and each tells the members that it told before"
+}
+
+// Judge looks for exits, new hosts and other lists.
+func (NothingChanged) Judge(ev *harness.Evidence) harness.Result {
+	began, ok := ev.At(harness.ProcedureBegan)
+	if !ok {
+		return notSeen("the procedure never began")
+	}
+	var wrong []string
+	if at, replaced := ev.At(harness.HistoryReplaced); replaced {
+		wrong = append(wrong, fmt.Sprintf("members were given other data at %.2f s", at.Seconds()))
+	}
+	for _, e := range ev.Exits {
+		if e.At >= began {
+			wrong = append(wrong, fmt.Sprintf("etcd on %s %s at %.2f s", e.Host, e.EtcdExit, e.At.Seconds()))
+		}
+	}
+	views, missing := heard(ev, ev.Hosts)
+	for _, is := range views {
+		switch was, asked := viewOf(ev.Before, is.Host); {
+		case !asked:
+			wrong = append(wrong, is.Host+" is a new host")
+		case was.Error != "":
+			missing = append(missing, is.Host+" did not answer before the strike")
+		case was.Membership() != is.Membership():
+			wrong = append(wrong, fmt.Sprintf("%s lists %s, and before the strike %s", is.Host, is.Membership(), was.Membership()))
+		}
+	}
+	switch {
+	case len(wrong) > 0:
+		return violated(wrong, "%s", wrong[0])
+	case len(missing) > 0 || len(views) == 0:
+		return notSeen("not every member was heard: %s", strings.Join(missing, "; "))
+	}
+	return held("%s, before and after", views[0].Membership())
 }

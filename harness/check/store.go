@@ -14,7 +14,7 @@ import (
 func All() []harness.Check {
 	return []harness.Check{
 		QuorumWasLost{}, WritesWereAcknowledged{}, EtcdDied{}, HostsWereLost{},
-		ProcedureCompleted{},
+		ProcedureCompleted{}, ProcedureRefused{}, NothingChanged{},
 		NothingLost{}, CutAtSurvivor{}, CutAtSnapshot{}, DatasetIntact{},
 		ReplicasAgree{}, MembersAre{}, MemberReplaced{}, ClusterID{}, NoAlarms{}, EveryMemberServes{}, ServiceRestored{},
 		RevisionsUnique{}, WatcherInformed{}, LeasesAgree{},

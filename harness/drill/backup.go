@@ -138,12 +138,13 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, status string, b *
 		Hash     uint32 `json:"hash"`
 		Revision int64  `json:"revision"`
 		TotalKey int64  `json:"totalKey"`
+		Size     int64  `json:"totalSize"`
 	}
 	if err := json.Unmarshal([]byte(status), &told); err != nil {
 		b.Problem = "etcdutl snapshot status printed what cannot be read: " + err.Error()
 		return nil
 	}
-	b.Hash, b.Revision, b.Keys = told.Hash, told.Revision, told.TotalKey
+	b.Hash, b.Revision, b.Keys, b.Size = told.Hash, told.Revision, told.TotalKey, told.Size
 	final := filepath.Join(j.d.dir, backupsDir, b.Name)
 	partial := final + ".part"
 	f, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -144,8 +145,15 @@ func (d *drill) bornFlags(name string) []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	peer, client := d.desk.Peers[name], d.desk.Clients[name]
-	initial := make([]string, 0, len(d.plan.hosts))
-	for _, h := range d.plan.hosts {
+	among, state := d.plan.hosts, "new"
+	if at := slices.Index(among, name); at >= 0 && d.scenario.Given.Grown {
+		among = among[:at+1]
+		if at > 0 {
+			state = "existing"
+		}
+	}
+	initial := make([]string, 0, len(among))
+	for _, h := range among {
 		initial = append(initial, h+"="+d.desk.Peers[h])
 	}
 	return harness.ChangeFlags([]string{
@@ -156,12 +164,20 @@ func (d *drill) bornFlags(name string) []string {
 		"listen-client-urls=" + client,
 		"advertise-client-urls=" + client,
 		"initial-cluster=" + strings.Join(initial, ","),
-		"initial-cluster-state=new",
+		"initial-cluster-state=" + state,
 		"initial-cluster-token=" + d.desk.Token,
 	}, d.plan.args...)
 }
 
-// preload gives every host the same snapshot to be born from, if one was asked for.
+// founders are the hosts that the cluster is born on; others are added to it.
+func (d *drill) founders() []string {
+	if d.scenario.Given.Grown {
+		return d.plan.hosts[:1]
+	}
+	return d.plan.hosts
+}
+
+// preload gives every founder the same snapshot to be born from, if one was asked for.
 func (d *drill) preload(ctx context.Context) (err error) {
 	path, info, err := d.preloadFile(ctx)
 	if err != nil || path == "" {
@@ -172,7 +188,11 @@ func (d *drill) preload(ctx context.Context) (err error) {
 	}
 	d.ev.DatasetBefore = &info.Dataset
 	d.timeline.say(harness.DrillEvent, "", "preloading %s (%d bytes)", countOf(int(info.Dataset.Keys), "key"), info.Dataset.Bytes)
+	founders := d.founders()
 	return d.everywhere(ctx, func(ctx context.Context, h harness.Host) error {
+		if !slices.Contains(founders, h.Name()) {
+			return nil // it joins later and gets everything from the others
+		}
 		f, err := os.Open(path)
 		if err != nil {
 			return err
@@ -183,7 +203,7 @@ func (d *drill) preload(ctx context.Context) (err error) {
 		}
 		text, err := d.desk.Render("etcdutl snapshot restore "+bornSnapshot+" --data-dir "+harness.DataDir+
 			" --name {{name}} --initial-advertise-peer-urls {{peer name}} --initial-cluster-token {{token}} --initial-cluster {{cluster "+
-			quoted(d.plan.hosts)+"}} && rm "+bornSnapshot, h.Name())
+			quoted(founders)+"}} && rm "+bornSnapshot, h.Name())
 		if err != nil {
 			return err
 		}
@@ -219,7 +239,10 @@ const bootStagger = 30 * time.Millisecond
 // will not start now is the harness's or the user's problem, not a finding.
 func (d *drill) boot(ctx context.Context) error {
 	begun := d.timeline.now()
-	for i, name := range d.plan.hosts {
+	if err := d.placeFiles(ctx); err != nil {
+		return err
+	}
+	for i, name := range d.founders() {
 		if i > 0 {
 			select {
 			case <-ctx.Done():
@@ -227,20 +250,11 @@ func (d *drill) boot(ctx context.Context) error {
 			case <-time.After(bootStagger):
 			}
 		}
-		manifest := harness.Manifest(name, d.desk.Flags[name])
-		if err := d.host(name).Upload(ctx, harness.ManifestPath, 0o600, strings.NewReader(manifest)); err != nil {
+		if err := d.startBorn(ctx, name); err != nil {
 			return err
 		}
 	}
-	if err := poll(ctx, "the cluster serves for the first time", func(ctx context.Context) (bool, string) {
-		views := observe.Members(ctx, d.targets())
-		for _, v := range views {
-			if v.Error != "" || !v.Serves {
-				return false, fmt.Sprintf("%s: %s %s", v.Host, v.Error, v.ServeError)
-			}
-		}
-		return true, ""
-	}); err != nil {
+	if err := d.awaitBirth(ctx); err != nil {
 		if context.Cause(ctx) != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 			return hinted(errors.Join(err, d.lastLines(d.plan.hosts...)), etcdHint)
 		}
@@ -248,6 +262,78 @@ func (d *drill) boot(ctx context.Context) error {
 	}
 	d.mark(harness.Booted)
 	d.timeline.say(harness.DrillEvent, "", "%s serving after %d ms", countOf(len(d.plan.hosts), "member"), (d.timeline.now() - begun).Milliseconds())
+	return nil
+}
+
+// awaitBirth adds the members that the cluster is grown by, and waits until all
+// serve.
+func (d *drill) awaitBirth(ctx context.Context) error {
+	for _, name := range d.plan.hosts[len(d.founders()):] {
+		if err := d.grow(ctx, name); err != nil {
+			return err
+		}
+	}
+	return poll(ctx, "the cluster serves for the first time", func(ctx context.Context) (bool, string) {
+		views := observe.Members(ctx, d.targets())
+		for _, v := range views {
+			if v.Error != "" || !v.Serves {
+				return false, fmt.Sprintf("%s: %s %s", v.Host, v.Error, v.ServeError)
+			}
+		}
+		return true, ""
+	})
+}
+
+// startBorn starts etcd on a host with the flags that it is born with.
+func (d *drill) startBorn(ctx context.Context, name string) error {
+	flags := d.desk.Flags[name]
+	if d.scenario.Given.Grown {
+		// While it grows, so that it need not wait 5 s after each member. Whatever
+		// starts etcd later has the flags on the desk, without this one.
+		flags = harness.ChangeFlags(flags, "strict-reconfig-check=false")
+	}
+	return d.host(name).Upload(ctx, harness.ManifestPath, 0o600, strings.NewReader(harness.Manifest(name, flags)))
+}
+
+// grow adds a host to the cluster that serves on the first one: as a learner,
+// which is the quickest way to a voter.
+func (d *drill) grow(ctx context.Context, name string) error {
+	first := d.host(d.plan.hosts[0])
+	etcdctl := "etcdctl --endpoints=" + d.desk.Clients[first.Name()] + " --command-timeout=2s member "
+	var id string
+	if err := poll(ctx, name+" is added", func(ctx context.Context) (bool, string) {
+		out, err := first.Run(ctx, etcdctl+"add "+name+" --learner --peer-urls="+d.desk.Peers[name])
+		if found := addedMember.FindStringSubmatch(out.Stdout); err == nil && found != nil {
+			id = found[1]
+		}
+		return id != "", fmt.Sprintf("%v %s", err, out.Stderr)
+	}); err != nil {
+		return err
+	}
+	if err := d.startBorn(ctx, name); err != nil {
+		return err
+	}
+	return poll(ctx, name+" is promoted", func(ctx context.Context) (bool, string) {
+		out, err := first.Run(ctx, etcdctl+"promote "+id)
+		return err == nil && out.ExitCode == 0, fmt.Sprintf("%v %s", err, out.Stderr)
+	})
+}
+
+var addedMember = regexp.MustCompile(`Member +([0-9a-f]+) added`)
+
+// placeFiles puts on the hosts' disks what they are born with beside etcd.
+func (d *drill) placeFiles(ctx context.Context) error {
+	for _, f := range d.scenario.Given.Files {
+		names, err := f.On.Select(d.plan.hosts, "")
+		if err != nil {
+			return fmt.Errorf("place %s: %w", f.Path, err)
+		}
+		for _, name := range names {
+			if err := d.host(name).Upload(ctx, f.Path, 0o644, strings.NewReader(f.Text)); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

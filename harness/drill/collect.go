@@ -15,8 +15,12 @@ import (
 // not come, the marks are missing and the checks say so.
 func (d *drill) settle(ctx context.Context) error {
 	if len(d.plan.steps) > 0 && !d.ev.Procedure.Completed {
+		patience := failedPatience
+		if d.ev.Procedure.Refused != "" {
+			patience = refusedPatience
+		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, failedPatience)
+		ctx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 	}
 	ended, _ := d.ev.At(harness.ProcedureEnded)

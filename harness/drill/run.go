@@ -43,6 +43,9 @@ const (
 	// failedPatience is how long service may take to come back after a procedure
 	// that did not complete: an operator who gave up waits for nothing.
 	failedPatience = 10 * time.Second
+	// refusedPatience is how long is looked after a procedure that refused:
+	// service that was there stays, and no other comes.
+	refusedPatience = 5 * time.Second
 )
 
 // steadyAcks is how many acknowledgements each writer needs before the strike;

@@ -70,7 +70,7 @@ func (s site) Fetch(ctx context.Context, on harness.Host, path string, back int)
 			s.d.noteLost(on, err)
 			return "", err
 		}
-		return fmt.Sprintf("%s: hash %x, revision %d, total keys %d, total size %d", b.Name, b.Hash, b.Revision, b.Keys, b.Bytes), nil
+		return fmt.Sprintf("%s: hash %x, revision %d, total keys %d, total size %d", b.Name, b.Hash, b.Revision, b.Keys, b.Size), nil
 	}
 	return "", fmt.Errorf("%w is old enough: %d were taken", harness.ErrNoBackup, len(taken))
 }

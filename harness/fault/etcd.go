@@ -75,3 +75,26 @@ func script(ctx context.Context, h harness.Host, text string) error {
 	}
 	return nil
 }
+
+// StrandMember adds a voter that crashes before it ever connects: the host asks
+// its etcd for a member at an address where nobody is. It has taken effect when
+// the change is committed; a cluster of one then has no quorum.
+type StrandMember struct {
+	Through harness.Selector // the host that is asked
+	Name    string           // of the member
+}
+
+func (f StrandMember) String() string {
+	return fmt.Sprintf("add member %s through %s, and let it crash before it connects", f.Name, f.Through)
+}
+
+// strandedPort is where the member that crashed would have listened.
+const strandedPort = 12380
+
+// Inject adds the member.
+func (f StrandMember) Inject(ctx context.Context, s harness.Strike) ([]string, error) {
+	return each(ctx, s, f, f.Through, func(ctx context.Context, h harness.Host) error {
+		return script(ctx, h, fmt.Sprintf("etcdctl --endpoints=http://%s:%d member add %s --peer-urls=http://%s:%d",
+			h.PeerAddress(), harness.ClientPort, f.Name, h.PeerAddress(), strandedPort))
+	})
+}

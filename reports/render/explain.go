@@ -53,6 +53,9 @@ func (s Style) Explain(sc harness.Scenario) (string, error) {
 // given tells the cluster's size and whether --members may change it.
 func given(sc harness.Scenario) string {
 	text := plural(int64(sc.Given.Members), "member")
+	if sc.Given.Grown && sc.Given.Members > 1 {
+		text += ", born as one, to which the others were added"
+	}
 	if sc.Given.Token != "" {
 		text += ", initial cluster token " + sc.Given.Token
 	}
