@@ -16,6 +16,8 @@ import (
 //	{{peer "m2"}}            peer URL of m2
 //	{{client "m2"}}          client URL of m2
 //	{{endpoints "m1" "m2"}}  client URLs, comma-separated
+//	{{etcdctl "m1" "m2"}}    etcdctl asked of these hosts, with the certificates of
+//	                         the host it runs on where the cluster has any
 //	{{cluster "m1" "m2"}}    m1=PEER,m2=PEER, as --initial-cluster wants it
 //	{{token}}                the token the cluster was born with
 //	{{known "ID of m2"}}     a fact that an earlier step learnt
@@ -27,6 +29,7 @@ import (
 type Desk struct {
 	Explain bool
 	Token   string
+	TLS     TLSFiles            // where every host has its certificates; zero: none
 	Peers   map[string]string   // peer URL by host
 	Clients map[string]string   // client URL by host, as the hosts themselves reach it
 	Flags   map[string][]string // etcd's flags by host, "name=value" without dashes, in order
@@ -45,6 +48,7 @@ func (d *Desk) Render(text, on string) (string, error) {
 		"peer":      func(host string) (string, error) { return d.lookup(d.Peers, host, "peer URL of "+host) },
 		"client":    func(host string) (string, error) { return d.lookup(d.Clients, host, "client URL of "+host) },
 		"endpoints": d.endpoints,
+		"etcdctl":   d.etcdctl,
 		"cluster":   d.cluster,
 		"token": func() string {
 			if d.Explain {
@@ -77,6 +81,15 @@ func (d *Desk) lookup(m map[string]string, key, placeholder string) (string, err
 
 func (d *Desk) endpoints(hosts ...string) (string, error) {
 	return d.join(hosts, func(h string) (string, error) { return d.lookup(d.Clients, h, "client URL of "+h) })
+}
+
+func (d *Desk) etcdctl(hosts ...string) (string, error) {
+	endpoints, err := d.endpoints(hosts...)
+	text := "etcdctl --endpoints=" + endpoints
+	if d.TLS != (TLSFiles{}) {
+		text += " --cacert=" + d.TLS.CA + " --cert=" + d.TLS.Cert + " --key=" + d.TLS.Key
+	}
+	return text, err
 }
 
 func (d *Desk) cluster(hosts ...string) (string, error) {

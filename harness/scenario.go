@@ -35,8 +35,38 @@ type ClusterSpec struct {
 	// added to one by one. Otherwise all are initial members. It decides the
 	// cluster ID, which is the hash of the initial members' IDs.
 	Grown bool
+	// TLS is where each host has its certificates; zero: the cluster has none.
+	TLS TLSFiles
 	// Files are on the hosts' disks from the start, beside etcd.
 	Files []HostFile
+}
+
+// TLSFiles are the paths on a host of the cluster's certificates, for clients and
+// peers alike, and of the keys to them.
+type TLSFiles struct {
+	CA                string // of the authority
+	Cert, Key         string // the host's own, as a server and as a client
+	PeerCert, PeerKey string // the same among members
+}
+
+// Flags are the server flags ("name=value") by which etcd takes nothing but TLS,
+// from whoever has a certificate of the authority; none for the zero value.
+func (t TLSFiles) Flags() []string {
+	if t == (TLSFiles{}) {
+		return nil
+	}
+	return []string{
+		"client-cert-auth=true", "trusted-ca-file=" + t.CA, "cert-file=" + t.Cert, "key-file=" + t.Key,
+		"peer-client-cert-auth=true", "peer-trusted-ca-file=" + t.CA, "peer-cert-file=" + t.PeerCert, "peer-key-file=" + t.PeerKey,
+	}
+}
+
+// Scheme is that of the URLs of members.
+func (t TLSFiles) Scheme() string {
+	if t == (TLSFiles{}) {
+		return "http"
+	}
+	return "https"
 }
 
 // HostFile is a file that hosts are born with.

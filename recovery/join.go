@@ -19,7 +19,7 @@ type join struct {
 // steps add the member, start it, and wait until it is listed as started.
 func (j join) steps() []harness.Step {
 	on := harness.Hosts(j.through)
-	tool := `etcdctl --endpoints={{client "` + j.through + `"}} `
+	tool := `{{etcdctl "` + j.through + `"}} `
 	id, learner := "ID of "+j.host, ""
 	if j.learner {
 		learner = " --learner"
@@ -41,7 +41,7 @@ func (j join) steps() []harness.Step {
 
 // listed succeeds when the etcd of one host lists each of the others as started.
 func listed(through string, hosts ...string) harness.Script {
-	text := `list=$(etcdctl --endpoints={{client "` + through + `"}} member list) && echo "$list"`
+	text := `list=$({{etcdctl "` + through + `"}} member list) && echo "$list"`
 	for _, h := range hosts {
 		text += ` &&
 case "$list" in *", started, ` + h + `, "*) ;; *) echo "` + h + ` has not joined yet"; exit 1 ;; esac`
@@ -51,7 +51,7 @@ case "$list" in *", started, ` + h + `, "*) ;; *) echo "` + h + ` has not joined
 
 // healthy succeeds when every host's etcd is healthy.
 func healthy(hosts ...string) harness.Script {
-	return harness.Script(`etcdctl --endpoints={{endpoints ` + quoted(hosts) + `}} endpoint health`)
+	return harness.Script(`{{etcdctl ` + quoted(hosts) + `}} endpoint health`)
 }
 
 // onlyMember is the --initial-cluster of a cluster of one, for the host the step

@@ -87,7 +87,7 @@ func (p KubeadmForceNewCluster) forceSurvivor() []harness.Step {
 		{Name: "point clients at " + p.Survivor, Do: harness.Announce{Hosts: []string{p.Survivor}},
 			Why: "stands in for the API server on " + p.Survivor + ", which uses the etcd of its own master"},
 		{Name: "check that " + p.Survivor + " is the only member", From: kubeadm("step 6.2"), On: on, Await: true,
-			Do: harness.Script(`list=$(etcdctl --endpoints={{client "` + p.Survivor + `"}} member list) && echo "$list" &&
+			Do: harness.Script(`list=$({{etcdctl "` + p.Survivor + `"}} member list) && echo "$list" &&
 case "$list" in *"
 "*) echo "there are other members"; exit 1 ;; *", ` + p.Survivor + `, "*) ;; *) exit 1 ;; esac`)},
 	}
@@ -106,7 +106,7 @@ func (p KubeadmForceNewCluster) addBack(h string, joined []string) []harness.Ste
 	id := "ID of " + h
 	steps := []harness.Step{
 		{Name: "add " + h + " to the members", From: kubeadm("step 6.2"), On: survivor, Await: true,
-			Do:     harness.Script(`etcdctl --endpoints={{client "` + p.Survivor + `"}} member add ` + h + adding + ` --peer-urls={{peer "` + h + `"}}`),
+			Do:     harness.Script(`{{etcdctl "` + p.Survivor + `"}} member add ` + h + adding + ` --peer-urls={{peer "` + h + `"}}`),
 			Learns: []harness.Fact{{Name: id, Pattern: `Member +([0-9a-f]+) added`}},
 			Why:    "repeated while etcd refuses because the member before has not been connected for its 5 s health interval"},
 		{Name: "remove the old data of " + h, From: kubeadm(section + ".1"), On: on, Do: wipeData},
@@ -116,7 +116,7 @@ func (p KubeadmForceNewCluster) addBack(h string, joined []string) []harness.Ste
 		{Name: "verify that " + h + " has joined", From: kubeadm(section + ".4"), On: survivor, Await: true, Do: listed(p.Survivor, h)},
 	}
 	if p.Learners {
-		steps = append(steps, promote(h, id, `etcdctl --endpoints={{client "`+p.Survivor+`"}} `, survivor))
+		steps = append(steps, promote(h, id, `{{etcdctl "`+p.Survivor+`"}} `, survivor))
 	}
 	return steps
 }

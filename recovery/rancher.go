@@ -61,7 +61,7 @@ func (p RancherDisaster) Steps(hosts []string) ([]harness.Step, error) {
 
 func (p RancherDisaster) disaster() []harness.Step {
 	on := harness.Hosts(p.Survivor)
-	self := `etcdctl --endpoints={{client "` + p.Survivor + `"}} `
+	self := `{{etcdctl "` + p.Survivor + `"}} `
 	return []harness.Step{
 		{Name: "check that the cluster is unhealthy", From: rancher("step 1"), On: on, Precondition: true,
 			Do: harness.Script(`if ` + self + `--command-timeout=2s endpoint health
@@ -94,7 +94,7 @@ func (p RancherDisaster) clean(h string) []harness.Step {
 		{Name: "bring old host " + h + " back", From: rancher("step 4"), On: on, Do: harness.PowerOn{},
 			Why: "no new host can be added; its old data volume will cause problems"},
 		{Name: "see that " + h + " is stuck", From: rancher("step 4"), On: on, Await: true,
-			Do:  harness.Script(`! etcdctl --endpoints={{client "` + h + `"}} --command-timeout=1s endpoint health`),
+			Do:  harness.Script(`! {{etcdctl "` + h + `"}} --command-timeout=1s endpoint health`),
 			Why: "the document gives it three minutes"},
 		{Name: "stop etcd on " + h, From: rancher("step 4, delete"), On: on, Do: parkEtcd},
 		{Name: "wait until etcd has stopped on " + h, On: on, Await: true, Do: etcdIsStopped,

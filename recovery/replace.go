@@ -38,7 +38,7 @@ func (p MemberReplace) Steps(hosts []string) ([]harness.Step, error) {
 	}
 	others := slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return h == p.Lost })
 	on := harness.Hosts(others[0])
-	tool := "etcdctl --endpoints={{endpoints " + quoted(others) + "}} "
+	tool := "{{etcdctl " + quoted(others) + "}} "
 	old, young := "ID of the lost "+p.Lost, "ID of the new "+p.Lost
 	steps := []harness.Step{
 		{Name: "check that the other members are healthy", From: reconfiguration("replace a failed machine"), On: on, Precondition: true,

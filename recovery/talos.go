@@ -80,7 +80,7 @@ func (p TalosRecover) Steps(hosts []string) ([]harness.Step, error) {
 // where one is wanted, the other way round.
 func talosLook(nodes []string, wanted bool) []harness.Step {
 	const members = "member list"
-	list := `list=$(etcdctl --endpoints={{client name}} member list --consistency=s) && echo "$list"`
+	list := `list=$({{etcdctl name}} member list --consistency=s) && echo "$list"`
 	first := harness.Hosts(nodes[0])
 	steps := []harness.Step{
 		{Name: "list the members on " + nodes[0], From: talos("recovery"), On: first, Do: harness.Script(list),
@@ -92,12 +92,12 @@ func talosLook(nodes []string, wanted bool) []harness.Step {
 if test "$list" != '{{known "` + members + `"}}'; then echo "this node lists other members than ` + nodes[0] + `"; exit 1; fi`)})
 	}
 	ask := harness.Step{Name: "check that the quorum cannot be restored", From: talos("recovery"), On: harness.Hosts(nodes...), AtOnce: true, Precondition: true,
-		Do: harness.Script(`if etcdctl --endpoints={{client name}} --command-timeout=2s endpoint health
+		Do: harness.Script(`if {{etcdctl name}} --command-timeout=2s endpoint health
 then echo "there is a quorum: restore the members that are missing instead"; exit 1
 else echo "there is no quorum"
 fi`)}
 	if wanted {
-		ask.Name, ask.Do = "check that the quorum can be restored", harness.Script(`etcdctl --endpoints={{client name}} --command-timeout=2s endpoint health`)
+		ask.Name, ask.Do = "check that the quorum can be restored", harness.Script(`{{etcdctl name}} --command-timeout=2s endpoint health`)
 	}
 	return append(steps, ask)
 }

@@ -22,7 +22,7 @@ func kubeadmForceNewCluster() harness.Scenario {
 		Source:   harness.Source{Document: "kubeadm-force-new-cluster.md", Section: "Recovering from a major etcd failure"},
 		Summary:  "quorum lost for good; rebuild from the one survivor, then take the flag out again",
 		Labels:   []string{"kubeadm", "survivor", "quorum-loss"},
-		Given:    harness.ClusterSpec{Members: 3},
+		Given:    harness.ClusterSpec{Members: 3, TLS: kubeadmTLS},
 		Under:    harness.KubernetesTraffic,
 		Break:    []harness.Fault{fault.RuinData{Who: harness.AllBut("m1")}},
 		Premises: []harness.Check{check.QuorumWasLost{}, check.WritesWereAcknowledged{}},
@@ -74,4 +74,11 @@ func kubeadmForceNewClusterLearner() harness.Scenario {
 	s.Summary = "as kubeadm-force-new-cluster, improved: the others come back as learners and are promoted"
 	s.Recover = recovery.KubeadmForceNewCluster{Survivor: "m1", Learners: true}
 	return s
+}
+
+// kubeadmTLS is where kubeadm keeps etcd's certificates on a master.
+var kubeadmTLS = harness.TLSFiles{
+	CA:   "/etc/kubernetes/pki/etcd/ca.crt",
+	Cert: "/etc/kubernetes/pki/etcd/server.crt", Key: "/etc/kubernetes/pki/etcd/server.key",
+	PeerCert: "/etc/kubernetes/pki/etcd/peer.crt", PeerKey: "/etc/kubernetes/pki/etcd/peer.key",
 }

@@ -90,9 +90,8 @@ func (j *backupJob) list() []harness.Backup {
 // onHost is where a snapshot lies on its host until it was pulled.
 const onHost = "/root/backup.db"
 
-const backupScript = `e=%s
-rm -f ` + onHost + ` && etcdctl --endpoints="$e" --command-timeout=2s endpoint health >&2 &&
-etcdctl --endpoints="$e" snapshot save ` + onHost + ` >&2 && etcdutl snapshot status ` + onHost + ` --write-out=json`
+const backupScript = `rm -f ` + onHost + ` && {{etcdctl name}} --command-timeout=2s endpoint health >&2 &&
+{{etcdctl name}} snapshot save ` + onHost + ` >&2 && etcdutl snapshot status ` + onHost + ` --write-out=json`
 
 // take takes one backup from the first host whose etcd can give one. What etcd
 // refuses is the backup's Problem; the error is the harness's.
@@ -104,7 +103,11 @@ func (j *backupJob) take(ctx context.Context, n int) (b harness.Backup, err erro
 	b.Problem = "no host is there to take it from"
 	for _, h := range j.d.present() {
 		b.Host = h.Name()
-		out, err := h.Run(ctx, fmt.Sprintf(backupScript, fmt.Sprintf("http://%s:%d", h.PeerAddress(), harness.ClientPort)))
+		text, err := j.d.render(backupScript, h.Name())
+		if err != nil {
+			return b, err
+		}
+		out, err := h.Run(ctx, text)
 		if errors.Is(err, harness.ErrHostOff) || errors.Is(err, harness.ErrHostGone) {
 			b.Problem = err.Error()
 			continue

@@ -36,6 +36,9 @@ func (d *drill) provision(ctx context.Context, rt harness.Runtime) error {
 	for _, name := range d.plan.hosts {
 		d.desk.Flags[name] = d.bornFlags(name)
 	}
+	if err := d.everywhere(ctx, d.issueTo); err != nil {
+		return err
+	}
 	d.mark(harness.Provisioned)
 	d.timeline.say(harness.DrillEvent, "", "%s up on the %s runtime", countOf(len(d.plan.hosts), "host"), rt.Name())
 	return nil
@@ -55,8 +58,9 @@ func (d *drill) provisionHost(ctx context.Context, name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.hosts[name] = h
-	d.desk.Peers[name] = fmt.Sprintf("http://%s:%d", h.PeerAddress(), harness.PeerPort)
-	d.desk.Clients[name] = fmt.Sprintf("http://%s:%d", h.PeerAddress(), harness.ClientPort)
+	scheme := d.scenario.Given.TLS.Scheme()
+	d.desk.Peers[name] = fmt.Sprintf("%s://%s:%d", scheme, h.PeerAddress(), harness.PeerPort)
+	d.desk.Clients[name] = fmt.Sprintf("%s://%s:%d", scheme, h.PeerAddress(), harness.ClientPort)
 	return nil
 }
 
@@ -156,7 +160,7 @@ func (d *drill) bornFlags(name string) []string {
 	for _, h := range among {
 		initial = append(initial, h+"="+d.desk.Peers[h])
 	}
-	return harness.ChangeFlags([]string{
+	return harness.ChangeFlags(append([]string{
 		"name=" + name,
 		"data-dir=" + harness.DataDir,
 		"listen-peer-urls=" + peer,
@@ -166,7 +170,7 @@ func (d *drill) bornFlags(name string) []string {
 		"initial-cluster=" + strings.Join(initial, ","),
 		"initial-cluster-state=" + state,
 		"initial-cluster-token=" + d.desk.Token,
-	}, d.plan.args...)
+	}, d.scenario.Given.TLS.Flags()...), d.plan.args...)
 }
 
 // founders are the hosts that the cluster is born on; others are added to it.
@@ -299,7 +303,10 @@ func (d *drill) startBorn(ctx context.Context, name string) error {
 // which is the quickest way to a voter.
 func (d *drill) grow(ctx context.Context, name string) error {
 	first := d.host(d.plan.hosts[0])
-	etcdctl := "etcdctl --endpoints=" + d.desk.Clients[first.Name()] + " --command-timeout=2s member "
+	etcdctl, err := d.render("{{etcdctl name}} --command-timeout=2s member ", first.Name())
+	if err != nil {
+		return err
+	}
 	var id string
 	if err := poll(ctx, name+" is added", func(ctx context.Context) (bool, string) {
 		out, err := first.Run(ctx, etcdctl+"add "+name+" --learner --peer-urls="+d.desk.Peers[name])
@@ -384,12 +391,12 @@ func (d *drill) names() []string {
 	return append(names, later...)
 }
 
-func (d *drill) targets() []observe.Target { return targetsOf(d.present()) }
+func (d *drill) targets() []observe.Target { return d.targetsOf(d.present()) }
 
-func targetsOf(hosts []harness.Host) []observe.Target {
+func (d *drill) targetsOf(hosts []harness.Host) []observe.Target {
 	targets := make([]observe.Target, 0, len(hosts))
 	for _, h := range hosts {
-		targets = append(targets, observe.Target{Host: h.Name(), Endpoint: h.ClientAddress()})
+		targets = append(targets, observe.Target{Host: h.Name(), Endpoint: h.ClientAddress(), TLS: d.tls})
 	}
 	return targets
 }

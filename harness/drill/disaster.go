@@ -28,7 +28,7 @@ func (d *drill) steady(ctx context.Context) error {
 	var err error
 	d.traffic, err = workload.Start(ctx, workload.Config{
 		Seed: d.opts.Seed, Prefix: d.ev.TrafficPrefix, Traffic: d.plan.traffic, Clock: d.timeline.now,
-		Ledger: d.ledger, Endpoints: endpoints, Serving: d.timeline.service,
+		Ledger: d.ledger, Endpoints: endpoints, TLS: d.tls, Serving: d.timeline.service,
 	})
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func (d *drill) readSurvivors(ctx context.Context) (leaderless bool) {
 	reads := make([]*harness.SurvivorRead, len(hosts))
 	silent := make([]bool, len(hosts))
 	var wg crew.Crew
-	for i, t := range targetsOf(hosts) {
+	for i, t := range d.targetsOf(hosts) {
 		was, err := hosts[i].Etcd(ctx)
 		if err != nil || was.PID == 0 {
 			d.noteLost(hosts[i], err)

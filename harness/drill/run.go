@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/etcd-firedrill/firedrill/fixtures/pki"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/crew"
@@ -65,6 +67,8 @@ type drill struct {
 	timeline   *timeline
 	machine    *machineWatch
 	rack       harness.Rack
+	authority  *pki.Authority // nil: the cluster has no TLS
+	tls        *tls.Config    // ours, as a client; nil: the cluster has no TLS
 	desk       *harness.Desk
 	ledger     *ledger.Writer
 	traffic    *workload.Traffic
@@ -225,7 +229,10 @@ func (d *drill) open(rt harness.Runtime) error {
 	if token == "" {
 		token = "etcd-cluster"
 	}
-	d.desk = &harness.Desk{Token: token, Peers: map[string]string{}, Clients: map[string]string{}, Flags: map[string][]string{}, Known: map[string]string{}}
+	if err := d.certify(); err != nil {
+		return err
+	}
+	d.desk = &harness.Desk{Token: token, TLS: d.scenario.Given.TLS, Peers: map[string]string{}, Clients: map[string]string{}, Flags: map[string][]string{}, Known: map[string]string{}}
 	d.ev = &harness.Evidence{
 		Schema: harness.EvidenceSchema, Drill: d.id, Scenario: d.scenario.Name, Runtime: rt.Name(), Firedrill: d.opts.Version,
 		Seed: d.opts.Seed, Strict: d.opts.Strict, Started: started, BornHosts: d.plan.hosts,

@@ -121,7 +121,7 @@ func (d *drill) Select(ctx context.Context, who harness.Selector) ([]harness.Hos
 	}
 	leader := ""
 	if who.NeedsLeader() {
-		for _, v := range observe.Members(ctx, targetsOf(hosts)) {
+		for _, v := range observe.Members(ctx, d.targetsOf(hosts)) {
 			if v.Error == "" && v.Leader != 0 && v.Leader == v.MemberID {
 				leader = v.Host
 			}

@@ -132,7 +132,7 @@ func (r recovered) Members(ctx context.Context) []harness.MemberView {
 		}
 		on = append(on, h)
 	}
-	return append(observe.Views(ctx, targetsOf(on)), off...)
+	return append(observe.Views(ctx, d.targetsOf(on)), off...)
 }
 
 const (
@@ -157,7 +157,7 @@ func (r recovered) Lead(ctx context.Context, host string) error {
 	if leader == "" || heir == 0 {
 		return fmt.Errorf("no leader, or no member on %s, was heard", host)
 	}
-	c, err := client.New([]string{r.d.host(leader).ClientAddress()}, nil)
+	c, err := client.New([]string{r.d.host(leader).ClientAddress()}, r.d.tls)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (r recovered) asking(ctx context.Context, what string, hosts []string, ask 
 	for _, name := range hosts {
 		endpoints = append(endpoints, r.d.host(name).ClientAddress())
 	}
-	c, err := client.New(endpoints, nil)
+	c, err := client.New(endpoints, r.d.tls)
 	if err != nil {
 		return fmt.Errorf("dial %v for a trial: %w", hosts, err)
 	}

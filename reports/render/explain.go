@@ -56,6 +56,9 @@ func given(sc harness.Scenario) string {
 	if sc.Given.Grown && sc.Given.Members > 1 {
 		text += ", born as one, to which the others were added"
 	}
+	if sc.Given.TLS != (harness.TLSFiles{}) {
+		text += ", TLS for clients and peers"
+	}
 	if sc.Given.Token != "" {
 		text += ", initial cluster token " + sc.Given.Token
 	}
@@ -95,7 +98,7 @@ func (s Style) recovery(b *strings.Builder, sc harness.Scenario) error {
 		return fmt.Errorf("explain %s: %w", sc.Name, err)
 	}
 	for i, step := range steps {
-		if err := s.step(b, i+1, step, hosts); err != nil {
+		if err := s.step(b, i+1, step, hosts, sc.Given.TLS); err != nil {
 			return fmt.Errorf("explain %s: step %d, %s: %w", sc.Name, i+1, step.Name, err)
 		}
 		if ordered, ok := step.Do.(harness.NewHosts); ok {
@@ -109,7 +112,7 @@ func (s Style) recovery(b *strings.Builder, sc harness.Scenario) error {
 	return nil
 }
 
-func (s Style) step(b *strings.Builder, number int, step harness.Step, hosts []string) error {
+func (s Style) step(b *strings.Builder, number int, step harness.Step, hosts []string, tls harness.TLSFiles) error {
 	const column = 6
 	b.WriteString("\n")
 	hang(b, fmt.Sprintf("%4d.", number), column, s.paint(bold, step.Name)+where(step))
@@ -122,7 +125,7 @@ func (s Style) step(b *strings.Builder, number int, step harness.Step, hosts []s
 	for _, note := range notes(step) {
 		hang(b, strings.Repeat(" ", column)+"note ", column+5, note)
 	}
-	commands, err := commands(step, hosts)
+	commands, err := commands(step, hosts, tls)
 	if err != nil {
 		return err
 	}
@@ -171,8 +174,8 @@ type command struct {
 	text  string
 }
 
-func commands(step harness.Step, hosts []string) ([]command, error) {
-	desk := harness.Desk{Explain: true}
+func commands(step harness.Step, hosts []string, tls harness.TLSFiles) ([]command, error) {
+	desk := harness.Desk{Explain: true, TLS: tls}
 	on := []string{""}
 	switch {
 	case step.On.NeedsLeader():
