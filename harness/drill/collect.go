@@ -26,7 +26,9 @@ func (d *drill) settle(ctx context.Context) error {
 	ended, _ := d.ev.At(harness.ProcedureEnded)
 	var redundantErr error
 	var waiting crew.Crew
-	waiting.Go(func() { redundantErr = d.awaitRedundancy(ctx) })
+	if d.ev.Procedure.Refused == "" { // else nothing was done about the members that are missing
+		waiting.Go(func() { redundantErr = d.awaitRedundancy(ctx) })
+	}
 	var writersErr error
 	waiting.Go(func() { writersErr = d.traffic.AwaitWriters(ctx, check.RestoredAcks) })
 	calmErr := d.traffic.AwaitCalm(ctx, ended, calm)

@@ -153,6 +153,9 @@ func (d *drill) stepOn(ctx context.Context, number int, step harness.Step, on ha
 	case runErr != nil:
 		return outcome{}, runErr
 	case record.Output.ExitCode != 0 && step.Precondition:
+		if reason := lastLine(record.Output.Stdout); reason != "" {
+			said = reason // what came before it is in the transcript
+		}
 		return outcome{refused: place + ": " + said}, nil
 	case record.Output.ExitCode != 0:
 		return outcome{failed: fmt.Sprintf("%s exited with status %d; it printed: %s", place, record.Output.ExitCode, said)}, nil

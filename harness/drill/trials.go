@@ -132,7 +132,7 @@ func (r recovered) Members(ctx context.Context) []harness.MemberView {
 		}
 		on = append(on, h)
 	}
-	return append(observe.Views(ctx, d.targetsOf(on)), off...)
+	return append(observe.Views(ctx, r.d.targetsOf(on)), off...)
 }
 
 const (
