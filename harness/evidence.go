@@ -148,6 +148,7 @@ type Backup struct {
 	Revision int64         `json:"revision"`
 	Keys     int64         `json:"keys"`
 	Hash     uint32        `json:"hash"`
+	SHA256   string        `json:"sha256"`     // of the file, as it was kept
 	Size     int64         `json:"total_size"` // of the database, as etcdutl tells it: Bytes without the trailer
 }
 

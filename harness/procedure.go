@@ -89,6 +89,12 @@ type Site interface {
 	// back places older. It prints what it chose. The error wraps ErrNoBackup if
 	// there is none; any other is the harness's, or says that the host is off.
 	Fetch(ctx context.Context, on Host, path string, back int) (string, error)
+	// FetchBundle puts the bundle of certificates on a host. Its errors are as
+	// Fetch's; a bundle that is no plain one is refused with ErrNoBackup.
+	FetchBundle(ctx context.Context, on Host, path string) (string, error)
+	// Certify makes a host's certificates anew, with the authority in the bundle
+	// that lies at path on the host.
+	Certify(ctx context.Context, on Host, path string) (string, error)
 	// Announce tells clients to use these hosts from now on, and no others.
 	Announce(ctx context.Context, hosts []string) error
 }
@@ -172,15 +178,44 @@ func (a FetchBackup) String() string {
 // Do fetches the backup. That there is none is the procedure's failure, that one
 // cannot be read or brought to the host is not.
 func (a FetchBackup) Do(ctx context.Context, site Site, on Host, _ string) (Output, error) {
+	return asked("fetch a backup", func() (string, error) { return site.Fetch(ctx, on, a.To, a.Back) })
+}
+
+// asked is the output of something that the site does.
+func asked(what string, do func() (string, error)) (Output, error) {
 	begun := time.Now()
-	text, err := site.Fetch(ctx, on, a.To, a.Back)
+	text, err := do()
 	if errors.Is(err, ErrNoBackup) {
 		return Output{Stderr: err.Error() + "\n", ExitCode: 1, Duration: time.Since(begun)}, nil
 	}
 	if err != nil {
-		return Output{Duration: time.Since(begun)}, fmt.Errorf("fetch a backup: %w", err)
+		return Output{Duration: time.Since(begun)}, fmt.Errorf("%s: %w", what, err)
 	}
 	return Output{Stdout: text + "\n", Duration: time.Since(begun)}, nil
+}
+
+// FetchBundle is an Action on a host: pull the bundle of certificates from where
+// backups are kept.
+type FetchBundle struct{ To string } // path on the host
+
+func (a FetchBundle) String() string {
+	return "firedrill host cp \"$BACKUPS\"/pki.bundle.tar.gz {{name}}:" + a.To
+}
+
+// Do fetches the bundle.
+func (a FetchBundle) Do(ctx context.Context, site Site, on Host, _ string) (Output, error) {
+	return asked("fetch the bundle of certificates", func() (string, error) { return site.FetchBundle(ctx, on, a.To) })
+}
+
+// Certify is an Action on a host: make its certificates anew with the authority
+// in a bundle that lies there.
+type Certify struct{ Bundle string } // path on the host
+
+func (a Certify) String() string { return "firedrill host certify {{name}} " + a.Bundle }
+
+// Do makes the certificates.
+func (a Certify) Do(ctx context.Context, site Site, on Host, _ string) (Output, error) {
+	return asked("make certificates", func() (string, error) { return site.Certify(ctx, on, a.Bundle) })
 }
 
 // Announce is an Action at the desk: point clients at these hosts.

@@ -45,6 +45,7 @@ type ClusterSpec struct {
 // peers alike, and of the keys to them.
 type TLSFiles struct {
 	CA                string // of the authority
+	CAKey             string // where a bundle has the authority's key; no host needs it
 	Cert, Key         string // the host's own, as a server and as a client
 	PeerCert, PeerKey string // the same among members
 }
@@ -100,4 +101,10 @@ const (
 // BackupJob is the site's own backup job. The zero value takes none.
 type BackupJob struct {
 	Every time.Duration // from the beginning of one to the beginning of the next
+	// Bucket: backups are kept in this bucket of an S3 server, the drill's own
+	// unless the user names another store. "": in a directory.
+	Bucket string
+	// Bundle is the object beside them that holds the cluster's certificates and
+	// the authority's key, "" for none. See TLSFiles.CAKey.
+	Bundle string
 }

@@ -19,6 +19,8 @@ func procedures() map[string]harness.Procedure {
 		"etcd":             recovery.EtcdSnapshotRestore{Survivor: "m1"},
 		"replace":          recovery.MemberReplace{Lost: "m3", From: recovery.DcosScenario("Scenario 4")},
 		"replace by voter": recovery.MemberReplace{Lost: "m3", AsVoter: true, From: recovery.DcosScenario("Scenario 4")},
+		"rke, new nodes":   recovery.RkeRestore{NewNodes: true},
+		"rke":              recovery.RkeRestore{},
 		"rancher":          recovery.RancherDisaster{Survivor: "m1"},
 		"rancher, old":     recovery.RancherDisaster{Survivor: "m2", OldHosts: true},
 		"talos":            recovery.TalosRecover{Survivors: []string{"m1"}},
@@ -56,7 +58,7 @@ func TestStepsCanBeTyped(t *testing.T) {
 				if strings.Contains(text, "{{") {
 					t.Errorf("%s: step %q is not rendered: %s", name, s.Name, text)
 				}
-				for _, fact := range []string{"member list", "hash at save", "total size at save", "ID of m4", "snapshot's hash", "ID of the lost m3", "ID of the new m3", "ID of m2"} {
+				for _, fact := range []string{"member list", "checksums", "hash at save", "total size at save", "ID of m4", "snapshot's hash", "ID of the lost m3", "ID of the new m3", "ID of m2"} {
 					if strings.Contains(text, "<"+fact+">") && !known[fact] {
 						t.Errorf("%s: step %q uses the %s before a step learns it", name, s.Name, fact)
 					}
@@ -76,6 +78,8 @@ func suited(p harness.Procedure) []int {
 		return []int{1}
 	case recovery.RancherDisaster:
 		return []int{3}
+	case recovery.RkeRestore:
+		return []int{1, 3, 5}
 	case recovery.TalosRecover:
 		if len(p.Survivors) == 0 {
 			return []int{1, 3, 5}

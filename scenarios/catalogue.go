@@ -14,6 +14,8 @@ func All() []harness.Scenario {
 		dcosAgentLoss(),
 		dcosPodReplace(),
 		dcosQuorumLoss(),
+		rkeRestoreNewNodes(),
+		rkeRestoreCleanedNodes(),
 		kubeadmForceNewCluster(),
 		kubeadmForceNewClusterVerbatim(),
 		kubeadmForceNewClusterLearner(),

@@ -28,7 +28,7 @@ type Control struct {
 
 // Controls lists every control, sabotaged procedures first.
 func Controls() []Control {
-	return slices.Concat(sabotaged(), carelessReplacements(), carelessDcos(), carelessLearners(), carelessRancher(), carelessTalos(), doctored())
+	return slices.Concat(sabotaged(), carelessReplacements(), carelessDcos(), carelessLearners(), carelessRancher(), carelessRke(), carelessTalos(), doctored())
 }
 
 func sabotaged() []Control {
@@ -155,7 +155,9 @@ func carelessRancher() []Control {
 			Scenario: slipped(rancherHealthyStop(), first(stop),
 				instead("check that the cluster is unhealthy", harness.Script(`echo "cluster is healthy: there is no disaster, stop immediately"; exit 1`)))},
 		{Name: "both-old-hosts-at-once", Summary: "both old hosts come back with their old data, and are not cleaned: the old quorum captures the survivor",
-			Catches: "replicas-agree", Containers: true,
+			// What the survivor acknowledged as a cluster of one is gone. Whether it
+			// still answers, so that hashes could be compared, differs by the run.
+			Catches: "cut-at-survivor", Containers: true,
 			Scenario: hurried(slipped(rancherDirtyHosts(), bothAtOnce), 40*time.Second)},
 		{Name: "delete-on-the-sole-survivor", Summary: "delete is run on the survivor instead of on m2",
 			Catches: "procedure-completed",
@@ -182,6 +184,32 @@ func bothAtOnce(steps []harness.Step) ([]harness.Step, error) {
 		Name: "look at all members", On: harness.Hosts("m1"), Await: true,
 		Do: harness.Script(`{{etcdctl "m2" "m3"}} endpoint health`),
 	}), nil
+}
+
+// carelessRke are slips in RKE's procedure.
+func carelessRke() []Control {
+	return []Control{
+		{Name: "rke-different-snapshot", Summary: "m6 is restored from an older snapshot than the others, and nobody compares",
+			Catches: "replicas-agree", Containers: true,
+			Scenario: slipped(rkeRestoreNewNodes(),
+				after("pull the snapshot to every node", harness.Step{Name: "pull another snapshot to m6", On: harness.Hosts("m6"),
+					Do: harness.FetchBackup{To: "/opt/rke/etcd-snapshots/snapshot.db", Back: 1}}),
+				skip("compare what was pulled on every node"))},
+		{Name: "rke-compared-in-time", Summary: "as before, and the checksums are compared: the procedure goes no further",
+			Catches: "procedure-completed",
+			Scenario: slipped(rkeRestoreNewNodes(),
+				after("pull the snapshot to every node", harness.Step{Name: "pull another snapshot to m6", On: harness.Hosts("m6"),
+					Do: harness.FetchBackup{To: "/opt/rke/etcd-snapshots/snapshot.db", Back: 1}}))},
+		{Name: "rke-node-not-cleaned", Summary: "m3 is not cleaned, and the old data is in the way of the restore",
+			Catches:  "procedure-completed",
+			Scenario: slipped(rkeRestoreCleanedNodes(), on("clean the nodes", harness.AllBut("m3")))},
+		{Name: "rke-without-certificates", Summary: "the bundle is not extracted on m6, whose etcd finds no certificates",
+			Catches:  "procedure-completed",
+			Scenario: hurried(slipped(rkeRestoreNewNodes(), on("make the nodes' certificates with the bundle's authority", harness.Hosts("m4", "m5"))), 25*time.Second)},
+		{Name: "rke-older-snapshot", Summary: "every node is restored from the snapshot before the latest",
+			Catches:  "cut-at-snapshot",
+			Scenario: slipped(rkeRestoreCleanedNodes(), instead("pull the snapshot to every node", harness.FetchBackup{To: "/opt/rke/etcd-snapshots/snapshot.db", Back: 1}))},
+	}
 }
 
 // carelessTalos are slips in Talos' procedure.

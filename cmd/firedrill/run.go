@@ -64,6 +64,8 @@ func (a *app) runCommand() *cobra.Command {
 	f.IntVar(&o.options.PreloadKeys, "preload-keys", 0, "the cluster is born with `n` keys")
 	f.IntVar(&o.options.ValueSize, "value-size", 0, "`bytes` of each value (default: the scenario's own)")
 	f.StringVar(&o.options.PreloadFrom, "preload-from", "", "the cluster is born from a snapshot `file` of yours")
+	f.StringVar(&o.options.Store, "store", "", "keep backups in a directory or s3://bucket/prefix (`where`; default: with the evidence)")
+	f.StringVar(&o.options.S3Endpoint, "s3-endpoint", "", "the S3 server's `url` (default: Amazon's); credentials come from AWS_* variables and files")
 	f.IntVar(&o.options.Writers, "writers", 0, "`n` writers (default: the scenario's own)")
 	f.IntVar(&o.options.Rate, "rate", 0, "`n` writes per second, all writers together (default: the scenario's own)")
 	f.Int64Var(&o.options.Seed, "seed", 0, "`n` replays a plan, not its interleaving (default: random)")
@@ -235,6 +237,9 @@ func (a *app) refuse(o order, jobs []job) error {
 		if _, err := os.Stat(from); err != nil {
 			return hint(fmt.Errorf("--preload-from: %w", err), "name a file that `etcdctl snapshot save` wrote")
 		}
+	}
+	if o.options.S3Endpoint != "" && o.options.Store == "" {
+		return hint(errors.New("--s3-endpoint says where the S3 server is, and nothing asks for one"), "give --store s3://bucket/prefix as well")
 	}
 	for _, j := range jobs {
 		if err := a.validate(j.scenario, j.options); err != nil {

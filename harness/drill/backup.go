@@ -134,8 +134,8 @@ func ignoreEnd(ctx context.Context, err error) error {
 	return err
 }
 
-// pull copies the snapshot to where backups are kept, under its final name only
-// once its trailer was found right.
+// pull copies the snapshot from its host and keeps it, once its trailer was
+// found right.
 func (j *backupJob) pull(ctx context.Context, h harness.Host, status string, b *harness.Backup) error {
 	var told struct {
 		Hash     uint32 `json:"hash"`
@@ -148,8 +148,8 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, status string, b *
 		return nil
 	}
 	b.Hash, b.Revision, b.Keys, b.Size = told.Hash, told.Revision, told.TotalKey, told.Size
-	final := filepath.Join(j.d.dir, backupsDir, b.Name)
-	partial := final + ".part"
+	partial := filepath.Join(j.d.archive.scratch, b.Name)
+	defer func() { _ = os.Remove(partial) }() // closing the archive removes what is left
 	f, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("keep backup %s: %w", b.Name, err)
@@ -160,7 +160,7 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, status string, b *
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		b.Problem = err.Error()
-		return errors.Join(err, os.Remove(partial))
+		return err
 	}
 	if b.Bytes, err = dataset.Verify(ctx, partial); err != nil {
 		b.Problem = err.Error()
@@ -169,8 +169,9 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, status string, b *
 		}
 		return fmt.Errorf("verify backup %s: %w", b.Name, err)
 	}
-	if err := os.Rename(partial, final); err != nil {
-		return fmt.Errorf("keep backup %s: %w", b.Name, err)
+	if b.SHA256, err = j.d.archive.keep(ctx, b.Name, partial); err != nil {
+		b.Problem = err.Error()
+		return err
 	}
 	b.Verified, b.Problem = true, ""
 	return nil

@@ -24,6 +24,8 @@ type Options struct {
 	PreloadKeys int           // keys that the cluster is born with
 	ValueSize   int           // bytes of each value, preloaded and written; 0: the scenario's own
 	PreloadFrom string        // a snapshot file of the user's to be born from
+	Store       string        // where backups are kept, a directory or s3://bucket/prefix; "": the drill's own
+	S3Endpoint  string        // URL of the S3 server; "": Amazon's
 	Writers     int           // 0: the scenario's own
 	Rate        int           // writes per second, all writers together; 0: the scenario's own
 	Flags       []string      // the user's flags as typed, for the command that runs the drill again

@@ -25,6 +25,7 @@ import (
 // the harness says what it waited for, or the checks see less. They grow with
 // what was preloaded; see weight.
 const (
+	archiveDeadline = 30 * time.Second // the store of backups opened, the bundle of certificates kept
 	bootDeadline    = 60 * time.Second // hosts up and etcd serving for the first time
 	preloadDeadline = 10 * time.Minute // writing, spreading and restoring a preloaded dataset
 	steadyPatience  = 30 * time.Second // every writer acknowledged, backups taken; see steadyDeadline
@@ -73,6 +74,8 @@ type drill struct {
 	ledger     *ledger.Writer
 	traffic    *workload.Traffic
 	backups    *backupJob
+	archive    *archive
+	bundle     string // SHA-256 of the bundle of certificates that was kept
 	transcript *transcript
 	ev         *harness.Evidence
 
@@ -117,7 +120,7 @@ func Run(ctx context.Context, rt harness.Runtime, s harness.Scenario, o Options)
 			err = fmt.Errorf("drill %s of %s (what was seen is in %s): %w", d.id, s.Name, d.dir, err)
 		}
 	}()
-	if err := d.open(rt); err != nil {
+	if err := d.open(ctx, rt); err != nil {
 		return reports.Report{}, err
 	}
 	if err := d.execute(ctx, rt); err != nil {
@@ -209,7 +212,7 @@ func (d *drill) weight(limit time.Duration) time.Duration {
 
 // open makes the run directory and everything that lives from before the first
 // host until after the last.
-func (d *drill) open(rt harness.Runtime) error {
+func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 	started := time.Now()
 	var err error
 	if d.id, d.dir, err = newRunDirectory(d.opts.Out, d.scenario.Name, started); err != nil {
@@ -230,6 +233,14 @@ func (d *drill) open(rt harness.Runtime) error {
 		token = "etcd-cluster"
 	}
 	if err := d.certify(); err != nil {
+		return err
+	}
+	opening, cancel := context.WithTimeout(ctx, archiveDeadline)
+	defer cancel()
+	if err := d.openArchive(opening); err != nil {
+		return err
+	}
+	if err := d.keepBundle(opening); err != nil {
 		return err
 	}
 	d.desk = &harness.Desk{Token: token, TLS: d.scenario.Given.TLS, Peers: map[string]string{}, Clients: map[string]string{}, Flags: map[string][]string{}, Known: map[string]string{}}
@@ -262,6 +273,9 @@ func (d *drill) close(kept bool, why error) error {
 	}
 	if d.rack != nil {
 		errs = append(errs, d.rack.Close(ctx, kept))
+	}
+	if d.archive != nil {
+		errs = append(errs, d.archive.close())
 	}
 	for _, l := range d.logs {
 		errs = append(errs, l.Close())

@@ -1,14 +1,13 @@
 package drill
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/observe"
 )
@@ -48,31 +47,80 @@ func (s site) Fetch(ctx context.Context, on harness.Host, path string, back int)
 	if err != nil {
 		return "", err
 	}
+	passed := ""
 	for _, b := range taken {
-		file := filepath.Join(s.d.dir, backupsDir, b.Name)
-		_, err := dataset.Verify(ctx, file)
-		if errors.Is(err, dataset.ErrDamaged) {
+		file, done, err := s.d.archive.backup(ctx, b, on.Name())
+		if errors.Is(err, errUnfit) {
+			passed += fmt.Sprintf("passed over %s: %v\n", b.Name, err)
 			continue
 		}
 		if err != nil {
-			return "", fmt.Errorf("verify backup %s: %w", b.Name, err)
+			return "", err
 		}
+		defer done()
 		if back > 0 {
 			back--
 			continue
 		}
-		f, err := os.Open(file)
-		if err != nil {
+		if err := s.upload(ctx, on, path, file); err != nil {
 			return "", err
 		}
-		defer f.Close()
-		if err := on.Upload(ctx, path, 0o600, f); err != nil {
-			s.d.noteLost(on, err)
-			return "", err
-		}
-		return fmt.Sprintf("%s: hash %x, revision %d, total keys %d, total size %d", b.Name, b.Hash, b.Revision, b.Keys, b.Size), nil
+		return passed + fmt.Sprintf("%s: hash %x, revision %d, total keys %d, total size %d", b.Name, b.Hash, b.Revision, b.Keys, b.Size), nil
 	}
-	return "", fmt.Errorf("%w is old enough: %d were taken", harness.ErrNoBackup, len(taken))
+	return "", fmt.Errorf("%sin %s there is %w that is old enough: %d were taken", passed, s.d.archive.store, harness.ErrNoBackup, len(taken))
+}
+
+func (s site) upload(ctx context.Context, on harness.Host, path, file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = on.Upload(ctx, path, 0o600, f)
+	s.d.noteLost(on, err)
+	return err
+}
+
+// FetchBundle puts the bundle of certificates on a host, if it is a plain one.
+func (s site) FetchBundle(ctx context.Context, on harness.Host, path string) (string, error) {
+	name := s.d.scenario.Backups.Bundle
+	if name == "" {
+		return "", fmt.Errorf("%w: this site keeps no bundle of certificates", harness.ErrNoBackup)
+	}
+	file, done, err := s.d.archive.fetch(ctx, name, s.d.bundle, on.Name())
+	if errors.Is(err, errUnfit) {
+		return "", fmt.Errorf("%w: %w", harness.ErrNoBackup, err)
+	}
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	files, err := readBundle(file)
+	if err != nil {
+		return "", err
+	}
+	if err := s.upload(ctx, on, path, file); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s: %s", name, countOf(len(files), "file")), nil
+}
+
+// Certify gives a host certificates of the authority in a bundle that lies on it.
+func (s site) Certify(ctx context.Context, on harness.Host, path string) (string, error) {
+	var text bytes.Buffer
+	if err := on.Download(ctx, path, &text); err != nil {
+		s.d.noteLost(on, err)
+		return "", err
+	}
+	authority, err := s.d.authorityOf(&text)
+	if err != nil {
+		return "", err
+	}
+	if err := s.d.issue(ctx, authority, on); err != nil {
+		s.d.noteLost(on, err)
+		return "", err
+	}
+	return "certificates of the bundle's authority: " + s.d.scenario.Given.TLS.CA + ", " + s.d.scenario.Given.TLS.Cert, nil
 }
 
 // newestFirst lists the verified backups.

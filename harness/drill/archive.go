@@ -1,0 +1,139 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
+	"github.com/etcd-firedrill/firedrill/fixtures/s3server"
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
+	"github.com/etcd-firedrill/firedrill/harness/store"
+)
+
+// archive is where the site keeps its backups: the store that the user named, or
+// one of the drill's own, which is a directory beside the evidence or, where the
+// document has one, a bucket of an S3 server that lives as long as the drill.
+// Hosts reach it through us: credentials and connections to it are nobody else's.
+type archive struct {
+	store   store.Store
+	under   string // what names begin with, in a store that is not ours alone
+	place   string // of the objects themselves, if they are plain files; else ""
+	scratch string // directory for what is on its way
+
+	server *s3server.Server // nil: none of our own
+	served chan error       // how its serving ended
+}
+
+// openArchive opens it, so that a store that cannot be reached is known before
+// anything is started.
+func (d *drill) openArchive(ctx context.Context) (err error) {
+	own := filepath.Join(d.dir, backupsDir)
+	d.archive = &archive{scratch: filepath.Join(d.dir, "on-its-way")}
+	if err := os.Mkdir(d.archive.scratch, 0o700); err != nil {
+		return fmt.Errorf("open the store of backups: %w", err)
+	}
+	switch bucket := d.scenario.Backups.Bucket; {
+	case d.opts.Store != "":
+		d.archive.under = d.id + "/"
+		d.archive.store, err = store.Open(ctx, d.opts.Store, store.Options{Endpoint: d.opts.S3Endpoint})
+	case bucket != "":
+		err = d.archive.serve(ctx, own, bucket)
+	default:
+		d.archive.place = own
+		d.archive.store, err = store.Open(ctx, own, store.Options{})
+	}
+	return err
+}
+
+// serve starts an S3 server for the drill and opens its bucket.
+func (a *archive) serve(ctx context.Context, dir, bucket string) (err error) {
+	if a.server, err = s3server.New(dir, bucket); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen for the drill's own S3 server: %w", err)
+	}
+	a.served = make(chan error, 1)
+	go func() { a.served <- crew.Surely(func() error { return a.server.Serve(l) }) }()
+	credentials := a.server.Credentials()
+	a.store, err = store.Open(ctx, "s3://"+bucket, store.Options{
+		Endpoint:    "http://" + l.Addr().String(),
+		Credentials: store.Credentials{AccessKey: credentials.AccessKey, SecretKey: credentials.SecretKey},
+	})
+	return err
+}
+
+// keep puts a file of ours into the store and returns its SHA-256.
+func (a *archive) keep(ctx context.Context, name, path string) (sum string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("keep %s: %w", name, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("keep %s: %w", name, err)
+	}
+	kept, err := a.store.Put(ctx, a.under+name, info.Size(), f)
+	return kept.SHA256, err
+}
+
+// errUnfit is wrapped by errors of objects that cannot be used, by nobody's
+// fault but the store's and whoever wrote to it.
+var errUnfit = errors.New("not to be used")
+
+// fetch makes an object a file of ours, for one host. done removes it again. An
+// object that is missing, damaged or another one than was kept is errUnfit.
+func (a *archive) fetch(ctx context.Context, name, sum, host string) (path string, done func(), err error) {
+	path = filepath.Join(a.scratch, filepath.Base(name)+"."+host)
+	got, err := store.Fetch(ctx, a.store, a.under+name, path)
+	done = func() { _ = os.Remove(path) } // it lies in the drill's directory at worst
+	switch {
+	case errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrUnchecked):
+		return "", func() {}, fmt.Errorf("%w: %w", errUnfit, err)
+	case err != nil:
+		return "", func() {}, err
+	case sum != "" && got.SHA256 != sum:
+		done()
+		return "", func() {}, fmt.Errorf("%w: %s in %s is another object than was kept under this name: its SHA-256 is %s, and was %s", errUnfit, name, a.store, got.SHA256, sum)
+	}
+	return path, done, nil
+}
+
+// backup makes a backup a file, verified once more.
+func (a *archive) backup(ctx context.Context, b harness.Backup, host string) (path string, done func(), err error) {
+	if a.place != "" { // it is a file already, and its own hash tells what a copy's would
+		path, done = filepath.Join(a.place, b.Name), func() {}
+	} else if path, done, err = a.fetch(ctx, b.Name, b.SHA256, host); err != nil {
+		return "", func() {}, err
+	}
+	if _, err = dataset.Verify(ctx, path); err != nil {
+		done()
+		if errors.Is(err, dataset.ErrDamaged) {
+			err = fmt.Errorf("%w: %w", errUnfit, err)
+		}
+		return "", func() {}, fmt.Errorf("verify backup %s: %w", b.Name, err)
+	}
+	return path, done, nil
+}
+
+// close ends the server of our own, and leaves what is kept.
+func (a *archive) close() error {
+	var errs []error
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	if a.server != nil {
+		errs = append(errs, a.server.Close())
+	}
+	if a.served != nil {
+		errs = append(errs, <-a.served)
+	}
+	return errors.Join(append(errs, os.RemoveAll(a.scratch))...)
+}
