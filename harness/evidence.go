@@ -15,7 +15,8 @@ const EvidenceSchema = 2
 type Mark string
 
 // The marks, in the order in which they usually occur. All are offsets on the
-// drill's one clock.
+// drill's one clock. Where the strike comes while the cluster is first created,
+// it and the procedure precede Booted, TrafficBegan and SteadyStateSeen.
 const (
 	Provisioned     Mark = "provisioned" // every host is up
 	Booted          Mark = "booted"      // every member serves for the first time
@@ -64,12 +65,12 @@ type Evidence struct {
 	Gone          map[string]time.Duration `json:"gone_ns"`
 	Backups       []Backup                 `json:"backups"`
 	Survivors     []SurvivorRead           `json:"survivors"`
-	Before        []MemberView             `json:"before"` // each host's view in steady state
+	Before        []MemberView             `json:"before"` // each host's view in steady state; none if the strike came before it
 	After         []MemberView             `json:"after"`  // each host's view at collection
 	Hashes        []MemberHash             `json:"hashes"` // HashKV of every member at one revision
 	DatasetBefore *Dataset                 `json:"dataset_before,omitempty"`
 	DatasetAfter  *Dataset                 `json:"dataset_after,omitempty"`
-	LeasesBefore  []LeaseView              `json:"leases_before"`
+	LeasesBefore  []LeaseView              `json:"leases_before"` // in steady state
 	LeasesAfter   []LeaseView              `json:"leases_after"`
 	Watcher       WatcherRecord            `json:"watcher"`
 	Trials        []TrialRecord            `json:"trials"`

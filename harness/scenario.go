@@ -13,6 +13,10 @@ type Scenario struct {
 	Under   Traffic
 	Backups BackupJob
 	Break   []Fault
+	// AtBirth: Break strikes while the cluster is first created, before any etcd
+	// was started. Preload, traffic and steady state come after the procedure, so
+	// that nothing was ever acknowledged that could be lost.
+	AtBirth bool
 	// Premises must have happened for the drill to mean anything.
 	Premises []Check
 	// Recover is the procedure; nil: nobody does anything.

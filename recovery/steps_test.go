@@ -29,6 +29,7 @@ func procedures() map[string]harness.Procedure {
 		"talos, all lost":  recovery.TalosRecover{},
 		"talos, replaced":  recovery.TalosReplace{Lost: "m3"},
 		"dcos, scaled up":  recovery.DcosScaleUp{To: 3},
+		"dcos, installed":  recovery.DcosReinstall{Failed: "m3"},
 		"dcos":             recovery.DcosRestore{Survivors: []string{"m1"}, From: recovery.DcosScenario("Scenario 4")},
 	}
 }
@@ -104,10 +105,14 @@ func TestProceduresRefuseWhatTheDocumentIsNotAbout(t *testing.T) {
 	if _, err := (recovery.TalosRecover{DBCopy: true}).Steps(hosts(3)); err == nil {
 		t.Error("a database was to be copied that no node has")
 	}
+	if _, err := (recovery.DcosReinstall{Failed: "m2"}).Steps(hosts(2)); err == nil {
+		t.Error("a package was to be installed with two members")
+	}
 	for name, p := range map[string]harness.Procedure{
 		"kubeadm": recovery.KubeadmForceNewCluster{Survivor: "m9"}, "etcd": recovery.EtcdSnapshotRestore{Survivor: "m9"},
 		"replace": recovery.MemberReplace{Lost: "m9"}, "rancher": recovery.RancherDisaster{Survivor: "m9"},
 		"talos": recovery.TalosRecover{Survivors: []string{"m9"}}, "talos replace": recovery.TalosReplace{Lost: "m9"}, "dcos": recovery.DcosRestore{Survivors: []string{"m9"}},
+		"dcos, installed": recovery.DcosReinstall{Failed: "m9"},
 	} {
 		if _, err := p.Steps(hosts(3)); err == nil || !strings.Contains(err.Error(), "m9") {
 			t.Errorf("%s: a survivor that is no host gave %v", name, err)

@@ -42,7 +42,10 @@ type Report struct {
 	OutageOpen      bool   `json:"outage_open,omitempty"`       // service was not back when watching ended: the outage is at least this long
 	StockOutage     int64  `json:"stock_outage_ms,omitempty"`   // the same outage as a client with stock settings saw it
 	StockOutageOpen bool   `json:"stock_outage_open,omitempty"` // that client was not back when traffic ended
-	Loss            *Loss  `json:"loss,omitempty"`              // absent when no cut was found
+	// OutageUnmeasured says why no outage could be measured, absent if it could: then
+	// gaps and outages that are absent mean nothing.
+	OutageUnmeasured string `json:"outage_unmeasured,omitempty"`
+	Loss             *Loss  `json:"loss,omitempty"` // absent when no cut was found
 
 	MembersBefore   []string          `json:"members_before"` // names, sorted
 	MembersAfter    []string          `json:"members_after"`
@@ -152,7 +155,7 @@ func (r *Report) time(t Timings) {
 		Detection: wholeMS(t.Detection), Fetch: wholeMS(t.Fetch), Restore: wholeMS(t.Restore),
 		Outage: wholeMS(t.Outage), OutageSpan: wholeMS(t.OutageSpan), Redundancy: wholeMS(t.Redundancy),
 	}
-	r.OutageOpen = t.OutageOpen
+	r.OutageOpen, r.OutageUnmeasured = t.OutageOpen, t.Unmeasured
 	r.StockOutage, r.StockOutageOpen = wholeMS(t.StockOutage), t.StockOutageOpen
 	r.Gaps = make([]Gap, 0, len(t.Gaps))
 	for _, g := range t.Gaps {

@@ -24,6 +24,9 @@ type Timings struct {
 	OutageSpan time.Duration
 	Gaps       []Silence
 	OutageOpen bool // the last gap had not ended when watching ended
+	// Unmeasured says why there was no outage to be measured; "" if there was.
+	// Nothing is wrong then: Gaps and both outages are absent, not 0.
+	Unmeasured string
 
 	StockOutage     time.Duration // total of the stock client's gaps
 	StockOutageOpen bool
@@ -44,13 +47,18 @@ type Silence struct {
 func (s Silence) Length() time.Duration { return s.To - s.From }
 
 // Measure measures a drill. Outage is by the probes alone, from the strike
-// until the drill had settled; trials lie outside. It reads the ledger once, in
+// until the drill had settled; trials lie outside. Where traffic began only after
+// the strike there is no outage, see Timings.Unmeasured. It reads the ledger once, in
 // bounded memory. A damaged ledger is an error.
 func Measure(ev *harness.Evidence) (Timings, error) {
 	t := phases(ev)
 	watch, watched := window(ev)
 	if !watched {
 		t.Unfit = append(t.Unfit, "no traffic ran after a strike: outage was not measured")
+		return t, nil
+	}
+	if began, _ := ev.At(harness.TrafficBegan); began > watch.from { // struck at birth
+		t.Unmeasured = "no client was served before the strike, so nobody lost service"
 		return t, nil
 	}
 	probes := newSilences(harness.GapThreshold, watch.from, watch.until)
@@ -75,7 +83,7 @@ func Measure(ev *harness.Evidence) (Timings, error) {
 		}
 	}
 	if probes.acks == 0 {
-		t.Unfit = append(t.Unfit, "no probe was ever acknowledged: outage is counted from the beginning of traffic or the strike")
+		t.Unfit = append(t.Unfit, "no probe was ever acknowledged: outage is counted from the strike")
 	}
 	t.Gaps, t.OutageOpen = probes.finish()
 	causes := causesOf(ev)
@@ -123,18 +131,18 @@ func between(ev *harness.Evidence, from, to harness.Mark) time.Duration {
 
 // span is what is watched for gaps.
 type span struct {
-	from  time.Duration // the strike, or the beginning of traffic where that came later
+	from  time.Duration // the strike
 	until time.Duration // settled; math.MaxInt64 if it never did
 }
 
 // window is absent if nothing was struck or no traffic ran.
 func window(ev *harness.Evidence) (w span, ok bool) {
 	struck, wasStruck := ev.At(harness.Struck)
-	began, ran := ev.At(harness.TrafficBegan)
+	_, ran := ev.At(harness.TrafficBegan)
 	if !wasStruck || !ran || ev.Ledger == nil {
 		return span{}, false
 	}
-	w = span{from: max(struck, began), until: math.MaxInt64}
+	w = span{from: struck, until: math.MaxInt64}
 	if at, ok := ev.At(harness.Settled); ok {
 		w.until = at
 	}

@@ -93,14 +93,6 @@ func TestOutage(t *testing.T) {
 		"clients that stop asking see no outage": {
 			ev: struckAt(0, acks(probe, 1, 0, 4000, 20), failures(harness.WriteOp, 3000, 9000, 20)),
 		},
-		"traffic that begins after the strike": {
-			ev: func() *harness.Evidence {
-				ev := struckAt(9000, acks(probe, 1, 5400, 9000, 20))
-				ev.Marks[harness.TrafficBegan] = ms(5000)
-				return ev
-			}(),
-			want: []reports.Silence{gap(5000, 5400, "after kill etcd on m1")},
-		},
 		"the stock client comes back later": {
 			ev: struckAt(7000, acks(probe, 1, 0, 1010, 10), acks(stock, 1, 0, 1000, 100), acks(probe, 1, 3000, 7000, 20),
 				failures(stock, 1100, 7100, 2000), acks(stock, 1, 7600, 9000, 100)),
@@ -199,6 +191,25 @@ func TestWhatCannotBeMeasuredIsUnfit(t *testing.T) {
 		if err != nil || len(got.Unfit) != 1 {
 			t.Errorf("%s: unfit %q, error %v; want one reason", name, got.Unfit, err)
 		}
+	}
+}
+
+// Who was never served cannot lose service. What else took time is measured, and
+// nothing is unfit.
+func TestTrafficThatBeginsAfterTheStrike(t *testing.T) {
+	probe, stock := harness.ProbeOp, harness.StockOp
+	ev := struckAt(9000, acks(probe, 1, 5400, 6000, 20), acks(probe, 1, 7000, 9000, 20), acks(stock, 1, 6500, 9000, 100))
+	ev.Marks[harness.ProcedureBegan], ev.Marks[harness.Redundant], ev.Marks[harness.TrafficBegan] = ms(1500), ms(4500), ms(5000)
+	got, err := reports.Measure(ev)
+	if err != nil || got.Unmeasured == "" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if diff := cmp.Diff(reports.Timings{Redundancy: ms(3000), Unmeasured: got.Unmeasured}, got); diff != "" {
+		t.Error(diff)
+	}
+	ev.Ledger = told{} // nobody was acknowledged at all
+	if again, err := reports.Measure(ev); err != nil || cmp.Diff(got, again) != "" {
+		t.Errorf("%+v, %v", again, err)
 	}
 }
 

@@ -9,6 +9,7 @@ func All() []harness.Scenario {
 		rancherSoleSurvivorJoined(),
 		rancherDirtyHosts(),
 		rancherHealthyStop(),
+		dcosInstallFailure(),
 		dcosScaleUpCrash(),
 		dcosTaskCrash(),
 		dcosAgentLoss(),

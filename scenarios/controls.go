@@ -28,7 +28,7 @@ type Control struct {
 
 // Controls lists every control, sabotaged procedures first.
 func Controls() []Control {
-	return slices.Concat(sabotaged(), carelessReplacements(), carelessDcos(), carelessLearners(), carelessRancher(), carelessRke(), carelessTalos(), doctored())
+	return slices.Concat(sabotaged(), carelessReplacements(), carelessInstall(), carelessDcos(), carelessLearners(), carelessRancher(), carelessRke(), carelessTalos(), doctored())
 }
 
 func sabotaged() []Control {
@@ -140,6 +140,34 @@ func carelessDcos() []Control {
 		{Name: "scale-up-not-started", Summary: "m3 is added and never started",
 			Catches:  "members-are",
 			Scenario: hurried(slipped(dcosScaleUpCrash(), skip("start etcd on m3")), 25*time.Second)},
+	}
+}
+
+// carelessInstall are slips in installing a DC/OS package again. That nothing is
+// wiped is none that does harm: names, URLs and token are the same, so what m1 and
+// m2 hold of the first installation is a cluster that m3 belongs to. The agents'
+// check finds it all the same.
+func carelessInstall() []Control {
+	return []Control{
+		{Name: "agent-not-repaired", Summary: "the disk of m3 is not repaired, and the check of the agents finds it",
+			Catches: "procedure-completed", Containers: true,
+			Scenario: slipped(dcosInstallFailure(), skip("repair the disk of m3"))},
+		{Name: "install-not-wiped", Summary: "the data of the first installation are left, and the check of the agents finds them",
+			Catches:  "procedure-completed",
+			Scenario: slipped(dcosInstallFailure(), skip("wipe what is left of the old cluster"))},
+		{Name: "installed-on-a-sick-agent", Summary: "m3 is neither repaired nor checked, and nobody waits for its member",
+			Catches: "every-member-serves",
+			Scenario: slipped(dcosInstallFailure(), skip("repair the disk of m3"), skip("check that each agent is healthy"),
+				rewrite("wait until every member is healthy", `"m1" "m2" "m3"`, `"m1" "m2"`))},
+		{Name: "task-not-launched", Summary: "etcd on m3 is not started again, and nobody waits for it: two of three voters are there",
+			Catches: "survives-one-member-loss",
+			Scenario: slipped(dcosInstallFailure(), on("install etcd on every host", harness.AllBut("m3")),
+				rewrite("wait until every member is healthy", `"m1" "m2" "m3"`, `"m1" "m2"`))},
+		{Name: "installed-as-two-clusters", Summary: "m3 is installed with itself as the only member it knows",
+			Catches: "members-are",
+			Scenario: slipped(dcosInstallFailure(), on("install etcd on every host", harness.AllBut("m3")),
+				after("install etcd on every host", harness.Step{Name: "install etcd on m3", On: harness.Hosts("m3"), Do: harness.Script(
+					"cat > /root/etcd.yaml <<'EOF'\n{{manifest name (print `initial-cluster=` (cluster `m3`))}}EOF\nmv /root/etcd.yaml " + harness.ManifestPath)}))},
 	}
 }
 

@@ -9,6 +9,44 @@ import (
 	"github.com/etcd-firedrill/firedrill/recovery"
 )
 
+// dcosInstallFailure: the package is installed for the first time, and one of the
+// three members fails to start, because its agent's disk is not as it should be.
+// Nothing existed, so nothing can be lost: what is promised is the cluster that
+// should have been created, and that it keeps what it then acknowledges.
+func dcosInstallFailure() harness.Scenario {
+	return harness.Scenario{
+		Name:     "dcos-1-install-failure",
+		Source:   recovery.DcosScenario("Scenario 1"),
+		Summary:  "a member fails to start while the cluster is first created; uninstall, check the hosts, install again",
+		Labels:   []string{"dcos", "install"},
+		Given:    harness.ClusterSpec{Members: 3},
+		Under:    harness.KubernetesTraffic,
+		Break:    []harness.Fault{fault.SpoilDisk{Who: harness.Hosts("m3")}},
+		AtBirth:  true,
+		Premises: []harness.Check{check.FailedToStart{Who: harness.Hosts("m3")}},
+		Recover:  recovery.DcosReinstall{Failed: "m3"},
+		Promises: []harness.Check{
+			check.ProcedureCompleted{},
+			check.MembersAre{Who: harness.Everyone},
+			check.ReplicasAgree{},
+			check.NoAlarms{},
+			check.EveryMemberServes{},
+			check.ServiceRestored{},
+			check.NewWritesKept{},
+			check.RevisionsUnique{},
+			check.WatcherInformed{},
+			check.LeasesAgree{},
+			check.SurvivesOneMemberLoss{},
+		},
+		StandIns: []string{
+			"installing and uninstalling the package: static-pod manifests, and the removal of etcd's data",
+			"an agent that is not healthy: a file in the place of the directory for data, which uninstalling does not remove",
+			"the health checks of the DC/OS cluster: a file written and read on each agent, and etcdctl, which tells whether a machine is reached by the refusal of its connection; what else the package's pre-requisites are (its versions, its resources) is not checked",
+		},
+		Within: 60 * time.Second,
+	}
+}
+
 // dcosTaskCrash: the single member's process dies and its host is fine. Nobody
 // does anything: the task is restarted in place, and existing data is safe.
 func dcosTaskCrash() harness.Scenario {

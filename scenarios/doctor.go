@@ -15,7 +15,7 @@ type Doctor func(*harness.Evidence) error
 
 func doctored() []Control {
 	survivor, snapshot, crash := kubeadmForceNewCluster(), etcdSnapshotRestore(), dcosTaskCrash()
-	replacement := etcdMemberReplace()
+	replacement, install := etcdMemberReplace(), dcosInstallFailure()
 	return []Control{
 		{Name: "write-dropped", Summary: "an acknowledged write is gone though later ones survived",
 			Scenario: survivor, Catches: "cut-at-survivor", Doctor: dropWrite},
@@ -49,6 +49,10 @@ func doctored() []Control {
 			Scenario: survivor, Catches: "writes-were-acknowledged", Premise: true, Doctor: silenceWriters},
 		{Name: "nothing-crashed", Summary: "no etcd was seen to end",
 			Scenario: crash, Catches: "etcd-died", Premise: true, Doctor: forgetExits},
+		{Name: "every-member-started", Summary: "no etcd was seen to fail when the cluster was first created",
+			Scenario: install, Catches: "failed-to-start", Premise: true, Doctor: forgetExits},
+		{Name: "write-dropped-after-install", Summary: "the cluster that was installed acknowledged a write and lost it",
+			Scenario: install, Catches: "new-writes-kept", Doctor: dropNewWrite},
 		{Name: "host-never-lost", Summary: "no host was seen to be gone",
 			Scenario: replacement, Catches: "hosts-were-lost", Premise: true, Doctor: forgetGone},
 		{Name: "lost-member-still-listed", Summary: "a member still lists the one that was lost",

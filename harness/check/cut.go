@@ -106,6 +106,11 @@ func judgeCut(ev *harness.Evidence, bounds func(*histories) (within interval, bl
 	if h.beforeFall == 0 {
 		return notSeen("no write was acknowledged before the strike, so nothing could be lost")
 	}
+	return judgeAll(ev, h, bounds)
+}
+
+// judgeAll is judgeCut for histories that were read, whatever came before the strike.
+func judgeAll(ev *harness.Evidence, h *histories, bounds func(*histories) (within interval, blamed int64)) harness.Result {
 	if len(h.undecided) == 0 {
 		return judgeCutOf(ev, h, bounds)
 	}

@@ -223,6 +223,8 @@ func honestChecks() []harness.Check {
 		switch c.(type) {
 		case check.EtcdDied:
 			checks[i] = check.EtcdDied{Who: harness.Everyone}
+		case check.FailedToStart:
+			checks[i] = check.FailedToStart{Who: harness.Hosts("m3")}
 		case check.HostsWereLost:
 			checks[i] = check.HostsWereLost{Who: harness.AllBut("m1")}
 		case check.MemberReplaced:

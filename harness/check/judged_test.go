@@ -21,7 +21,7 @@ type judged struct {
 }
 
 func tables() []judged {
-	return slices.Concat(premiseCases, procedureCases, memberCases, replicaCases, trialCases, refusalCases, leaseCases, revisionCases, watcherCases, momentCases)
+	return slices.Concat(premiseCases, procedureCases, memberCases, replicaCases, trialCases, refusalCases, leaseCases, revisionCases, watcherCases, momentCases, keptCases)
 }
 
 func TestChecks(t *testing.T) {
@@ -49,6 +49,9 @@ func TestEveryCheckHoldsOnAnHonestDrill(t *testing.T) {
 		if c.Name() == stopped.Name() || c.Name() == untouched.Name() {
 			refusal(ev, b)
 		}
+		if c.Name() == unstarted.Name() {
+			endsAgain(ev, b)
+		}
 		if r := c.Judge(ev); r.Verdict != harness.Held || r.Detail == "" {
 			t.Errorf("%s: %s: %s", c.Name(), r.Verdict, r.Detail)
 		}
@@ -57,7 +60,7 @@ func TestEveryCheckHoldsOnAnHonestDrill(t *testing.T) {
 
 // A check that was never seen to fail is decoration.
 func TestEveryCheckIsSeenWithEachVerdict(t *testing.T) {
-	premises := []string{"quorum-was-lost", "writes-were-acknowledged", "etcd-died", "hosts-were-lost"}
+	premises := []string{"quorum-was-lost", "writes-were-acknowledged", "etcd-died", "failed-to-start", "hosts-were-lost"}
 	seen := map[string]map[harness.Verdict]bool{}
 	for _, c := range tables() {
 		if seen[c.check.Name()] == nil {
@@ -87,7 +90,7 @@ func TestADamagedLedgerProvesNothing(t *testing.T) {
 	damage := errors.New("ledger.bin, block 3: the file is damaged")
 	for _, c := range []harness.Check{
 		check.WritesWereAcknowledged{}, check.ServiceRestored{}, check.RevisionsUnique{}, check.WatcherInformed{},
-		check.NothingLost{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{}, check.LeasesAgree{},
+		check.NothingLost{}, check.NewWritesKept{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{}, check.LeasesAgree{},
 	} {
 		ev, b := honest()
 		b.opsErr = damage
@@ -95,7 +98,7 @@ func TestADamagedLedgerProvesNothing(t *testing.T) {
 			t.Errorf("%s: %s: %s", c.Name(), r.Verdict, r.Detail)
 		}
 	}
-	for _, c := range []harness.Check{check.WatcherInformed{}, check.LeasesAgree{}, check.NothingLost{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{}} {
+	for _, c := range []harness.Check{check.WatcherInformed{}, check.LeasesAgree{}, check.NothingLost{}, check.NewWritesKept{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{}} {
 		ev, b := honest()
 		b.keysErr = damage
 		if r := c.Judge(ev); r.Verdict != harness.Inconclusive || !strings.Contains(r.Detail, damage.Error()) {

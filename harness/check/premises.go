@@ -124,6 +124,50 @@ func (c EtcdDied) Judge(ev *harness.Evidence) harness.Result {
 	return held("seen on %s", strings.Join(names, ", "))
 }
 
+// FailedStarts is how often etcd must have ended by itself to count as one that
+// does not start. Once may be a port that was still taken.
+const FailedStarts = 2
+
+// FailedToStart is the premise of an installation that went wrong: on each of the
+// hosts etcd ended again and again, from the strike until the procedure began.
+type FailedToStart struct {
+	none
+	Who harness.Selector // among the hosts that the cluster is created on
+}
+
+// Name is failed-to-start.
+func (FailedToStart) Name() string { return "failed-to-start" }
+
+// Claim says what Held affirms.
+func (c FailedToStart) Claim() string {
+	return "etcd ended unasked, again and again, on " + c.Who.String() + " before the procedure began"
+}
+
+// Judge counts the exits in that time.
+func (c FailedToStart) Judge(ev *harness.Evidence) harness.Result {
+	struck, ok := ev.At(harness.Struck)
+	began, tried := ev.At(harness.ProcedureBegan)
+	names, err := c.Who.Select(ev.BornHosts, "")
+	if !ok || !tried || err != nil || len(names) == 0 {
+		return notSeen("it cannot be told whose etcd should have failed to start: struck %v, procedure begun %v, %v", ok, tried, err)
+	}
+	if first, ok := ev.At(harness.Booted); ok && first < began {
+		return notSeen("every member served at %.2f s, before the procedure began", first.Seconds())
+	}
+	for _, name := range names {
+		ended := 0
+		for _, e := range ev.Exits {
+			if e.Host == name && e.At >= struck && e.At <= began && !e.Asked {
+				ended++
+			}
+		}
+		if ended < FailedStarts {
+			return notSeen("etcd on %s was seen to end %d times between the strike and the procedure, and %d are needed", name, ended, FailedStarts)
+		}
+	}
+	return held("seen on %s", strings.Join(names, ", "))
+}
+
 // HostsWereLost is the premise of a recovery on new machines: each of the hosts
 // was gone, machine and disk, before the procedure began.
 type HostsWereLost struct {

@@ -24,7 +24,9 @@ var (
 	quorum   = check.QuorumWasLost{}
 	acked    = check.WritesWereAcknowledged{}
 	everyone = check.EtcdDied{Who: harness.Everyone}
-	lost     = check.HostsWereLost{Who: harness.AllBut("m1")}
+	// unstarted is on m3 alone: the others started.
+	unstarted = check.FailedToStart{Who: harness.Hosts("m3")}
+	lost      = check.HostsWereLost{Who: harness.AllBut("m1")}
 )
 
 func goneAt(host string, at time.Duration) func(*harness.Evidence, *book) {
@@ -65,6 +67,19 @@ var premiseCases = []judged{
 	{check.EtcdDied{Who: harness.Leader}, "who led is not known", nothing, harness.Inconclusive, "no leader is known"},
 	{check.EtcdDied{}, "nobody is meant", nothing, harness.Inconclusive, "cannot be told"},
 
+	{unstarted, "honest", endsAgain, harness.Held, "seen on m3"},
+	{unstarted, "it ended once", nothing, harness.Inconclusive, "m3 was seen to end 1 times"},
+	{unstarted, "once before the strike", both(endsAgain, func(ev *harness.Evidence, _ *book) { ev.Exits[2].At = struckAt - 1 }), harness.Inconclusive, "1 times"},
+	{unstarted, "once in the procedure", both(endsAgain, func(ev *harness.Evidence, _ *book) { ev.Exits[2].At = beganAt + 1 }), harness.Inconclusive, "1 times"},
+	{unstarted, "once it was asked to", both(endsAgain, func(ev *harness.Evidence, _ *book) { ev.Exits[2].Asked = true }), harness.Inconclusive, "1 times"},
+	{unstarted, "it served after all", both(endsAgain, mark(harness.Booted, beganAt-1)), harness.Inconclusive, "every member served at 2.50 s"},
+	{unstarted, "it served in the end", both(endsAgain, mark(harness.Booted, endedAt)), harness.Held, ""},
+	{check.FailedToStart{Who: harness.Everyone}, "the others started", endsAgain, harness.Inconclusive, "m1 was seen to end 1 times"},
+	{unstarted, "nothing struck", without(harness.Struck), harness.Inconclusive, "cannot be told"},
+	{unstarted, "no procedure", without(harness.ProcedureBegan), harness.Inconclusive, "cannot be told"},
+	{check.FailedToStart{}, "nobody is meant", nothing, harness.Inconclusive, "cannot be told"},
+	{check.FailedToStart{Who: harness.Hosts("m9")}, "no such host", nothing, harness.Inconclusive, "no host m9"},
+
 	{lost, "honest", nothing, harness.Held, "m2, m3"},
 	{lost, "one is there", func(ev *harness.Evidence, _ *book) { delete(ev.Gone, "m3") }, harness.Inconclusive, "m3 was not seen to be gone"},
 	{lost, "one was gone before", goneAt("m2", struckAt-1), harness.Inconclusive, "m2 was not seen"},
@@ -72,6 +87,11 @@ var premiseCases = []judged{
 	{lost, "nothing struck", without(harness.Struck), harness.Inconclusive, "cannot be told"},
 	{check.HostsWereLost{}, "nobody is meant", nothing, harness.Inconclusive, "cannot be told"},
 	{check.HostsWereLost{Who: harness.Hosts("m9")}, "no such host", nothing, harness.Inconclusive, "no host m9"},
+}
+
+// endsAgain lets m3's etcd end a second time.
+func endsAgain(ev *harness.Evidence, _ *book) {
+	ev.Exits = append(ev.Exits, harness.HostExit{Host: "m3", At: struckAt + 2*time.Millisecond, EtcdExit: harness.EtcdExit{Code: 1}})
 }
 
 // few leaves a client's first n operations in the old history.

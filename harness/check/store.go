@@ -13,9 +13,9 @@ import (
 // All lists one zero value of every check.
 func All() []harness.Check {
 	return []harness.Check{
-		QuorumWasLost{}, WritesWereAcknowledged{}, EtcdDied{}, HostsWereLost{},
+		QuorumWasLost{}, WritesWereAcknowledged{}, EtcdDied{}, FailedToStart{}, HostsWereLost{},
 		ProcedureCompleted{}, ProcedureRefused{}, NothingChanged{},
-		NothingLost{}, CutAtSurvivor{}, CutAtSnapshot{}, DatasetIntact{},
+		NothingLost{}, NewWritesKept{}, CutAtSurvivor{}, CutAtSnapshot{}, DatasetIntact{},
 		ReplicasAgree{}, MembersAre{}, MemberReplaced{}, ClusterID{}, NoAlarms{}, EveryMemberServes{}, ServiceRestored{},
 		RevisionsUnique{}, WatcherInformed{}, LeasesAgree{},
 		SurvivesOneMemberLoss{}, RestartKeepsMembers{},

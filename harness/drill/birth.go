@@ -243,6 +243,23 @@ const bootStagger = 30 * time.Millisecond
 // will not start now is the harness's or the user's problem, not a finding.
 func (d *drill) boot(ctx context.Context) error {
 	begun := d.timeline.now()
+	if err := d.startFounders(ctx); err != nil {
+		return err
+	}
+	if err := d.awaitBirth(ctx); err != nil {
+		if context.Cause(ctx) != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+			return hinted(errors.Join(err, d.lastLines(d.plan.hosts...)), etcdHint)
+		}
+		return err
+	}
+	d.mark(harness.Booted)
+	d.timeline.say(harness.DrillEvent, "", "%s serving after %d ms", countOf(len(d.plan.hosts), "member"), (d.timeline.now() - begun).Milliseconds())
+	return nil
+}
+
+// startFounders starts etcd on the hosts that the cluster is born on. One that is
+// off or gone, struck before it was first started, is left alone.
+func (d *drill) startFounders(ctx context.Context) error {
 	if err := d.placeFiles(ctx); err != nil {
 		return err
 	}
@@ -254,18 +271,13 @@ func (d *drill) boot(ctx context.Context) error {
 			case <-time.After(bootStagger):
 			}
 		}
-		if err := d.startBorn(ctx, name); err != nil {
+		if d.host(name) == nil {
+			continue
+		}
+		if err := d.startBorn(ctx, name); err != nil && !errors.Is(err, harness.ErrHostOff) {
 			return err
 		}
 	}
-	if err := d.awaitBirth(ctx); err != nil {
-		if context.Cause(ctx) != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
-			return hinted(errors.Join(err, d.lastLines(d.plan.hosts...)), etcdHint)
-		}
-		return err
-	}
-	d.mark(harness.Booted)
-	d.timeline.say(harness.DrillEvent, "", "%s serving after %d ms", countOf(len(d.plan.hosts), "member"), (d.timeline.now() - begun).Milliseconds())
 	return nil
 }
 

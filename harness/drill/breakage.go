@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -116,15 +117,27 @@ const startsAllowed = 3
 func (d *drill) badManifest(e harness.HostEvent) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, steady := d.ev.Marks[harness.SteadyStateSeen]; !steady {
+	if d.ours(e.Host) {
 		d.broke(breakage{host: e.Host, hint: "is there a --etcd-arg that YAML reads otherwise?", err: fmt.Errorf("the manifest on %s cannot be run: %s", e.Host, e.Text)})
 	}
 }
 
-// ended counts an etcd that ended by itself before the cluster was steady; d.mu
-// is held. Afterwards it is a finding, whatever it does.
+// ours tells whether an etcd that does not start is the harness's or the user's
+// problem; d.mu is held. Once the cluster was steady it is a finding. Of a cluster
+// that is struck while it is created, it is one on the hosts that were struck,
+// and wherever the procedure has begun.
+func (d *drill) ours(host string) bool {
+	if _, steady := d.ev.Marks[harness.SteadyStateSeen]; steady {
+		return false
+	}
+	_, begun := d.ev.Marks[harness.ProcedureBegan]
+	struck := slices.ContainsFunc(d.ev.Faults, func(f harness.FaultRecord) bool { return slices.Contains(f.Hosts, host) })
+	return !d.scenario.AtBirth || !begun && !struck
+}
+
+// ended counts an etcd that ended by itself while that is ours; d.mu is held.
 func (d *drill) ended(host string, exit harness.EtcdExit) {
-	if _, steady := d.ev.Marks[harness.SteadyStateSeen]; steady || exit.Asked {
+	if exit.Asked || !d.ours(host) {
 		return
 	}
 	d.deaths[host]++

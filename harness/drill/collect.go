@@ -14,19 +14,12 @@ import (
 // settle waits until service is calm and redundancy is back. Where that does
 // not come, the marks are missing and the checks say so.
 func (d *drill) settle(ctx context.Context) error {
-	if len(d.plan.steps) > 0 && !d.ev.Procedure.Completed {
-		patience := failedPatience
-		if d.ev.Procedure.Refused != "" {
-			patience = refusedPatience
-		}
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
-		defer cancel()
-	}
+	ctx, cancel := d.patient(ctx)
+	defer cancel()
 	ended, _ := d.ev.At(harness.ProcedureEnded)
 	var redundantErr error
 	var waiting crew.Crew
-	if d.ev.Procedure.Refused == "" { // else nothing was done about the members that are missing
+	if _, seen := d.ev.At(harness.Redundant); !seen && d.ev.Procedure.Refused == "" { // else it is there, or nothing was done about the members that are missing
 		waiting.Go(func() { redundantErr = d.awaitRedundancy(ctx) })
 	}
 	var writersErr error
@@ -42,6 +35,18 @@ func (d *drill) settle(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// patient bounds the wait for what a procedure that did not complete can hardly
+// have brought about.
+func (d *drill) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	switch {
+	case len(d.plan.steps) == 0 || d.ev.Procedure.Completed:
+		return context.WithCancel(ctx)
+	case d.ev.Procedure.Refused != "":
+		return context.WithTimeout(ctx, refusedPatience)
+	}
+	return context.WithTimeout(ctx, failedPatience)
 }
 
 func (d *drill) awaitRedundancy(ctx context.Context) error {

@@ -21,19 +21,9 @@ const backupsBeforeStrike = 2
 // steady starts traffic and backups, waits until both are seen to work, and
 // records what the cluster is before anything happens to it.
 func (d *drill) steady(ctx context.Context) error {
-	endpoints := []string{}
-	for _, t := range d.targets() {
-		endpoints = append(endpoints, t.Endpoint)
-	}
-	var err error
-	d.traffic, err = workload.Start(ctx, workload.Config{
-		Seed: d.opts.Seed, Prefix: d.ev.TrafficPrefix, Traffic: d.plan.traffic, Clock: d.timeline.now,
-		Ledger: d.ledger, Endpoints: endpoints, TLS: d.tls, Serving: d.timeline.service,
-	})
-	if err != nil {
+	if err := d.beginTraffic(ctx, d.targets()); err != nil {
 		return err
 	}
-	d.mark(harness.TrafficBegan)
 	if d.scenario.Backups.Every > 0 {
 		// It outlives the deadline of this part; close and recover stop it.
 		d.backups = startBackups(context.WithoutCancel(ctx), d, d.scenario.Backups.Every)
@@ -50,6 +40,28 @@ func (d *drill) steady(ctx context.Context) error {
 	d.mark(harness.SteadyStateSeen)
 	d.timeline.say(harness.DrillEvent, "", "steady state: every writer acknowledged, %s", countOf(len(d.ev.Before), "member"))
 	return d.untilTheStrike(ctx)
+}
+
+func (d *drill) beginTraffic(ctx context.Context, targets []observe.Target) (err error) {
+	endpoints := []string{}
+	for _, t := range targets {
+		endpoints = append(endpoints, t.Endpoint)
+	}
+	d.traffic, err = workload.Start(ctx, workload.Config{
+		Seed: d.opts.Seed, Prefix: d.ev.TrafficPrefix, Traffic: d.plan.traffic, Clock: d.timeline.now,
+		Ledger: d.ledger, Endpoints: endpoints, TLS: d.tls, Serving: d.timeline.service,
+	})
+	if err == nil {
+		d.mark(harness.TrafficBegan)
+	}
+	return err
+}
+
+// nextGeneration moves clients to new keys, if there are any clients yet.
+func (d *drill) nextGeneration() {
+	if d.traffic != nil {
+		d.traffic.NextGeneration()
+	}
 }
 
 func (d *drill) awaitBackups(ctx context.Context) error {
@@ -100,7 +112,7 @@ func (d *drill) strike(ctx context.Context) error {
 		return errors.New("the scenario breaks nothing")
 	}
 	d.mark(harness.Struck)
-	d.traffic.NextGeneration()
+	d.nextGeneration()
 	for _, f := range d.scenario.Break {
 		record := harness.FaultRecord{Fault: f.String(), At: d.timeline.now()}
 		d.timeline.say(harness.FaultEvent, "", "strike: %s", f)
@@ -109,7 +121,9 @@ func (d *drill) strike(ctx context.Context) error {
 			return err
 		}
 		record.Hosts, record.Took = hosts, d.timeline.now()-record.At
+		d.mu.Lock() // the events of hosts ask who was struck
 		d.ev.Faults = append(d.ev.Faults, record)
+		d.mu.Unlock()
 		d.timeline.say(harness.FaultEvent, "", "in effect on %s after %d ms", strings.Join(hosts, ", "), record.Took.Milliseconds())
 	}
 	d.mark(harness.TookEffect)

@@ -23,7 +23,7 @@ type Options struct {
 	EtcdArgs    []string      // more server flags for every member, "--name=value"
 	PreloadKeys int           // keys that the cluster is born with
 	ValueSize   int           // bytes of each value, preloaded and written; 0: the scenario's own
-	PreloadFrom string        // a snapshot file of the user's to be born from
+	PreloadFrom string        // a snapshot file of the user's to be born from; none where the procedure creates the cluster
 	Store       string        // where backups are kept, a directory or s3://bucket/prefix; "": the drill's own
 	S3Endpoint  string        // URL of the S3 server; "": Amazon's
 	Writers     int           // 0: the scenario's own
@@ -95,6 +95,12 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	}
 	if o.PreloadFrom != "" && o.PreloadKeys > 0 {
 		return unsuited("it is born either from a snapshot or with preloaded keys, not both")
+	}
+	if s.AtBirth && o.PreloadFrom != "" {
+		return unsuited("the cluster is struck while it is first created, and its procedure installs an empty one: it cannot be born from a snapshot")
+	}
+	if s.AtBirth && (s.Backups.Every > 0 || s.Given.Grown) {
+		return unsuited("what is struck while it is first created has neither backups nor grown from one member")
 	}
 	if o.Writers > 0 {
 		p.traffic.Writers = o.Writers

@@ -11,6 +11,11 @@ import (
 func TestPlannedRefusesBeforeAnythingStarts(t *testing.T) {
 	single := harness.Scenario{Name: "s", Given: harness.ClusterSpec{Members: 1, OnlyBecause: "the page is about one"}}
 	free := harness.Scenario{Name: "f", Given: harness.ClusterSpec{Members: 3}, Under: harness.KubernetesTraffic}
+	born := free
+	born.AtBirth = true
+	if err := Validate(born, Options{PreloadKeys: 100, Members: 5}); err != nil {
+		t.Error(err)
+	}
 	for _, c := range []struct {
 		s    harness.Scenario
 		o    Options
@@ -23,6 +28,9 @@ func TestPlannedRefusesBeforeAnythingStarts(t *testing.T) {
 		{free, Options{EtcdArgs: []string{"--"}}, "give it as"},
 		{free, Options{EtcdArgs: []string{"--quota-backend-bytes 5"}}, "give it as"},
 		{free, Options{PreloadFrom: "x.db", PreloadKeys: 1}, "not both"},
+		{born, Options{PreloadFrom: "x.db"}, "installs an empty one"},
+		{harness.Scenario{Name: "b", AtBirth: true, Given: harness.ClusterSpec{Members: 3}, Under: harness.KubernetesTraffic, Backups: harness.BackupJob{Every: 1}}, Options{}, "neither backups"},
+		{harness.Scenario{Name: "b", AtBirth: true, Given: harness.ClusterSpec{Members: 3, Grown: true}, Under: harness.KubernetesTraffic}, Options{}, "nor grown"},
 		{free, Options{Rate: -1}, "negative"},
 		{free, Options{ValueSize: 10}, "unique only from 11"},
 		{free, Options{Within: -1}, "needs time"},
@@ -50,5 +58,30 @@ func TestPlannedWorksTheOptionsIn(t *testing.T) {
 	}
 	if strings.Join(p.args, " ") != "quota-backend-bytes=5 auto-compaction-retention=1" {
 		t.Errorf("etcd's flags are %v", p.args)
+	}
+}
+
+// A cluster that is struck while it is created has its clients afterwards.
+func TestOrder(t *testing.T) {
+	s := harness.Scenario{Given: harness.ClusterSpec{Members: 3}, Under: harness.KubernetesTraffic}
+	for _, c := range []struct {
+		atBirth bool
+		want    string
+	}{
+		{false, "provision hosts, preload, boot the cluster, reach a steady state, strike, detect, recover, settle, collect evidence, try the recovered cluster"},
+		{true, "provision hosts, strike, install the cluster, recover, see what was created, preload, open to clients, settle, collect evidence, try the recovered cluster"},
+	} {
+		s.AtBirth = c.atBirth
+		p, err := planned(s, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, part := range (&drill{scenario: s, plan: p}).order(nil) {
+			names = append(names, part.name)
+		}
+		if got := strings.Join(names, ", "); got != c.want {
+			t.Errorf("struck at birth %v: %s\nwant %s", c.atBirth, got, c.want)
+		}
 	}
 }

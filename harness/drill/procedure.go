@@ -79,7 +79,7 @@ func (d *drill) step(ctx context.Context, number int, step harness.Step) (outcom
 	d.timeline.say(harness.StepEvent, "", "step %d on %s: %s", number, where, step.Name)
 	if step.Replaces {
 		d.mark(harness.HistoryReplaced)
-		d.traffic.NextGeneration()
+		d.nextGeneration()
 	}
 	ended := make([]outcome, len(hosts))
 	errs := make([]error, len(hosts))

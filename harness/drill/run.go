@@ -147,24 +147,45 @@ func (d *drill) hold(ctx context.Context, report reports.Report) {
 	d.opts.Hold(ctx, report, enter)
 }
 
-// execute is the order of a drill, up to and including its trials.
-func (d *drill) execute(ctx context.Context, rt harness.Runtime) error {
-	for _, part := range []struct {
-		name   string
-		within time.Duration
-		do     func(context.Context) error
-	}{
-		{"provision hosts", bootDeadline, func(ctx context.Context) error { return d.provision(ctx, rt) }},
+// part is one part of a drill. within 0: it has a deadline of its own.
+type part struct {
+	name   string
+	within time.Duration
+	do     func(context.Context) error
+}
+
+// order is the order of a drill, up to and including its trials.
+func (d *drill) order(rt harness.Runtime) []part {
+	provision := part{"provision hosts", bootDeadline, func(ctx context.Context) error { return d.provision(ctx, rt) }}
+	strike, recovery := part{"strike", strikeDeadline, d.strike}, part{"recover", 0, d.recover}
+	parts := []part{
+		provision,
 		{"preload", preloadDeadline, d.preload},
 		{"boot the cluster", bootDeadline, d.boot},
 		{"reach a steady state", 0, func(ctx context.Context) error { return within(ctx, d.steadyDeadline(), d.steady) }},
-		{"strike", strikeDeadline, d.strike},
+		strike,
 		{"detect", detectDeadline, d.detect},
-		{"recover", 0, d.recover},
-		{"settle", settleDeadline + 2*d.writing(check.RestoredAcks), d.settle},
-		{"collect evidence", collectDeadline, d.collect},
-		{"try the recovered cluster", 0, d.try},
-	} {
+		recovery,
+	}
+	if d.scenario.AtBirth {
+		parts = []part{
+			provision,
+			strike,
+			{"install the cluster", bootDeadline, d.install},
+			recovery,
+			{"see what was created", bootDeadline, d.awaitCreated},
+			{"preload", preloadDeadline, d.preloadServed},
+			{"open to clients", 0, d.openToClients},
+		}
+	}
+	return append(parts,
+		part{"settle", settleDeadline + 2*d.writing(check.RestoredAcks), d.settle},
+		part{"collect evidence", collectDeadline, d.collect},
+		part{"try the recovered cluster", 0, d.try})
+}
+
+func (d *drill) execute(ctx context.Context, rt harness.Runtime) error {
+	for _, part := range d.order(rt) {
 		// A part may come to its end although the drill was told to: what it saw
 		// last is then not to be trusted.
 		if err := within(ctx, part.within+d.weight(part.within), part.do); err != nil || ctx.Err() != nil {

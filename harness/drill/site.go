@@ -138,7 +138,8 @@ func (j *backupJob) newestFirst() ([]harness.Backup, error) {
 	return verified, nil
 }
 
-// Announce points all clients at these hosts.
+// Announce points all clients at these hosts: those that there are, and those to
+// come.
 func (s site) Announce(_ context.Context, hosts []string) error {
 	var endpoints []string
 	for _, name := range hosts {
@@ -148,8 +149,10 @@ func (s site) Announce(_ context.Context, hosts []string) error {
 		}
 		endpoints = append(endpoints, h.ClientAddress())
 	}
-	if err := s.d.traffic.Announce(endpoints); err != nil {
-		return err
+	if s.d.traffic != nil {
+		if err := s.d.traffic.Announce(endpoints); err != nil {
+			return err
+		}
 	}
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()

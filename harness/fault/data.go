@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"fmt"
+	"path"
 	"syscall"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -44,6 +45,24 @@ func (f RuinData) Inject(ctx context.Context, s harness.Strike) ([]string, error
 			return now.Exits >= before.Exits+2
 		})
 		return err
+	})
+}
+
+// SpoilDisk puts a file in the place of the directory that etcd's data directory
+// is made in, as where a volume was not mounted: no etcd can start there, and
+// removing the data directory changes nothing. It is for hosts on which no etcd
+// runs yet.
+type SpoilDisk struct{ Who harness.Selector }
+
+func (f SpoilDisk) String() string {
+	return fmt.Sprintf("spoil the disk of %s: %s is no directory", f.Who, path.Dir(harness.DataDir))
+}
+
+// Inject moves what is there aside and puts the file in its place.
+func (f SpoilDisk) Inject(ctx context.Context, s harness.Strike) ([]string, error) {
+	dir := path.Dir(harness.DataDir)
+	return each(ctx, s, f, f.Who, func(ctx context.Context, h harness.Host) error {
+		return script(ctx, h, "mv "+dir+" "+dir+".spoiled && echo spoiled > "+dir)
 	})
 }
 

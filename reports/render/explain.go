@@ -36,6 +36,9 @@ func (s Style) Explain(sc harness.Scenario) (string, error) {
 		hang(&b, label, explainColumn, f.String())
 		label = ""
 	}
+	if sc.AtBirth {
+		hang(&b, "when", explainColumn, "while the cluster is first created; preload, traffic and steady state come after the procedure")
+	}
 	label = "stand-ins"
 	for _, text := range sc.StandIns {
 		hang(&b, label, explainColumn, text)

@@ -73,6 +73,18 @@ func TestExplain(t *testing.T) {
 	golden(t, "explain.txt", text, 0)
 }
 
+func TestExplainSaysWhenItStrikes(t *testing.T) {
+	sc := scenario()
+	const when = "while the cluster is first created"
+	if text, err := (render.Style{}).Explain(sc); err != nil || strings.Contains(text, when) {
+		t.Errorf("%v\n%s", err, text)
+	}
+	sc.AtBirth = true
+	if text, err := (render.Style{}).Explain(sc); err != nil || !strings.Contains(text, "\nwhen       "+when) {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
 func TestExplainWithoutAProcedure(t *testing.T) {
 	sc := scenario()
 	sc.Recover, sc.Given.OnlyBecause, sc.Given.Members = nil, "the document speaks of a single member", 1

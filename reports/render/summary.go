@@ -99,6 +99,9 @@ func (s Style) figures(b *strings.Builder, r reports.Report) {
 }
 
 func outage(r reports.Report) string {
+	if r.OutageUnmeasured != "" {
+		return "not measured: " + r.OutageUnmeasured
+	}
 	if len(r.Gaps) == 0 {
 		if r.StockOutage > 0 {
 			return "no gap longer than 250 ms; " + stock(r)
@@ -169,7 +172,11 @@ func procedure(r reports.Report) string {
 
 func members(b *strings.Builder, r reports.Report) {
 	const column = figureColumn + len("before  ")
-	hang(b, "  members     before", column, memberList(r.MembersBefore, r.MemberIDsBefore, r.ClusterIDBefore))
+	before := memberList(r.MembersBefore, r.MemberIDsBefore, r.ClusterIDBefore)
+	if len(r.MembersBefore) == 0 && r.OutageUnmeasured != "" {
+		before = "there was no cluster yet"
+	}
+	hang(b, "  members     before", column, before)
 	hang(b, "              after", column, memberList(r.MembersAfter, r.MemberIDsAfter, r.ClusterIDAfter))
 }
 
