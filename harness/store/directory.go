@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// directory keeps objects as files of mode 0600, each with its checksum beside
+// it in NAME.sha256, as sha256sum writes and checks it. What is being put is in
+// hidden files; those that a killed process left are never shown.
+type directory struct {
+	root *os.Root // symbolic links do not lead out of it
+	path string
+	take bool
+	mu   sync.Mutex // two files are renamed as one
+}
+
+func openDirectory(where string, o Options) (Store, error) {
+	if err := os.Mkdir(where, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, notThere(fmt.Errorf("open store %s: %w", where, err), "give a directory whose parent exists")
+	}
+	root, err := os.OpenRoot(where)
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w\nhint: give a directory that can be read and written", where, err)
+	}
+	return &directory{root: root, path: where, take: o.TakeUnchecked}, nil
+}
+
+// notThere makes a missing file ErrNotFound.
+func notThere(err error, hint string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w (%w)\nhint: %s", err, ErrNotFound, hint)
+	}
+	return err
+}
+
+func (d *directory) String() string { return d.path }
+func (d *directory) Close() error   { return d.root.Close() }
+
+func (d *directory) on(doing, name string) attempt {
+	return attempt{doing, filepath.Join(d.path, name)}
+}
+
+func (d *directory) Put(ctx context.Context, name string, size int64, content io.ReaderAt) (Object, error) {
+	a := d.on("put", name)
+	if err := checkName(name); err != nil {
+		return Object{}, attempt{"put to", d.path}.failed(err)
+	}
+	if size <= 0 {
+		return Object{}, a.damaged("it is empty: there is nothing to keep\nhint: have the backup taken again")
+	}
+	parent := path.Dir(name)
+	if err := d.root.MkdirAll(parent, 0o700); err != nil {
+		return Object{}, a.failed(err)
+	}
+	draft := path.Join(parent, "."+path.Base(name)+"."+rand.Text())
+	sum, err := d.write(ctx, a, draft, size, content)
+	if err == nil {
+		err = d.writeText(a, draft+sumSuffix, sum+"  "+path.Base(name)+"\n")
+	}
+	if err == nil {
+		err = d.publish(a, draft, name)
+	}
+	if err != nil {
+		return Object{}, errors.Join(err, d.discard(draft), d.discard(draft+sumSuffix))
+	}
+	o, err := d.stat(name)
+	if err != nil {
+		return Object{}, a.failed(err)
+	}
+	o.Bytes, o.SHA256, o.Checked = size, sum, true
+	return o, nil
+}
+
+// publish lets the draft be seen. The checksum goes first: whoever looks between
+// the two sees no object, or that the old one is not what the checksum is of.
+func (d *directory) publish(a attempt, draft, name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.root.Rename(draft+sumSuffix, name+sumSuffix); err != nil {
+		return a.failed(err)
+	}
+	if err := d.root.Rename(draft, name); err != nil {
+		return a.failed(err)
+	}
+	// A directory that was made for this name is an entry of its parent.
+	for at := path.Dir(name); ; at = path.Dir(at) {
+		f, err := d.root.Open(at)
+		if err == nil {
+			err = errors.Join(f.Sync(), f.Close())
+		}
+		if err != nil {
+			return a.failed(err)
+		}
+		if at == "." {
+			return nil
+		}
+	}
+}
+
+func (d *directory) discard(file string) error {
+	if err := d.root.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (d *directory) write(ctx context.Context, a attempt, file string, size int64, content io.ReaderAt) (sum string, err error) {
+	f, err := d.root.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", a.failed(err)
+	}
+	if sum, err = a.copy(ctx, f, size, content); err == nil {
+		err = f.Sync()
+	}
+	return sum, errors.Join(err, f.Close())
+}
+
+func (d *directory) writeText(a attempt, file, text string) error {
+	_, err := d.write(context.Background(), a, file, int64(len(text)), strings.NewReader(text))
+	return err
+}
+
+func (d *directory) stat(name string) (Object, error) {
+	info, err := d.root.Stat(name)
+	if err != nil {
+		return Object{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return Object{}, fmt.Errorf("%s is not a file", name)
+	}
+	return Object{Name: name, Bytes: info.Size(), Modified: info.ModTime()}, nil
+}
+
+func (d *directory) Get(ctx context.Context, name string, w io.Writer) (Object, error) {
+	a := d.on("get", name)
+	if err := checkName(name); err != nil {
+		return Object{}, attempt{"get from", d.path}.failed(err)
+	}
+	o, err := d.stat(name)
+	if err != nil {
+		return Object{}, notThere(a.failed(err), "list the store to see which backups it has")
+	}
+	recorded, err := d.recorded(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !d.take:
+		return Object{}, a.unchecked()
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return Object{}, a.failed(err)
+	case recorded == "":
+		return Object{}, a.damaged("%s%s does not hold a SHA-256%s", name, sumSuffix, hintDamaged)
+	}
+	f, err := d.root.Open(name)
+	if err != nil {
+		return Object{}, a.failed(err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if o.Bytes, err = pump(ctx, io.MultiWriter(w, sum), f); err != nil {
+		return Object{}, a.failed(err)
+	}
+	o.SHA256, o.Checked = hex.EncodeToString(sum.Sum(nil)), recorded != ""
+	if err := a.whole(o, -1, recorded); err != nil {
+		return Object{}, err
+	}
+	return o, nil
+}
+
+// recorded is the SHA-256 beside an object, empty if there is something else.
+func (d *directory) recorded(name string) (string, error) {
+	text, err := d.root.ReadFile(name + sumSuffix)
+	if err != nil {
+		return "", err
+	}
+	sum, _, _ := strings.Cut(string(text), " ")
+	if !isSum(sum) {
+		return "", nil
+	}
+	return sum, nil
+}
+
+func isSum(text string) bool {
+	sum, err := hex.DecodeString(text)
+	return err == nil && len(sum) == sha256.Size && text == strings.ToLower(text)
+}
+
+func (d *directory) List(ctx context.Context) ([]Object, error) {
+	var all []Object
+	err := fs.WalkDir(d.root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case name == ".":
+			return nil
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), "."):
+			return fs.SkipDir
+		case !entry.Type().IsRegular() || checkName(name) != nil:
+			return nil
+		}
+		o, err := d.stat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it went just now
+		}
+		if err == nil {
+			all = append(all, o)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, attempt{"list", d.path}.failed(err)
+	}
+	slices.SortFunc(all, byName)
+	return all, nil
+}
