@@ -34,6 +34,8 @@ const (
 	clientv3  = "go.etcd.io/etcd/client/v3"
 	serverv3  = "go.etcd.io/etcd/server/v3"
 	testbench = "github.com/testcontainers/testcontainers-go"
+	minio     = "github.com/minio/minio-go/v7"
+	gofakes3  = "github.com/rclone/gofakes3"
 )
 
 var borders = []border{
@@ -80,6 +82,22 @@ var borders = []border{
 	{
 		from: []string{"ours/..."}, but: []string{"ours/harness/container/..."}, never: []string{testbench + "/..."},
 		why: "one package speaks to the container engine",
+	},
+	{
+		from: []string{"ours/..."}, but: []string{"ours/harness/store"}, never: []string{minio + "/..."},
+		why: "one package speaks S3, and sees the credentials for it",
+	},
+	{
+		from: []string{"ours/harness/store"}, never: []string{"ours/...", clientv3 + "/..."}, deep: true,
+		why: "a store keeps whatever it is given, and knows no backups, hosts or drills",
+	},
+	{
+		from: []string{"ours/..."}, but: []string{"ours/fixtures/s3server"}, never: []string{gofakes3 + "/..."},
+		why: "one package serves S3",
+	},
+	{
+		from: []string{"ours/fixtures/s3server"}, never: []string{"ours/...", minio + "/..."}, deep: true,
+		why: "the S3 server is one that others might have written: it knows nothing of its clients",
 	},
 	{
 		from: []string{"ours/..."}, but: []string{"ours/fixtures/embedded"}, never: []string{serverv3 + "/embed", serverv3 + "/etcdmain"},
@@ -225,6 +243,15 @@ func TestBordersStop(t *testing.T) {
 		{from: "fixtures/dataset", reaches: serverv3 + "/storage/mvcc"},
 		{from: "fixtures/dataset", reaches: serverv3 + "/embed", want: true},
 		{from: "fixtures/embedded", reaches: serverv3 + "/etcdmain"},
+		{from: "harness/store", reaches: minio + "/pkg/credentials"},
+		{from: "harness/drill", reaches: minio, want: true},
+		{from: "harness/drill", reaches: minio, deep: true}, // through the store
+		{from: "harness/store", reaches: module + "/harness", want: true},
+		{from: "harness/store", reaches: module + "/fixtures/s3server", deep: true, want: true},
+		{from: "fixtures/s3server", reaches: gofakes3 + "/signature"},
+		{from: "harness/drill", reaches: gofakes3, want: true},
+		{from: "fixtures/s3server", reaches: minio + "/pkg/signer", want: true},
+		{from: "fixtures/s3server", reaches: module + "/harness", want: true},
 		{from: "harness/drill", reaches: "testing", want: true},
 		{from: "harness/process", reaches: module + "/harness/runtimetest", want: true},
 		{from: "harness/runtimetest", reaches: "github.com/onsi/gomega/types"},

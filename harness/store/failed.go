@@ -70,12 +70,12 @@ func (b *bucket) failed(ctx context.Context, a attempt, err error) error {
 func meaning(told minio.ErrorResponse) (kinds []error, hint string) {
 	switch told.Code {
 	case minio.NoSuchBucket:
-		return []error{ErrNotFound}, "create the bucket, or give the name of one that there is"
+		return []error{ErrNotFound}, "create the bucket, or give the name of one that there is; and see whether this is an S3 endpoint"
 	case minio.NoSuchKey:
 		return []error{ErrNotFound}, "list the store to see which backups it has"
 	case "BadDigest", "XAmzContentSHA256Mismatch", "InvalidDigest", "IncompleteBody":
 		return []error{ErrDamaged}, "it was altered on its way to the server, and not stored: put it again"
-	case "SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidTokenId", "ExpiredToken":
+	case "SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidTokenId", "ExpiredToken", "XAdminUserNotFound": // the last is versitygw's
 		return nil, "the server does not know these credentials: see AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or AWS_PROFILE"
 	case "AccessDenied":
 		return nil, "the server knows these credentials, or none, but does not let them do this: they must list, get and put below the prefix"
@@ -87,8 +87,6 @@ func meaning(told minio.ErrorResponse) (kinds []error, hint string) {
 	switch {
 	case told.StatusCode >= http.StatusInternalServerError, told.StatusCode == http.StatusTooManyRequests, told.StatusCode == http.StatusRequestTimeout:
 		return []error{ErrUnavailable}, "the server is there but does not serve: try again when it does"
-	case told.StatusCode == http.StatusNotFound:
-		return []error{ErrNotFound}, "see whether this is an S3 endpoint"
 	}
-	return nil, ""
+	return nil, "see whether this is an S3 endpoint, and what its own log says"
 }

@@ -164,7 +164,9 @@ type gateway struct {
 }
 
 var (
-	theGateway  = sync.OnceValues(startGateway)
+	theGateway  gateway
+	gatewayErr  error
+	gatewayOnce sync.Once
 	stopGateway func()
 )
 
@@ -173,9 +175,19 @@ func onGateway(t *testing.T) place {
 	if testing.Short() {
 		t.Skip("versitygw is built from source, which takes minutes the first time")
 	}
-	g, err := theGateway()
-	if err != nil {
-		t.Fatal(err)
+	gatewayOnce.Do(func() {
+		// A build that outlived the tests would be nobody's.
+		ctx := context.Background()
+		if end, ok := t.Deadline(); ok {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, end.Add(-15*time.Second))
+			defer cancel()
+		}
+		theGateway, gatewayErr = startGateway(ctx)
+	})
+	g := theGateway
+	if gatewayErr != nil {
+		t.Fatal(gatewayErr)
 	}
 	bucket := "b" + fmt.Sprintf("%x", rand.Text())[:20]
 	p := place{
@@ -192,18 +204,19 @@ func onGateway(t *testing.T) place {
 
 // startGateway builds versitygw and starts it at an address that belongs to
 // this process alone, as it is made of its ID.
-func startGateway() (g gateway, err error) {
+func startGateway(ctx context.Context) (g gateway, err error) {
 	dir, err := os.MkdirTemp("", "firedrill-versitygw-")
 	if err != nil {
 		return g, err
 	}
 	stopGateway = func() { _ = os.RemoveAll(dir) }
 	program := filepath.Join(dir, "versitygw")
-	build := exec.Command("go", "build", "-C", "../../fixtures/versitygw", "-trimpath", "-o", program, "github.com/versity/versitygw/cmd/versitygw")
+	build := exec.CommandContext(ctx, "go", "build", "-C", "../../fixtures/versitygw", "-trimpath", "-o", program, "github.com/versity/versitygw/cmd/versitygw")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.WaitDelay = time.Second // compilers that it started hold its output
 	began := time.Now()
 	if out, err := build.CombinedOutput(); err != nil {
-		return g, fmt.Errorf("build versitygw: %w\n%s", err, out)
+		return g, fmt.Errorf("build versitygw in %v: %w\n%s", time.Since(began).Round(time.Second), err, out)
 	}
 	fmt.Fprintf(os.Stderr, "versitygw was built in %v\n", time.Since(began).Round(time.Second))
 
@@ -239,12 +252,12 @@ func startGateway() (g gateway, err error) {
 		_, _ = lifeline.Close(), output.Close()
 		_ = os.RemoveAll(dir)
 	}
-	return g, awaitGateway(address, output.Name())
+	return g, awaitGateway(ctx, address, output.Name())
 }
 
 // awaitGateway polls until something listens there.
-func awaitGateway(address, output string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+func awaitGateway(ctx context.Context, address, output string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
