@@ -7,9 +7,9 @@ import "time"
 // stream breaks watches again from the last revision it saw. Nothing but being
 // told "compacted", or being restarted, makes it list again.
 type CacheRecord struct {
-	Name  string      `json:"name"`  // the component that it stands for, such as "kube-apiserver"
-	Lists []CacheList `json:"lists"` // in order, the first is the one it was born with
-	Last  int64       `json:"last_revision"`
+	Name  string      `json:"name"`          // the component that it stands for, such as "kube-apiserver"
+	Lists []CacheList `json:"lists"`         // in order, the first is the one it was born with
+	Last  int64       `json:"last_revision"` // of its last list, or of the last change that it saw since
 	// Stale is when it was served from another history than the one its contents
 	// are from, and nobody had told it.
 	Stale []CacheSpan `json:"stale"`

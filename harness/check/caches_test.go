@@ -1,6 +1,8 @@
 package check_test
 
 import (
+	"slices"
+	"testing"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -51,4 +53,13 @@ var cacheCases = []judged{
 	{freshness, "born after the strike", controllers(func(c *harness.CacheRecord) { c.Lists[0].At = struckAt }), harness.Inconclusive, "knew nothing before the strike"},
 	{freshness, "never listed", controllers(func(c *harness.CacheRecord) { c.Lists = nil }), harness.Inconclusive, "knew nothing before the strike"},
 	{freshness, "hardly a key", comparison(func(c *harness.CacheComparison) { c.Keys = 9 }), harness.Inconclusive, "9 keys to hold, and 10 are needed"},
+}
+
+// Keys are named with the cache that is wrong about them, nothing else of them.
+func TestStaleCacheNamesItsKeys(t *testing.T) {
+	ev, b := honest()
+	surplus(ev, b)
+	if r := freshness.Judge(ev); !slices.Equal(r.Offending, []string{"kube-controller-manager is wrong about g0/w0/k3"}) {
+		t.Errorf("%q", r.Offending)
+	}
 }

@@ -3,7 +3,6 @@ package workload
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -267,32 +266,4 @@ func page(ctx context.Context, c *clientv3.Client, key, end string, at, limit in
 	ctx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()
 	return c.Get(ctx, key, clientv3.WithRange(end), clientv3.WithRev(at), clientv3.WithLimit(limit))
-}
-
-// mostDiffering is how many keys a comparison names.
-const mostDiffering = 5
-
-// difference compares what is held with what is there.
-func difference(held, there versions) harness.CacheComparison {
-	d := harness.CacheComparison{Keys: len(there), Differing: []string{}}
-	for key, is := range there {
-		switch has, ok := held[key]; {
-		case !ok:
-			d.Missing++
-		case has != is:
-			d.Stale++
-		default:
-			continue
-		}
-		d.Differing = append(d.Differing, key)
-	}
-	for key := range held {
-		if _, ok := there[key]; !ok {
-			d.Surplus++
-			d.Differing = append(d.Differing, key)
-		}
-	}
-	slices.Sort(d.Differing)
-	d.Differing = d.Differing[:min(len(d.Differing), mostDiffering)]
-	return d
 }

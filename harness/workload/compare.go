@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/etcd-firedrill/firedrill/harness"
 )
 
 const (
@@ -101,4 +104,32 @@ func (c *cache) settled(there versions, revision int64) bool {
 	c.rec.Compared = &found
 	c.right(at)
 	return true
+}
+
+// mostDiffering is how many keys a comparison names.
+const mostDiffering = 5
+
+// difference compares what is held with what is there.
+func difference(held, there versions) harness.CacheComparison {
+	d := harness.CacheComparison{Keys: len(there), Differing: []string{}}
+	for key, is := range there {
+		switch has, ok := held[key]; {
+		case !ok:
+			d.Missing++
+		case has != is:
+			d.Stale++
+		default:
+			continue
+		}
+		d.Differing = append(d.Differing, key)
+	}
+	for key := range held {
+		if _, ok := there[key]; !ok {
+			d.Surplus++
+			d.Differing = append(d.Differing, key)
+		}
+	}
+	slices.Sort(d.Differing)
+	d.Differing = d.Differing[:min(len(d.Differing), mostDiffering)]
+	return d
 }
