@@ -73,6 +73,7 @@ type Evidence struct {
 	LeasesBefore  []LeaseView              `json:"leases_before"` // in steady state
 	LeasesAfter   []LeaseView              `json:"leases_after"`
 	Watcher       WatcherRecord            `json:"watcher"`
+	Caches        []CacheRecord            `json:"caches"`
 	Trials        []TrialRecord            `json:"trials"`
 	Machine       MachineRecord            `json:"machine"`
 

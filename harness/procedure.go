@@ -97,6 +97,10 @@ type Site interface {
 	Certify(ctx context.Context, on Host, path string) (string, error)
 	// Announce tells clients to use these hosts from now on, and no others.
 	Announce(ctx context.Context, hosts []string) error
+	// RestartClients restarts every long-lived client, as the components of
+	// Kubernetes are restarted: each drops what it knows of the cluster and lists
+	// afresh. It returns once they have.
+	RestartClients(ctx context.Context) error
 }
 
 // ErrNoBackup is returned by Site.Fetch if there is no such backup as was asked
@@ -226,4 +230,19 @@ func (a Announce) String() string { return "firedrill announce " + strings.Join(
 // Do announces the hosts.
 func (a Announce) Do(ctx context.Context, site Site, _ Host, _ string) (Output, error) {
 	return Output{}, site.Announce(ctx, a.Hosts)
+}
+
+// RestartComponents is an Action at the desk: restart the long-lived clients,
+// such as kube-apiserver, so that none goes on with what it knew of a history
+// that is gone.
+type RestartComponents struct{}
+
+func (RestartComponents) String() string { return "firedrill restart-components" }
+
+// Do restarts them. That they do not come up while etcd does not serve is the
+// procedure's failure once its deadline passes.
+func (RestartComponents) Do(ctx context.Context, site Site, _ Host, _ string) (Output, error) {
+	begun := time.Now()
+	err := site.RestartClients(ctx)
+	return Output{Duration: time.Since(begun)}, err
 }

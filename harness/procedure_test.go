@@ -40,3 +40,29 @@ func TestFetchBackup(t *testing.T) {
 		}
 	}
 }
+
+// restarting is a site whose components come up with this error.
+type restarting struct {
+	harness.Site
+	restarts *int
+	err      error
+}
+
+func (r restarting) RestartClients(context.Context) error {
+	*r.restarts++
+	return r.err
+}
+
+func TestRestartComponents(t *testing.T) {
+	restarts := 0
+	restart := harness.RestartComponents{}
+	if text := restart.String(); text != "firedrill restart-components" {
+		t.Errorf("it prints %q", text)
+	}
+	for n, want := range []error{nil, context.DeadlineExceeded} {
+		out, err := restart.Do(t.Context(), restarting{restarts: &restarts, err: want}, nil, restart.String())
+		if !errors.Is(err, want) || out.ExitCode != 0 || restarts != n+1 {
+			t.Errorf("%+v, %v after %d restarts", out, err, restarts)
+		}
+	}
+}

@@ -68,6 +68,8 @@ func (p RkeRestore) Steps(hosts []string) ([]harness.Step, error) {
 			Why: "RKE asks for 90 s, and one healthy node is enough for it"},
 		harness.Step{Name: "point clients at the nodes", From: rke("2, step 2"), Do: harness.Announce{Hosts: nodes},
 			Why: "the nodes in rancher-cluster.yml are these"},
+		harness.Step{Name: "restart the components", From: rke("2, step 7"), Do: harness.RestartComponents{},
+			Why: "stands in for docker restart of kube-apiserver, kubelet, kube-controller-manager, kube-scheduler, kube-proxy and the network's components"},
 	), nil
 }
 

@@ -69,6 +69,7 @@ func dcosTaskCrash() harness.Scenario {
 			check.ServiceRestored{},
 			check.RevisionsUnique{},
 			check.WatcherInformed{},
+			check.CachesFresh{},
 			check.LeasesAgree{},
 		},
 		StandIns: []string{"the DC/OS agent that restarts the task: the agent on the host, which restarts an etcd that ends"},
@@ -92,7 +93,7 @@ func dcosScaleUpCrash() harness.Scenario {
 		Premises: []harness.Check{check.QuorumWasLost{}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.DcosScaleUp{To: 3},
 		Promises: append(restored(), check.ReplicasAgree{}, check.SurvivesOneMemberLoss{}),
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}},
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}},
 		StandIns: dcosStandIns(),
 		Within:   60 * time.Second,
 	}
@@ -114,7 +115,7 @@ func dcosAgentLoss() harness.Scenario {
 		Premises: []harness.Check{check.HostsWereLost{Who: harness.Everyone}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.DcosRestore{From: source},
 		Promises: restored(),
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}},
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}},
 		StandIns: dcosStandIns(),
 		Within:   60 * time.Second,
 	}
@@ -156,7 +157,7 @@ func dcosQuorumLoss() harness.Scenario {
 		Premises: []harness.Check{check.QuorumWasLost{}, check.HostsWereLost{Who: harness.AllBut("m1")}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.DcosRestore{Survivors: []string{"m1"}, From: source},
 		Promises: append(restored(), check.ReplicasAgree{}, check.SurvivesOneMemberLoss{}),
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}},
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}},
 		StandIns: dcosStandIns(),
 		Within:   60 * time.Second,
 	}

@@ -57,6 +57,8 @@ func doctored() []Control {
 			Scenario: replacement, Catches: "hosts-were-lost", Premise: true, Doctor: forgetGone},
 		{Name: "lost-member-still-listed", Summary: "a member still lists the one that was lost",
 			Scenario: replacement, Catches: "member-replaced", Doctor: listLost},
+		{Name: "cache-keeps-what-is-gone", Summary: "a component was never told, and its cache keeps a key that is gone",
+			Scenario: snapshot, Catches: "caches-fresh", Doctor: keepInCache},
 	}
 }
 
@@ -306,6 +308,20 @@ func listLost(ev *harness.Evidence) error {
 		}
 	}
 	return fmt.Errorf("no member of before is gone")
+}
+
+// keepInCache makes the last cache hold a key that the cluster does not.
+func keepInCache(ev *harness.Evidence) error {
+	if len(ev.Caches) == 0 || ev.Caches[len(ev.Caches)-1].Compared == nil {
+		return fmt.Errorf("the evidence tells of no cache that was compared")
+	}
+	ev.Caches = slices.Clone(ev.Caches)
+	last := &ev.Caches[len(ev.Caches)-1]
+	last.Lists = last.Lists[:1]
+	last.Compared = ptr(*last.Compared)
+	last.Compared.Surplus++
+	last.Compared.Differing = append(slices.Clone(last.Compared.Differing), ev.TrafficPrefix+"g0/w0/gone")
+	return nil
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -39,6 +39,7 @@ func etcdSnapshotRestore() harness.Scenario {
 			check.ServiceRestored{},
 			check.RevisionsUnique{},
 			check.WatcherInformed{},
+			check.CachesFresh{},
 			check.LeasesAgree{},
 			check.SurvivesOneMemberLoss{},
 		},
@@ -81,6 +82,7 @@ func replaced() []harness.Check {
 		check.ServiceRestored{},
 		check.RevisionsUnique{},
 		check.WatcherInformed{},
+		check.CachesFresh{},
 		check.LeasesAgree{},
 		check.SurvivesOneMemberLoss{},
 	}

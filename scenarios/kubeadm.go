@@ -44,6 +44,7 @@ func kubeadmForceNewCluster() harness.Scenario {
 			check.RestartKeepsMembers{Host: "m1"},
 			check.RevisionsUnique{},
 			check.WatcherInformed{},
+			check.CachesFresh{},
 		},
 		StandIns: []string{
 			"the page's v2 flags of etcdctl (--ca-file, --cert-file, --key-file): the v3 ones",

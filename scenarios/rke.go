@@ -62,6 +62,7 @@ func rkeRestored(kept bool, members harness.Selector) []harness.Check {
 		check.EveryMemberServes{},
 		check.ServiceRestored{},
 		check.LeasesAgree{},
+		check.CachesFresh{},
 		check.SurvivesOneMemberLoss{},
 	}
 }

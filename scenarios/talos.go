@@ -30,7 +30,7 @@ func talosRecoverSnapshot() harness.Scenario {
 		Premises: []harness.Check{check.QuorumWasLost{}, check.HostsWereLost{Who: harness.AllBut("m1")}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.TalosRecover{Survivors: []string{"m1"}},
 		Promises: append(restored(), check.ReplicasAgree{}, check.SurvivesOneMemberLoss{}),
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}},
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}},
 		StandIns: talosStandIns(),
 		Within:   60 * time.Second,
 	}

@@ -164,6 +164,17 @@ func before() []harness.MemberView {
 	return list
 }
 
+// caches are two that were served throughout: the forced start kept all.
+func caches() (list []harness.CacheRecord) {
+	for _, name := range []string{"kube-apiserver", "kube-controller-manager"} {
+		list = append(list, harness.CacheRecord{
+			Name: name, Last: 147, Lists: []harness.CacheList{{At: 100 * time.Millisecond, Revision: 2, Reason: harness.CacheBorn}}, Stale: []harness.CacheSpan{},
+			Compared: &harness.CacheComparison{At: trafficEnd - time.Millisecond, Revision: 150, Keys: 29, Differing: []string{}},
+		})
+	}
+	return list
+}
+
 // honest is evidence on which every check holds.
 func honest() (*harness.Evidence, *book) {
 	b := &book{final: map[string]*harness.KeyState{}}
@@ -208,6 +219,7 @@ func honest() (*harness.Evidence, *book) {
 		DatasetBefore: dataset(), DatasetAfter: dataset(),
 		LeasesBefore: lease(struckAt - time.Millisecond), LeasesAfter: lease(trafficEnd + time.Second),
 		Watcher: harness.WatcherRecord{Opened: true, From: 2, Last: 147, Events: 147},
+		Caches:  caches(),
 		Trials: []harness.TrialRecord{
 			{Spec: restart, Ran: true, Struck: []string{"m1"}, Sent: 20, Acked: 20, Read: true, Found: 20, Told: views()},
 			{Spec: kill, Ran: true, Struck: []string{"m2"}, Sent: 20, Acked: 20, Read: true, Found: 20, Told: off},

@@ -71,6 +71,7 @@ func (d *drill) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.ev.Caches = d.traffic.Caches()
 	d.traffic = nil
 	d.mark(harness.TrafficEnded)
 	d.timeline.say(harness.DrillEvent, "", "collecting evidence")

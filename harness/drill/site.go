@@ -160,6 +160,9 @@ func (s site) Announce(_ context.Context, hosts []string) error {
 	return nil
 }
 
+// RestartClients restarts the components that long-lived clients stand for.
+func (s site) RestartClients(ctx context.Context) error { return s.d.traffic.RestartCaches(ctx) }
+
 // Select resolves a selector against the hosts that are present; who leads is
 // what a member says of itself.
 func (d *drill) Select(ctx context.Context, who harness.Selector) ([]harness.Host, error) {

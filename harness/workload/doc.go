@@ -1,7 +1,8 @@
 // Package workload is the clients of a drill: Kubernetes-shaped writers,
-// availability probes, a client with stock settings, kept leases and a held
-// watcher. All run through the disaster, and everything they were told goes to
-// the ledger.
+// availability probes, a client with stock settings, kept leases, a held watcher,
+// and the caches of long-lived components. All run through the disaster, and what
+// all but the caches were told goes to the ledger; these are compared with the
+// cluster at the end.
 //
 // It is apart because it must not know what happens to the cluster: it is given
 // endpoints, told when keys must not be touched any more (NextGeneration) and

@@ -31,7 +31,8 @@ func (c call) release() { c.link.inFlight.Done() }
 // Announce points every client at these endpoints (host:port) and no others,
 // as a procedure tells its users to. A new epoch begins: operations sent from
 // its return on go through fresh connections. Those in flight return through
-// the old ones, which are closed then. The watcher and the lease keepers move too.
+// the old ones, which are closed then. The watcher, the caches and the lease
+// keepers move too.
 func (t *Traffic) Announce(endpoints []string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

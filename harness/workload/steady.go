@@ -41,8 +41,8 @@ func (t *Traffic) Stats() Stats {
 
 // AwaitSteady waits until every writer has at least perWriter effective
 // acknowledgements, probes and the stock client are acknowledged, the watcher
-// sees changes, and every lease is granted with its keys. When ctx ends first,
-// the error says who lacked what.
+// sees changes, every lease is granted with its keys, and every cache has listed
+// and watches. When ctx ends first, the error says who lacked what.
 func (t *Traffic) AwaitSteady(ctx context.Context, perWriter int) error {
 	return t.await(ctx, "traffic is steady", func() (bool, string) {
 		lacking := t.lacking(perWriter)
@@ -78,6 +78,11 @@ func (t *Traffic) lacking(perWriter int) string {
 	for _, l := range t.leases {
 		if !l.ready.Load() {
 			return fmt.Sprintf("lease-%d (%x) is not granted with its keys", l.index, l.id)
+		}
+	}
+	for _, c := range t.caches {
+		if !c.watches() {
+			return fmt.Sprintf("%s has not listed, or does not watch", c.name)
 		}
 	}
 	switch watched := t.watcher.record(); {

@@ -3,13 +3,15 @@ package workload
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
 
 // Stop stops sending, waits until every operation has returned (at most their
 // time-out; at once if ctx ends), gives the watcher time to see what was
-// acknowledged, and closes everything: afterwards no goroutine is left. The
+// acknowledged, compares the caches with the cluster (see Caches), and closes
+// everything: afterwards no goroutine is left. The
 // error tells that the ledger refused a record or that a client panicked: the
 // evidence has a hole. A second call returns what the first did.
 func (t *Traffic) Stop(ctx context.Context) (harness.WatcherRecord, error) {
@@ -20,7 +22,12 @@ func (t *Traffic) Stop(ctx context.Context) (harness.WatcherRecord, error) {
 		t.mu.RLock()
 		tail, link := t.tail, t.link
 		t.mu.RUnlock()
-		t.watcher.drain(ctx, tail)
+		var last sync.WaitGroup
+		t.start(&last, func() { t.watcher.drain(ctx, tail) })
+		for _, c := range t.caches {
+			t.start(&last, func() { c.compare(ctx) })
+		}
+		last.Wait()
 		release()
 		t.cut()
 		t.keepers.Wait()

@@ -75,6 +75,7 @@ type Traffic struct {
 	pace    *rate.Limiter // shared by the writers
 	service *service
 	watcher *watcher
+	caches  []*cache
 	tally   tally
 	writers []*writer
 	leases  []*lease
@@ -84,7 +85,7 @@ type Traffic struct {
 	hard      context.Context // ends when what is in flight must return at once
 	cut       context.CancelFunc
 	issuers   sync.WaitGroup // everything that sends operations
-	keepers   sync.WaitGroup // everything else: the watcher, the silence, retiring clients
+	keepers   sync.WaitGroup // everything else: the watcher, the caches, the silence, retiring clients
 
 	stop    sync.Once
 	stopped harness.WatcherRecord
@@ -129,6 +130,9 @@ func Start(ctx context.Context, cfg Config) (*Traffic, error) {
 	t.issue, t.stopIssue = context.WithCancel(forever)
 	t.hard, t.cut = context.WithCancel(forever)
 	t.watcher = newWatcher(t)
+	for _, name := range cacheNames {
+		t.caches = append(t.caches, newCache(t, name))
+	}
 	for i := range cfg.Traffic.Writers {
 		t.writers = append(t.writers, newWriter(t, i))
 	}
@@ -142,6 +146,9 @@ func Start(ctx context.Context, cfg Config) (*Traffic, error) {
 func (t *Traffic) run() {
 	t.start(&t.keepers, func() { t.service.watch(t.hard, t.cfg.Clock) })
 	t.start(&t.keepers, func() { t.watcher.run(t.hard) })
+	for _, c := range t.caches {
+		t.start(&t.keepers, func() { c.run(t.hard) })
+	}
 	for _, w := range t.writers {
 		t.start(&t.issuers, func() { w.run(t.issue) })
 	}
