@@ -19,7 +19,9 @@ func (d *drill) settle(ctx context.Context) error {
 	ended, _ := d.ev.At(harness.ProcedureEnded)
 	var redundantErr error
 	var waiting crew.Crew
-	if _, seen := d.ev.At(harness.Redundant); !seen && d.ev.Procedure.Refused == "" { // else it is there, or nothing was done about the members that are missing
+	// After a refusal nothing was done about the members that are missing, and a
+	// cluster that the procedure creates was waited for before clients came.
+	if d.ev.Procedure.Refused == "" && !d.scenario.AtBirth {
 		waiting.Go(func() { redundantErr = d.awaitRedundancy(ctx) })
 	}
 	var writersErr error

@@ -42,20 +42,44 @@ func (d *drill) install(ctx context.Context) error {
 			d.timeline.say(harness.WarningEvent, h.Name(), "it was not seen that etcd does not start: %v", err)
 		}
 	}
-	// For people: what an operator finds who looks at the installation.
-	var found []string
-	for _, v := range observe.Members(ctx, d.targets()) {
-		switch {
-		case v.Error != "":
-			found = append(found, v.Host+" does not answer")
-		case v.Serves:
-			found = append(found, v.Host+" serves")
-		default:
-			found = append(found, v.Host+" does not serve")
-		}
+	d.lookAtInstallation(ctx)
+	return ctx.Err()
+}
+
+// lookPatience is how long the members that start may take to serve: an election
+// and some. Without a quorum they never do.
+const lookPatience = 5 * time.Second
+
+// lookAtInstallation tells what an operator finds, for people: the members that
+// did start serve, if they are a quorum.
+func (d *drill) lookAtInstallation(ctx context.Context) {
+	var struck, found []string
+	for _, h := range d.struckHosts() {
+		struck = append(struck, h.Name())
 	}
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	_ = poll(ctx, "the others serve", func(ctx context.Context) (bool, string) {
+		views := observe.Members(ctx, d.targets())
+		if ctx.Err() != nil && found != nil {
+			return false, "" // what was cut short says less than the look before
+		}
+		all := true
+		found = nil
+		for _, v := range views {
+			how := " serves"
+			switch {
+			case v.Error != "":
+				how = " does not answer"
+			case !v.Serves:
+				how = " does not serve"
+			}
+			found = append(found, v.Host+how)
+			all = all && (v.Serves || slices.Contains(struck, v.Host))
+		}
+		return all, ""
+	})
 	d.timeline.say(harness.DrillEvent, "", "installed: %s", strings.Join(found, ", "))
-	return nil
 }
 
 // struckHosts are the hosts that faults have struck and that are still there.
@@ -194,10 +218,17 @@ func (l *loader) flush(ctx context.Context) error {
 
 // openToClients begins the traffic on what the procedure has created, and waits
 // until it is steady. That it does not become so is no error, as in settle: the
-// checks miss what was not acknowledged.
+// checks miss what was not acknowledged. Where the procedure did not complete and
+// nobody is served, there is nothing to wait for.
 func (d *drill) openToClients(ctx context.Context) error {
 	if err := d.beginTraffic(ctx, d.announced()); err != nil {
 		return err
+	}
+	if !d.ev.Procedure.Completed {
+		if err := observe.FreshServed(ctx, d.announced()); err != nil {
+			d.timeline.say(harness.DrillEvent, "", "no steady state: %v", err)
+			return ctx.Err()
+		}
 	}
 	bounded, cancel := context.WithTimeout(ctx, d.steadyDeadline())
 	defer cancel()
