@@ -9,10 +9,13 @@ type Scenario struct {
 	Source  Source
 	Summary string // one line
 	Labels  []string
-	Given   ClusterSpec
-	Under   Traffic
-	Backups BackupJob
-	Break   []Fault
+	// VariantOf names the scenario whose disaster this one recovers from in
+	// another way; the figures of both are then shown side by side.
+	VariantOf string
+	Given     ClusterSpec
+	Under     Traffic
+	Backups   BackupJob
+	Break     []Fault
 	// Premises must have happened for the drill to mean anything.
 	Premises []Check
 	// Recover is the procedure; nil: nobody does anything.
