@@ -29,13 +29,15 @@ type Tally struct {
 // there, so that it is one that was measured and does not flatter.
 type Median struct {
 	Value   int64
-	Of      int  // how many there were; 0: no figure
-	AtLeast bool // Value is a lower bound: some of the figures up to it are
+	Most    int64 // the greatest, which a median of 0 must not hide
+	Of      int   // how many there were; 0: no figure
+	AtLeast bool  // Value is a lower bound: some of the figures up to it are
 }
 
 // LossMedian is the loss in the middle, by writes and then by the time they span.
 type LossMedian struct {
 	Loss
+	Most    int64 // writes that were lost at most
 	Of      int
 	Unknown int // drills where no cut was found
 }
@@ -93,7 +95,7 @@ func Count(drills []Report) Tally {
 		slices.SortFunc(losses, func(a, b Loss) int {
 			return cmp.Or(cmp.Compare(a.LostWrites, b.LostWrites), cmp.Compare(a.LostSpan, b.LostSpan), cmp.Compare(a.AckedWrites, b.AckedWrites))
 		})
-		t.Loss.Loss = losses[len(losses)/2]
+		t.Loss.Loss, t.Loss.Most = losses[len(losses)/2], losses[len(losses)-1].LostWrites
 	}
 	return t
 }
@@ -129,7 +131,7 @@ func median(figures []bound) Median {
 		return Median{}
 	}
 	slices.SortFunc(figures, func(a, b bound) int { return cmp.Compare(a.value, b.value) })
-	m := Median{Value: figures[len(figures)/2].value, Of: len(figures)}
+	m := Median{Value: figures[len(figures)/2].value, Most: figures[len(figures)-1].value, Of: len(figures)}
 	m.AtLeast = slices.ContainsFunc(figures, func(f bound) bool { return f.atLeast && f.value <= m.Value })
 	return m
 }

@@ -26,12 +26,12 @@ func TestMedianOutage(t *testing.T) {
 		want   reports.Median
 	}{
 		"none":                              {},
-		"one":                               {drills: []reports.Report{lasted(700, false)}, want: reports.Median{Value: 700, Of: 1}},
-		"of two the longer":                 {drills: []reports.Report{lasted(700, false), lasted(300, false)}, want: reports.Median{Value: 700, Of: 2}},
-		"no gap counts as 0":                {drills: []reports.Report{lasted(0, false), lasted(300, false), lasted(0, false)}, want: reports.Median{Of: 3}},
-		"an open one above changes nothing": {drills: []reports.Report{lasted(900, true), lasted(300, false), lasted(500, false)}, want: reports.Median{Value: 500, Of: 3}},
-		"an open one below may lie above":   {drills: []reports.Report{lasted(900, false), lasted(300, true), lasted(500, false)}, want: reports.Median{Value: 500, Of: 3, AtLeast: true}},
-		"an open one in the middle":         {drills: []reports.Report{lasted(900, false), lasted(300, false), lasted(500, true)}, want: reports.Median{Value: 500, Of: 3, AtLeast: true}},
+		"one":                               {drills: []reports.Report{lasted(700, false)}, want: reports.Median{Value: 700, Most: 700, Of: 1}},
+		"of two the longer":                 {drills: []reports.Report{lasted(700, false), lasted(300, false)}, want: reports.Median{Value: 700, Most: 700, Of: 2}},
+		"no gap counts as 0":                {drills: []reports.Report{lasted(0, false), lasted(300, false), lasted(0, false)}, want: reports.Median{Most: 300, Of: 3}},
+		"an open one above changes nothing": {drills: []reports.Report{lasted(900, true), lasted(300, false), lasted(500, false)}, want: reports.Median{Value: 500, Most: 900, Of: 3}},
+		"an open one below may lie above":   {drills: []reports.Report{lasted(900, false), lasted(300, true), lasted(500, false)}, want: reports.Median{Value: 500, Most: 900, Of: 3, AtLeast: true}},
+		"an open one in the middle":         {drills: []reports.Report{lasted(900, false), lasted(300, false), lasted(500, true)}, want: reports.Median{Value: 500, Most: 900, Of: 3, AtLeast: true}},
 	} {
 		if diff := cmp.Diff(c.want, reports.Count(c.drills).Outage); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -61,8 +61,8 @@ func TestCountTellsWhatIsLeftOut(t *testing.T) {
 	drills := []reports.Report{unfit, unmet, strict, violated, quiet}
 	want := reports.Tally{
 		Drills: 5, Held: 3, Unfit: 1, Unmet: 1, Timed: 3,
-		Outage: reports.Median{Value: 400, Of: 3}, Gaps: reports.Median{Value: 1, Of: 3}, Redundancy: reports.Median{Value: 800, Of: 2},
-		Loss: reports.LossMedian{Loss: reports.Loss{LostWrites: 4, LostSpan: 400}, Of: 2, Unknown: 1},
+		Outage: reports.Median{Value: 400, Most: 600, Of: 3}, Gaps: reports.Median{Value: 1, Most: 1, Of: 3}, Redundancy: reports.Median{Value: 800, Most: 800, Of: 2},
+		Loss: reports.LossMedian{Loss: reports.Loss{LostWrites: 4, LostSpan: 400}, Most: 4, Of: 2, Unknown: 1},
 	}
 	for range 20 {
 		rand.Shuffle(len(drills), func(i, j int) { drills[i], drills[j] = drills[j], drills[i] })
