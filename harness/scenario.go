@@ -17,6 +17,13 @@ type Scenario struct {
 	// was started. Preload, traffic and steady state come after the procedure, so
 	// that nothing was ever acknowledged that could be lost.
 	AtBirth bool
+	// VariantOf names the scenario whose disaster this one recovers from in
+	// another way; the figures of both are then shown side by side.
+	VariantOf string
+	Given     ClusterSpec
+	Under     Traffic
+	Backups   BackupJob
+	Break     []Fault
 	// Premises must have happened for the drill to mean anything.
 	Premises []Check
 	// Recover is the procedure; nil: nobody does anything.

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,6 +31,7 @@ type Report struct {
 	Seed        int64           `json:"seed"`
 	Strict      bool            `json:"strict,omitempty"`
 	Started     time.Time       `json:"started"`
+	CPUs        int             `json:"cpus,omitempty"` // of the machine; absent in reports of older versions
 	Verdict     harness.Verdict `json:"verdict"`
 
 	Faults    []string          `json:"faults"`
@@ -121,6 +123,7 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 		Seed:        ev.Seed,
 		Strict:      ev.Strict,
 		Started:     ev.Started,
+		CPUs:        ev.Machine.CPUs,
 		Verdict:     harness.Judge(findings, ev.Strict),
 		Faults:      make([]string, 0, len(ev.Faults)),
 		Procedure:   procedureOf(ev.Procedure),
@@ -227,13 +230,44 @@ func (r Report) Encode(w io.Writer) error {
 
 // Decode reads what Encode wrote. A report of another schema version, an
 // unknown verdict and anything that is no report are errors.
-func Decode(from io.Reader) (Report, error) {
+func Decode(from io.Reader) (Report, error) { return decode(json.NewDecoder(from)) }
+
+func decode(d *json.Decoder) (Report, error) {
 	var r Report
-	if err := json.NewDecoder(from).Decode(&r); err != nil {
+	if err := d.Decode(&r); err != nil {
 		return Report{}, fmt.Errorf("read a report: %w", err)
 	}
 	if r.Schema != SchemaVersion {
 		return Report{}, fmt.Errorf("read a report: its schema is %d, this firedrill reads %d", r.Schema, SchemaVersion)
 	}
 	return r, nil
+}
+
+// DecodeAll reads report after report, one a line as --json prints them or
+// indented as in report.json, and hands each on with the line that it begins
+// on. It ends at the first that cannot be read, or that take refuses; the error
+// names its line.
+func DecodeAll(from io.Reader, take func(line int, r Report) error) error {
+	text, err := io.ReadAll(from)
+	if err != nil {
+		return fmt.Errorf("read reports: %w", err)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	line, counted := 1, 0
+	for {
+		rest := text[d.InputOffset():]
+		begins := len(text) - len(bytes.TrimLeft(rest, " \t\r\n"))
+		if begins == len(text) {
+			return nil
+		}
+		line += bytes.Count(text[counted:begins], []byte("\n"))
+		counted = begins
+		r, err := decode(d)
+		if err == nil {
+			err = take(line, r)
+		}
+		if err != nil {
+			return fmt.Errorf("line %d: %w", line, err)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package reports_test
 
 import (
 	"bytes"
+	"errors"
 	"iter"
 	"slices"
 	"strings"
@@ -87,6 +88,7 @@ func drilled() *harness.Evidence {
 		Before:    []harness.MemberView{{Host: "m2", Error: "refused"}, {Host: "m1", ClusterID: 0xc1, Members: members}},
 		After:     []harness.MemberView{{Host: "m1", ClusterID: 0xc1, Members: append(members, harness.Member{ID: 0xa9})}},
 		Ledger:    told{ops: ops},
+		Machine:   harness.MachineRecord{CPUs: 2},
 	}
 }
 
@@ -108,7 +110,7 @@ func TestReport(t *testing.T) {
 	r := fullReport(t)
 	want := reports.Report{
 		Schema: 1, Drill: "d-7", Scenario: "kubeadm-force-new-cluster", Runtime: "process", EtcdVersion: "3.7.3", Firedrill: "v0", Seed: 7,
-		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Verdict: harness.Held,
+		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), CPUs: 2, Verdict: harness.Held,
 		Faults:    []string{"ruin the data directory on all-but(m1)"},
 		Procedure: reports.Procedure{Outcome: "completed", Within: 60000},
 		Steps: []reports.Step{
@@ -151,6 +153,47 @@ func TestDecodeReadsWhatEncodeWrote(t *testing.T) {
 		if r, err := reports.Decode(strings.NewReader(damaged)); err == nil {
 			t.Errorf("%.40q was read as %+v", damaged, r)
 		}
+	}
+}
+
+// Reports are read from the lines that --json prints and from report.json alike,
+// and what is wrong with one is said with its line.
+func TestDecodeAllNamesTheLine(t *testing.T) {
+	const one = `{"schema":1,"drill":"a","verdict":"held"}`
+	const indented = "{\n  \"schema\": 1,\n  \"drill\": \"b\",\n  \"verdict\": \"held\"\n}"
+	refused := errors.New("no such scenario")
+	for name, c := range map[string]struct {
+		text  string
+		lines []int
+		want  string
+	}{
+		"nothing":            {text: " \n\n"},
+		"one a line":         {text: one + "\n" + one + "\n", lines: []int{1, 2}},
+		"no last line end":   {text: one + "\n\n" + one, lines: []int{1, 3}},
+		"indented":           {text: indented + "\n" + indented + "\n" + one, lines: []int{1, 6, 11}},
+		"no JSON":            {text: one + "\n\nheld\n" + one, lines: []int{1}, want: "line 3: "},
+		"cut short":          {text: one + "\n" + one[:20], lines: []int{1}, want: "line 2: read a report: unexpected EOF"},
+		"another schema":     {text: one + "\n" + `{"schema":2}`, lines: []int{1}, want: "line 2: read a report: its schema is 2"},
+		"not an object":      {text: "[" + one + "]", want: "line 1: "},
+		"an unknown verdict": {text: `{"schema":1,"verdict":"fine"}`, want: "line 1: "},
+		"refused":            {text: one + "\n" + `{"schema":1,"drill":"refused"}`, lines: []int{1}, want: "line 2: no such scenario"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var lines []int
+			err := reports.DecodeAll(strings.NewReader(c.text), func(line int, r reports.Report) error {
+				if r.Drill == "refused" {
+					return refused
+				}
+				lines = append(lines, line)
+				return nil
+			})
+			if diff := cmp.Diff(c.lines, lines); diff != "" {
+				t.Error(diff)
+			}
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
 	}
 }
 

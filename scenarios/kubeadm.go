@@ -61,7 +61,7 @@ func kubeadmForceNewCluster() harness.Scenario {
 // was looked at.
 func kubeadmForceNewClusterVerbatim() harness.Scenario {
 	s := kubeadmForceNewCluster()
-	s.Name = "kubeadm-force-new-cluster-verbatim"
+	s.Name, s.VariantOf = "kubeadm-force-new-cluster-verbatim", s.Name
 	s.Summary = "as kubeadm-force-new-cluster, exactly as documented: the flag is left behind"
 	s.Recover = recovery.KubeadmForceNewCluster{Survivor: "m1", Verbatim: true}
 	return s
@@ -71,7 +71,7 @@ func kubeadmForceNewClusterVerbatim() harness.Scenario {
 // a voter stops the cluster of one until m2 has come, adding a learner does not.
 func kubeadmForceNewClusterLearner() harness.Scenario {
 	s := kubeadmForceNewCluster()
-	s.Name = "kubeadm-force-new-cluster-learner"
+	s.Name, s.VariantOf = "kubeadm-force-new-cluster-learner", s.Name
 	s.Summary = "as kubeadm-force-new-cluster, improved: the others come back as learners and are promoted"
 	s.Recover = recovery.KubeadmForceNewCluster{Survivor: "m1", Learners: true}
 	return s

@@ -1,11 +1,11 @@
 // Package render puts on paper what a drill is and what came of it: progress
-// lines, the summary, tables, JSON lines, JUnit files, and the explanation of a
-// scenario before anything is broken.
+// lines, the summary, tables, JSON lines, JUnit files, the explanation of a
+// scenario before anything is broken, and the catalogue of what was measured.
 //
 // It is apart from reports so that what is true of a drill does not depend on
 // how it is shown. It writes to an io.Writer that it is given, never asks the
 // terminal what it can do (Style says so), and imports harness and reports only.
 //
 // Text is at most Width columns wide, except for what must not be broken:
-// commands, which are shown as they are typed, and paths.
+// commands, which are shown as they are typed, paths, and tables in Markdown.
 package render

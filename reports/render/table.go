@@ -134,6 +134,7 @@ type Entry struct {
 	Summary      string         `json:"summary"`
 	Source       harness.Source `json:"source"`
 	Labels       []string       `json:"labels"`
+	VariantOf    string         `json:"variant_of,omitempty"`
 	Members      int            `json:"members"`
 	FixedBecause string         `json:"members_fixed_because,omitempty"`
 	WithinMS     int64          `json:"within_ms,omitempty"`
@@ -148,7 +149,7 @@ func ListJSON(w io.Writer, all []harness.Scenario) error {
 	for i, sc := range all {
 		entries[i] = Entry{
 			Name: sc.Name, Summary: sc.Summary, Source: sc.Source, Labels: append([]string{}, sc.Labels...),
-			Members: sc.Given.Members, FixedBecause: sc.Given.OnlyBecause, WithinMS: sc.Within.Milliseconds(),
+			VariantOf: sc.VariantOf, Members: sc.Given.Members, FixedBecause: sc.Given.OnlyBecause, WithinMS: sc.Within.Milliseconds(),
 			Premises: checkNames(sc.Premises), Promises: checkNames(sc.Promises), Hazards: checkNames(sc.Hazards),
 		}
 	}
