@@ -20,10 +20,6 @@ type Scenario struct {
 	// VariantOf names the scenario whose disaster this one recovers from in
 	// another way; the figures of both are then shown side by side.
 	VariantOf string
-	Given     ClusterSpec
-	Under     Traffic
-	Backups   BackupJob
-	Break     []Fault
 	// Premises must have happened for the drill to mean anything.
 	Premises []Check
 	// Recover is the procedure; nil: nobody does anything.
