@@ -11,9 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -280,10 +278,8 @@ const keeperMark = "FIREDRILL_STORE_KEEPER"
 // keep runs a program until standard input ends: however the tests end, it does
 // too.
 func keep(args []string) {
-	runtime.LockOSThread()
 	program := exec.Command(args[0], args[1:]...)
 	program.Stdout, program.Stderr = os.Stdout, os.Stderr
-	program.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := program.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

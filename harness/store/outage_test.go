@@ -172,7 +172,7 @@ func TestServerGone(t *testing.T) {
 	}
 }
 
-// in parts puts objects above a size in parts, at the least size that S3 allows.
+// inParts has objects above a size put in parts, at the least size that S3 allows.
 func inParts(t *testing.T, s Store) (part int) {
 	b, ok := s.(*bucket)
 	if !ok {

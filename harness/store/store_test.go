@@ -199,7 +199,8 @@ func TestDamaged(t *testing.T) {
 					t.Fatal(err)
 				}
 				o, err := s.Get(t.Context(), "a.db", io.Discard)
-				refused(t, err, ErrDamaged, "get "+p.location+"/a.db: damaged: ")
+				what := map[s3server.Damage]string{s3server.Truncated{}: "it is empty"}[how]
+				refused(t, err, ErrDamaged, "get "+p.location+"/a.db: damaged: ", what)
 				if o != (Object{}) {
 					t.Errorf("told to be %+v", o)
 				}
@@ -335,7 +336,11 @@ func TestUnchecked(t *testing.T) {
 		if got, o := get(t, s, "foreign.db"); !bytes.Equal(got, content) || o.Checked || o.SHA256 != sumOf(content) {
 			t.Errorf("told to be %+v", o)
 		}
-		// That there is no checksum is taken, that it is another is not.
+		// That there is no checksum is taken; that there is nothing, or another
+		// checksum, is not.
+		p.foreign(t, "empty.db", nil)
+		_, err = s.Get(t.Context(), "empty.db", io.Discard)
+		refused(t, err, ErrDamaged, "it is empty")
 		put(t, s, "a.db", content)
 		if err := (s3server.BitFlipped{}).Do(p.file(t, "a.db")); err != nil {
 			t.Fatal(err)
