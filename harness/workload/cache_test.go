@@ -351,3 +351,32 @@ func fresh(rec harness.CacheRecord, reasons ...harness.ListReason) bool {
 	}
 	return true
 }
+
+// A cache is compared with what was read only while it is known to be where the
+// read was: not behind it, not beyond it, and not about to list.
+func TestWhenACacheIsCompared(t *testing.T) {
+	there := versions{"a": {7, 70}}
+	for name, c := range map[string]struct {
+		alter func(*cache)
+		want  bool
+	}{
+		"at the revision":                {func(*cache) {}, true},
+		"complete beyond it":             {func(c *cache) { c.complete = 12 }, true},
+		"ahead, of another history":      {func(c *cache) { c.last, c.heard = 50, 0 }, true},
+		"behind":                         {func(c *cache) { c.complete = 9 }, false},
+		"moved on since the read":        {func(c *cache) { c.last, c.heard, c.complete = 11, 11, 11 }, false},
+		"told, or restarted: it is lost": {func(c *cache) { c.asked++ }, false},
+	} {
+		is := &cache{
+			t:    &Traffic{cfg: Config{Clock: func() time.Duration { return time.Second }}},
+			held: versions{"a": {7, 70}}, last: 10, heard: 7, complete: 10, asked: 1, met: 1,
+		}
+		c.alter(is)
+		if got := is.settled(there, 10); got != c.want || (is.record().Compared != nil) != c.want {
+			t.Errorf("%s: %v, %+v", name, got, is.rec.Compared)
+		}
+		if due := is.met < is.asked; due && is.opened(t.Context(), nil, 11) {
+			t.Errorf("%s: it stays with a stream that continues what it is to drop", name)
+		}
+	}
+}

@@ -36,6 +36,14 @@ func TestWatcherIsToldOfCompaction(t *testing.T) {
 		}
 		return nil
 	})
+	// That is its end: it is not told twice.
+	told := traffic.watcher.record()
+	if err := traffic.AwaitCalm(within(t, 20*time.Second), told.ToldAt, 300*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if again := traffic.watcher.record(); again != told {
+		t.Errorf("%+v, and later %+v", told, again)
+	}
 }
 
 // The watcher is waited for until it is known to be complete, and no longer
