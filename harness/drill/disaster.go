@@ -82,14 +82,21 @@ func (d *drill) awaitBackups(ctx context.Context) error {
 }
 
 func (d *drill) recordBefore(ctx context.Context) error {
-	d.ev.Before = observe.Members(ctx, d.targets())
-	for _, v := range d.ev.Before {
-		if v.Error != "" {
-			return fmt.Errorf("ask %s what it is before the strike: %s", v.Host, v.Error)
+	// A member that answers late on a busy machine is asked again, within the
+	// deadline of the steady state.
+	err := poll(ctx, "every member has told what it is before the strike", func(ctx context.Context) (bool, string) {
+		d.ev.Before = observe.Members(ctx, d.targets())
+		for _, v := range d.ev.Before {
+			if v.Error != "" {
+				return false, v.Error
+			}
+			d.ev.EtcdVersion = v.Version
 		}
-		d.ev.EtcdVersion = v.Version
+		return true, ""
+	})
+	if err != nil {
+		return err
 	}
-	var err error
 	d.ev.LeasesBefore, err = observe.Leases(ctx, d.targets()[0], d.traffic.LeaseIDs(), d.ev.TrafficPrefix, d.timeline.now)
 	return err
 }
