@@ -26,6 +26,7 @@ type archive struct {
 	scratch string // directory for what is on its way
 
 	server *s3server.Server // nil: none of our own
+	bucket string           // in it
 	served chan error       // how its serving ended
 }
 
@@ -52,6 +53,7 @@ func (d *drill) openArchive(ctx context.Context) (err error) {
 
 // serve starts an S3 server for the drill and opens its bucket.
 func (a *archive) serve(ctx context.Context, dir, bucket string) (err error) {
+	a.bucket = bucket
 	if a.server, err = s3server.New(dir, bucket); err != nil {
 		return err
 	}
@@ -123,9 +125,17 @@ func (a *archive) backup(ctx context.Context, b harness.Backup, host string) (pa
 	return path, done, nil
 }
 
-// close ends the server of our own, and leaves what is kept.
-func (a *archive) close() error {
+// close ends the server of our own, and leaves what is kept, but for the bundle
+// in a server of ours: it holds the authority's key, and the evidence is passed on.
+func (a *archive) close(bundle string) error {
 	var errs []error
+	if a.server != nil && bundle != "" {
+		path, err := a.server.File(a.bucket, bundle)
+		if err == nil {
+			err = os.Remove(path)
+		}
+		errs = append(errs, err)
+	}
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
 	}

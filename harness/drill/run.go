@@ -296,7 +296,11 @@ func (d *drill) close(kept bool, why error) error {
 		errs = append(errs, d.rack.Close(ctx, kept))
 	}
 	if d.archive != nil {
-		errs = append(errs, d.archive.close())
+		bundle := ""
+		if d.bundle != "" { // it was kept
+			bundle = d.scenario.Backups.Bundle
+		}
+		errs = append(errs, d.archive.close(bundle))
 	}
 	for _, l := range d.logs {
 		errs = append(errs, l.Close())
