@@ -18,8 +18,8 @@ build:
 # test ./scenarios does the same one by one.
 test:
 	$(GO) vet ./...
-	$(GO) test -count=1 -p 1 -timeout 40m $$($(GO) list ./... | grep -v /scenarios$$)
-	$(GO) run github.com/onsi/ginkgo/v2/ginkgo -procs=4 --timeout 40m --junit-report=scenarios.junit.xml --output-dir=bin ./scenarios
+	$(GO) test -count=1 -p 1 -timeout 60m $$($(GO) list ./... | grep -v /scenarios$$)
+	$(GO) run github.com/onsi/ginkgo/v2/ginkgo -procs=4 --timeout 60m --junit-report=scenarios.junit.xml --output-dir=bin ./scenarios
 
 # Only what needs no cluster.
 short:
