@@ -55,7 +55,7 @@ func TestSurely(t *testing.T) {
 		t.Error(err)
 	}
 	plain := errors.New("no")
-	if err := crew.Surely(func() error { return plain }); err != plain {
+	if err := crew.Surely(func() error { return plain }); !errors.Is(err, plain) {
 		t.Errorf("%v", err)
 	}
 	var crash *crew.Crash
