@@ -37,7 +37,7 @@ func (p RancherDisaster) Steps(hosts []string) ([]harness.Step, error) {
 		return nil, fmt.Errorf("the survivor %s is none of the hosts %v", p.Survivor, hosts)
 	}
 	if len(hosts) != 3 {
-		return nil, fmt.Errorf("Rancher runs etcd on up to 3 hosts, and a majority of them fails: it is about 3, not %d", len(hosts))
+		return nil, fmt.Errorf("it is about 3 hosts, as many as Rancher runs etcd on, and not about %d", len(hosts))
 	}
 	steps := p.disaster()
 	members := []string{p.Survivor}

@@ -28,14 +28,13 @@ func struckAt(settled int64, ops ...[]harness.Operation) *harness.Evidence {
 	return ev
 }
 
-func gap(from, to int64, cause string) reports.Silence {
-	return reports.Silence{From: ms(from), To: ms(to), Cause: cause}
+func gap(from, to int64) reports.Silence {
+	return reports.Silence{From: ms(from), To: ms(to), Cause: "kill etcd on m1"}
 }
 
 func TestOutage(t *testing.T) {
-	const killed = "kill etcd on m1"
 	probe, stock := harness.ProbeOp, harness.StockOp
-	open := gap(1010, 3990, killed)
+	open := gap(1010, 3990)
 	open.Open = true
 	for name, c := range map[string]struct {
 		ev    *harness.Evidence
@@ -45,18 +44,18 @@ func TestOutage(t *testing.T) {
 	}{
 		"one gap": {
 			ev:   struckAt(7000, acks(probe, 1, 0, 1010, 10), acks(probe, 1, 3000, 7000, 20)),
-			want: []reports.Silence{gap(1010, 3000, killed)},
+			want: []reports.Silence{gap(1010, 3000)},
 		},
 		"a gap begins at the last acknowledgement, even before the strike": {
 			ev:   struckAt(7000, acks(probe, 1, 0, 990, 10), acks(probe, 1, 3000, 7000, 20)),
-			want: []reports.Silence{gap(990, 3000, killed)},
+			want: []reports.Silence{gap(990, 3000)},
 		},
 		"250 ms is no gap": {
 			ev: struckAt(7000, acks(probe, 1, 0, 1010, 10), acks(probe, 1, 1260, 7000, 20)),
 		},
 		"251 ms is": {
 			ev:   struckAt(7000, acks(probe, 1, 0, 1010, 10), acks(probe, 1, 1261, 7000, 20)),
-			want: []reports.Silence{gap(1010, 1261, killed)},
+			want: []reports.Silence{gap(1010, 1261)},
 		},
 		"a gap before the strike is not the disaster's": {
 			ev: struckAt(7000, acks(probe, 1, 0, 100, 10), acks(probe, 1, 900, 7000, 20)),
@@ -74,7 +73,7 @@ func TestOutage(t *testing.T) {
 				ev.After = []harness.MemberView{{Error: "off"}, {ClusterID: 2}}
 				return ev
 			}(),
-			want: []reports.Silence{gap(1010, 3000, killed)},
+			want: []reports.Silence{gap(1010, 3000)},
 		},
 		"before history is replaced they are": {
 			ev: func() *harness.Evidence {
@@ -83,7 +82,7 @@ func TestOutage(t *testing.T) {
 				ev.After = []harness.MemberView{{ClusterID: 2}}
 				return ev
 			}(),
-			want: []reports.Silence{gap(1010, 1600, killed)},
+			want: []reports.Silence{gap(1010, 1600)},
 		},
 		"service that never came back": {
 			ev:   struckAt(0, acks(probe, 1, 0, 1010, 10), failures(probe, 1030, 3990, 20)),
@@ -96,7 +95,7 @@ func TestOutage(t *testing.T) {
 		"the stock client comes back later": {
 			ev: struckAt(7000, acks(probe, 1, 0, 1010, 10), acks(stock, 1, 0, 1000, 100), acks(probe, 1, 3000, 7000, 20),
 				failures(stock, 1100, 7100, 2000), acks(stock, 1, 7600, 9000, 100)),
-			want:  []reports.Silence{gap(1010, 3000, killed)},
+			want:  []reports.Silence{gap(1010, 3000)},
 			stock: 6600,
 		},
 		"the stock client is not yet back when traffic ends": {

@@ -150,7 +150,7 @@ func carelessDcos() []Control {
 func carelessInstall() []Control {
 	return []Control{
 		{Name: "agent-not-repaired", Summary: "the disk of m3 is not repaired, and the check of the agents finds it",
-			Catches: "procedure-completed", Containers: true,
+			Catches:  "procedure-completed",
 			Scenario: slipped(dcosInstallFailure(), skip("repair the disk of m3"))},
 		{Name: "install-not-wiped", Summary: "the data of the first installation are left, and the check of the agents finds them",
 			Catches:  "procedure-completed",
@@ -176,7 +176,7 @@ func carelessRancher() []Control {
 	stop := harness.Step{Name: "run disaster without asking", On: harness.Hosts("m1"), Do: harness.Script("mkdir -p /root && mv " + harness.ManifestPath + " /root/etcd.yaml")}
 	return []Control{
 		{Name: "disaster-in-a-healthy-cluster", Summary: "nobody asks whether the cluster is healthy, and disaster is run on m1",
-			Catches: "procedure-refused", Containers: true,
+			Catches:  "procedure-refused",
 			Scenario: slipped(rancherHealthyStop(), skip("check that the cluster is unhealthy"))},
 		{Name: "stopped-before-asking", Summary: "etcd on m1 is stopped before anybody asks whether the cluster is healthy",
 			Catches: "nothing-changed",
@@ -185,7 +185,7 @@ func carelessRancher() []Control {
 		{Name: "both-old-hosts-at-once", Summary: "both old hosts come back with their old data, and are not cleaned: the old quorum captures the survivor",
 			// What the survivor acknowledged as a cluster of one is gone. Whether it
 			// still answers, so that hashes could be compared, differs by the run.
-			Catches: "cut-at-survivor", Containers: true,
+			Catches:  "cut-at-survivor",
 			Scenario: hurried(slipped(rancherDirtyHosts(), bothAtOnce), 40*time.Second)},
 		{Name: "delete-on-the-sole-survivor", Summary: "delete is run on the survivor instead of on m2",
 			Catches: "procedure-completed",
@@ -218,7 +218,7 @@ func bothAtOnce(steps []harness.Step) ([]harness.Step, error) {
 func carelessRke() []Control {
 	return []Control{
 		{Name: "rke-different-snapshot", Summary: "m6 is restored from an older snapshot than the others, and nobody compares",
-			Catches: "replicas-agree", Containers: true,
+			Catches: "replicas-agree",
 			Scenario: slipped(rkeRestoreNewNodes(),
 				after("pull the snapshot to every node", harness.Step{Name: "pull another snapshot to m6", On: harness.Hosts("m6"),
 					Do: harness.FetchBackup{To: "/opt/rke/etcd-snapshots/snapshot.db", Back: 1}}),
@@ -229,7 +229,7 @@ func carelessRke() []Control {
 				after("pull the snapshot to every node", harness.Step{Name: "pull another snapshot to m6", On: harness.Hosts("m6"),
 					Do: harness.FetchBackup{To: "/opt/rke/etcd-snapshots/snapshot.db", Back: 1}}))},
 		{Name: "rke-components-not-restarted", Summary: "step 7 is left out: the components go on from the revision that they saw last",
-			Catches: "caches-fresh", Containers: true,
+			Catches:  "caches-fresh",
 			Scenario: slipped(rkeRestoreCleanedNodes(), skip("restart the components"))},
 		{Name: "rke-node-not-cleaned", Summary: "m3 is not cleaned, and the old data is in the way of the restore",
 			Catches:  "procedure-completed",
@@ -247,7 +247,7 @@ func carelessRke() []Control {
 func carelessTalos() []Control {
 	return []Control{
 		{Name: "talos-older-snapshot", Summary: "the node is bootstrapped from the snapshot before the latest",
-			Catches: "cut-at-snapshot", Containers: true,
+			Catches:  "cut-at-snapshot",
 			Scenario: slipped(talosRecoverSnapshot(), instead("get hold of the latest snapshot", harness.FetchBackup{To: "/root/db.snapshot", Back: 1}))},
 		{Name: "talos-another-snapshot", Summary: "another snapshot than the one whose figures were noted down lies on the node",
 			Catches: "procedure-completed",

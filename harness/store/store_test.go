@@ -33,7 +33,7 @@ func sumOf(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func put(t *testing.T, s Store, name string, content []byte) Object {
+func put(t *testing.T, s Store, name string, content []byte) {
 	t.Helper()
 	o, err := s.Put(t.Context(), name, int64(len(content)), bytes.NewReader(content))
 	if err != nil {
@@ -42,7 +42,6 @@ func put(t *testing.T, s Store, name string, content []byte) Object {
 	if o.Name != name || o.Bytes != int64(len(content)) || o.SHA256 != sumOf(content) || !o.Checked || o.Modified.IsZero() {
 		t.Errorf("what was put is told to be %+v", o)
 	}
-	return o
 }
 
 func get(t *testing.T, s Store, name string) ([]byte, Object) {
@@ -81,7 +80,7 @@ func refused(t *testing.T, err, kind error, texts ...string) {
 		return
 	}
 	for _, k := range []error{ErrNotFound, ErrDamaged, ErrUnavailable, ErrUnchecked} {
-		if errors.Is(err, k) != (k == kind) {
+		if errors.Is(err, k) != errors.Is(kind, k) {
 			t.Errorf("as %q: %v: %v", k, errors.Is(err, k), err)
 		}
 	}
