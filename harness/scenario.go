@@ -108,6 +108,10 @@ const (
 // BackupJob is the site's own backup job. The zero value takes none.
 type BackupJob struct {
 	Every time.Duration // from the beginning of one to the beginning of the next
+	// Age is how old the newest backup is when disaster strikes, from its
+	// beginning on; less than Every. 0: the seed says. Where what is shown depends
+	// on a loss, chance must not let the strike follow a backup at once.
+	Age time.Duration
 	// Bucket: backups are kept in this bucket of an S3 server, the drill's own
 	// unless the user names another store. "": in a directory.
 	Bucket string

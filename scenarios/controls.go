@@ -52,12 +52,12 @@ func sabotaged() []Control {
 				rewrite("start etcd on every host", "(token) `-restored`", "(token)")), 20*time.Second)},
 		{Name: "restored-without-bump", Summary: "the revisions are not bumped and marked compacted",
 			Catches: "watcher-informed",
-			Scenario: slipped(etcdSnapshotRestore(),
-				rewrite("restore the snapshot on every host", " \\\n  --bump-revision 1000000000 --mark-compacted", ""))},
+			Scenario: losing(slipped(etcdSnapshotRestore(),
+				rewrite("restore the snapshot on every host", " \\\n  --bump-revision 1000000000 --mark-compacted", "")))},
 		{Name: "revisions-handed-out-again", Summary: "as restored-without-bump: lost revisions are handed out a second time",
 			Catches: "revisions-unique",
-			Scenario: slipped(etcdSnapshotRestore(),
-				rewrite("restore the snapshot on every host", " \\\n  --bump-revision 1000000000 --mark-compacted", ""))},
+			Scenario: losing(slipped(etcdSnapshotRestore(),
+				rewrite("restore the snapshot on every host", " \\\n  --bump-revision 1000000000 --mark-compacted", "")))},
 		{Name: "restored-and-not-started", Summary: "the data directories are ready and nobody starts etcd",
 			Catches:  "service-restored",
 			Scenario: hurried(slipped(etcdSnapshotRestore(), skip("start etcd on every host")), 5*time.Second)},
@@ -230,7 +230,7 @@ func carelessRke() []Control {
 					Do: harness.FetchBackup{To: "/opt/rke/etcd-snapshots/snapshot.db", Back: 1}}))},
 		{Name: "rke-components-not-restarted", Summary: "step 7 is left out: the components go on from the revision that they saw last",
 			Catches:  "caches-fresh",
-			Scenario: slipped(rkeRestoreCleanedNodes(), skip("restart the components"))},
+			Scenario: losing(slipped(rkeRestoreCleanedNodes(), skip("restart the components")))},
 		{Name: "rke-node-not-cleaned", Summary: "m3 is not cleaned, and the old data is in the way of the restore",
 			Catches:  "procedure-completed",
 			Scenario: slipped(rkeRestoreCleanedNodes(), on("clean the nodes", harness.AllBut("m3")))},
@@ -308,6 +308,13 @@ func slipped(s harness.Scenario, slips ...slip) harness.Scenario {
 // hurried gives a procedure that cannot succeed less time to fail.
 func hurried(s harness.Scenario, within time.Duration) harness.Scenario {
 	s.Within = within
+	return s
+}
+
+// losing lets the strike come half an interval after the newest backup: what
+// these slips do shows only if something was lost.
+func losing(s harness.Scenario) harness.Scenario {
+	s.Backups.Age = s.Backups.Every / 2
 	return s
 }
 

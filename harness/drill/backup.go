@@ -27,8 +27,10 @@ type backupJob struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	mu    sync.Mutex
-	taken []harness.Backup
+	mu       sync.Mutex
+	taken    []harness.Backup
+	begun    time.Duration // the newest, an offset; see taking
+	underWay bool          // it has not ended yet
 }
 
 func startBackups(ctx context.Context, d *drill, every time.Duration) *backupJob {
@@ -48,6 +50,7 @@ func (j *backupJob) work(ctx context.Context) {
 	tick := time.NewTicker(j.every)
 	defer tick.Stop()
 	for n := 1; ; n++ {
+		j.taking(j.d.timeline.now(), true)
 		b, err := j.take(ctx, n)
 		if ctx.Err() != nil {
 			return
@@ -55,6 +58,7 @@ func (j *backupJob) work(ctx context.Context) {
 		j.mu.Lock()
 		j.taken = append(j.taken, b)
 		j.mu.Unlock()
+		j.taking(b.Begun, false)
 		if err != nil {
 			j.d.broke(breakage{host: b.Host, err: fmt.Errorf("take backup %s: %w", b.Name, err)})
 		}
@@ -73,6 +77,19 @@ func (j *backupJob) tell(b harness.Backup) {
 		return
 	}
 	j.d.timeline.say(harness.BackupEvent, b.Host, "backup %s is none: %s", b.Name, b.Problem)
+}
+
+func (j *backupJob) taking(begun time.Duration, underWay bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.begun, j.underWay = begun, underWay
+}
+
+// newest tells when the newest backup was begun, and whether it is under way.
+func (j *backupJob) newest() (begun time.Duration, underWay bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.begun, j.underWay
 }
 
 func (j *backupJob) stop() {

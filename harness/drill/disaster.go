@@ -101,16 +101,36 @@ func (d *drill) recordBefore(ctx context.Context) error {
 	return err
 }
 
-// untilTheStrike lets a seeded part of the backup interval pass, so that the
-// newest backup is as old as the seed says, not as old as is convenient.
+// noBackups is the part of a second within which disaster strikes a site that
+// takes no backups.
+const noBackups = 300 * time.Millisecond
+
+// untilTheStrike lets time pass until the newest backup is as old as the
+// scenario or the seed says, not as old as is convenient.
 func (d *drill) untilTheStrike(ctx context.Context) error {
-	window := max(d.scenario.Backups.Every, 300*time.Millisecond)
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(time.Duration(d.rnd.Int64N(int64(window)))):
-		return nil
+	if d.backups == nil {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(d.rnd.Int64N(int64(noBackups)))):
+			return nil
+		}
 	}
+	age := time.Duration(d.rnd.Int64N(int64(d.backups.every)))
+	aged := d.scenario.Backups.Age
+	if aged > 0 {
+		age = aged
+	}
+	var younger time.Duration // the beginning of the backup that was seen before it was as old
+	return poll(ctx, fmt.Sprintf("the newest backup was begun %s ago", age), func(context.Context) (bool, string) {
+		begun, underWay := d.backups.newest()
+		now := d.timeline.now() - begun
+		if now < age {
+			younger = begun
+		}
+		due := now >= age && younger == begun && (aged == 0 || !underWay)
+		return due, fmt.Sprintf("it was begun %s ago, under way: %v", now.Round(time.Millisecond), underWay)
+	})
 }
 
 // strike injects the faults in order, at once where the scenario lists one.

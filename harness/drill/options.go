@@ -102,6 +102,9 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	if s.AtBirth && (s.Backups.Every > 0 || s.Given.Grown) {
 		return unsuited("what is struck while it is first created has neither backups nor grown from one member")
 	}
+	if b := s.Backups; b.Age < 0 || b.Age > 0 && b.Age >= b.Every {
+		return unsuited("the newest backup cannot be %v old when one is begun every %v", b.Age, b.Every)
+	}
 	if o.Writers > 0 {
 		p.traffic.Writers = o.Writers
 	}

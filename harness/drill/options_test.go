@@ -31,6 +31,7 @@ func TestPlannedRefusesBeforeAnythingStarts(t *testing.T) {
 		{born, Options{PreloadFrom: "x.db"}, "installs an empty one"},
 		{harness.Scenario{Name: "b", AtBirth: true, Given: harness.ClusterSpec{Members: 3}, Under: harness.KubernetesTraffic, Backups: harness.BackupJob{Every: 1}}, Options{}, "neither backups"},
 		{harness.Scenario{Name: "b", AtBirth: true, Given: harness.ClusterSpec{Members: 3, Grown: true}, Under: harness.KubernetesTraffic}, Options{}, "nor grown"},
+		{harness.Scenario{Name: "b", Given: harness.ClusterSpec{Members: 3}, Under: harness.KubernetesTraffic, Backups: harness.BackupJob{Every: 2, Age: 2}}, Options{}, "cannot be 2ns old"},
 		{free, Options{Rate: -1}, "negative"},
 		{free, Options{ValueSize: 10}, "unique only from 11"},
 		{free, Options{Within: -1}, "needs time"},

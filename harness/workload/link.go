@@ -1,9 +1,12 @@
 package workload
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"sync"
+
+	"google.golang.org/grpc/connectivity"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -24,6 +27,47 @@ func dial(endpoints []string, tls *tls.Config, epoch int) (*link, error) {
 		return nil, err
 	}
 	return &link{client: c, epoch: epoch, left: make(chan struct{})}, nil
+}
+
+// while is a context that ends with the link's time; end ends it sooner and must
+// be called.
+func (l *link) while(ctx context.Context) (_ context.Context, end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		select {
+		case <-l.left:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(); <-over }
+}
+
+// awaitReached tells, until ctx ends, each time that a member can be reached
+// which could not, or through a new link. One that is not heard is not told again.
+func (t *Traffic) awaitReached(ctx context.Context, reached chan<- struct{}) {
+	for ctx.Err() == nil {
+		t.mu.RLock()
+		l := t.link
+		t.mu.RUnlock()
+		l.awaitReached(ctx, reached)
+	}
+}
+
+func (l *link) awaitReached(ctx context.Context, reached chan<- struct{}) {
+	ctx, end := l.while(ctx)
+	defer end()
+	connection := l.client.ActiveConnection()
+	for state := connection.GetState(); connection.WaitForStateChange(ctx, state); {
+		if state = connection.GetState(); state == connectivity.Ready {
+			select {
+			case reached <- struct{}{}:
+			default:
+			}
+		}
+	}
 }
 
 func (c call) release() { c.link.inFlight.Done() }

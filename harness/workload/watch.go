@@ -54,17 +54,8 @@ func (w *watch) hold(ctx context.Context) {
 func (w *watch) attempt(ctx context.Context) (over bool) {
 	c := w.t.begin()
 	defer c.release()
-	ctx, cancel := context.WithCancel(ctx)
-	moved := make(chan struct{})
-	defer func() { cancel(); <-moved }()
-	go func() {
-		defer close(moved)
-		select {
-		case <-c.link.left:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	ctx, end := c.link.while(ctx)
+	defer end()
 	from, ok := w.of.from(ctx, c.link.client)
 	if !ok {
 		return false
@@ -78,7 +69,7 @@ func (w *watch) attempt(ctx context.Context) (over bool) {
 	if err := stream.Send(w.request(from)); err != nil {
 		return false
 	}
-	w.present(cancel, func() error {
+	w.present(end, func() error {
 		return stream.Send(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}}})
 	})
 	defer w.present(nil, nil)
