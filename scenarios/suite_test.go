@@ -46,7 +46,7 @@ var _ = Describe("control", func() {
 				continue
 			}
 			It(c.Name+" is caught by "+c.Catches+" on the "+rt.name+" runtime", Label(rt.name, "control"), func(ctx SpecContext) {
-				report := run(ctx, rt, c.Scenario)
+				report := run(ctx, rt, withoutIdleTrials(c))
 				Expect(caughtBy(report, c)).To(Succeed(), "%s", explain(report))
 			}, SpecTimeout(specDeadline))
 		}
@@ -87,6 +87,15 @@ func TestEveryCheckHasAControl(t *testing.T) {
 			t.Errorf("no control is caught by %s", c.Name())
 		}
 	}
+}
+
+// withoutIdleTrials leaves out what needs a trial, unless that is what must catch
+// the control: a cluster that was left broken is waited for in vain.
+func withoutIdleTrials(c scenarios.Control) harness.Scenario {
+	s := c.Scenario
+	s.Promises = slices.DeleteFunc(slices.Clone(s.Promises), func(k harness.Check) bool { return len(k.Needs()) > 0 && k.Name() != c.Catches })
+	s.Hazards = nil
+	return s
 }
 
 // honest lists the scenarios whose histories are doctored.
