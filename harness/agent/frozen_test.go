@@ -3,8 +3,11 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -22,31 +25,40 @@ func (c *counted) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// freeze stops the agent, once content goes into its session, and returns when
-// no more of it does.
-func freeze(t *testing.T, w *world, sent *counted) {
+// pipeHolds is what the pipe to an agent takes in that nobody reads (pipe(7)).
+const pipeHolds = 64 << 10
+
+// freeze stops the agent, and returns once it is stopped.
+func freeze(t *testing.T, w *world) {
 	t.Helper()
-	settles := func(enough func(before, now int64) bool) {
-		t.Helper()
-		limit := time.After(20 * time.Second)
-		for before := sent.n.Load(); ; {
-			select {
-			case <-limit:
-				t.Fatalf("%d bytes were taken in", sent.n.Load())
-			case <-time.After(200 * time.Millisecond):
-			}
-			now := sent.n.Load()
-			if enough(before, now) {
-				return
-			}
-			before = now
-		}
-	}
-	settles(func(_, now int64) bool { return now > 0 })
-	if err := w.machine.agent.Process.Signal(syscall.SIGSTOP); err != nil {
+	agent := w.machine.agent.Process
+	if err := agent.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	settles(func(before, now int64) bool { return before == now })
+	becomes(t, "the agent is stopped", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", agent.Pid))
+		return err == nil && strings.HasPrefix(string(stat[bytes.LastIndexByte(stat, ')'):]), ") T")
+	})
+}
+
+// stuck returns once more was taken in than goes into the pipe to an agent that is
+// frozen: whatever is sent from then on is held up.
+func (c *counted) stuck(t *testing.T) {
+	t.Helper()
+	becomes(t, "the pipe to the agent is full", func() bool { return c.n.Load() > pipeHolds })
+}
+
+func becomes(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for limit := time.After(20 * time.Second); !holds(); {
+		select {
+		case <-limit:
+			t.Fatalf("it never came to be that %s", what)
+		case <-tick.C:
+		}
+	}
 }
 
 // ended is how something ended that must end by itself.
@@ -69,8 +81,9 @@ func TestFrozenAgent(t *testing.T) {
 		w := boot(t, newMachine(t))
 		ctx, cancel := context.WithCancelCause(within(t, time.Minute))
 		sent, sending := &counted{}, make(chan error, 1)
+		freeze(t, w)
 		go func() { sending <- w.Upload(ctx, "/x", 0o600, sent) }()
-		freeze(t, w, sent)
+		sent.stuck(t)
 		begun, enough := time.Now(), errors.New("somebody had enough")
 		cancel(enough)
 		if err := ended(t, sending); !errors.Is(err, enough) || !errors.Is(err, harness.ErrAgentLost) || !strings.Contains(err.Error(), "m1") {
@@ -89,8 +102,9 @@ func TestFrozenAgent(t *testing.T) {
 		w := boot(t, newMachine(t))
 		sent := &counted{}
 		sending, asking := make(chan error, 1), make(chan error, 1)
+		freeze(t, w)
 		go func() { sending <- w.Upload(within(t, time.Minute), "/x", 0o600, sent) }()
-		freeze(t, w, sent)
+		sent.stuck(t)
 		go func() { _, err := w.Run(within(t, 100*time.Millisecond), "true"); asking <- err }()
 		if err := ended(t, asking); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, harness.ErrAgentLost) {
 			t.Errorf("asking ends with %v", err)
@@ -107,9 +121,7 @@ func TestFrozenAgent(t *testing.T) {
 		t.Parallel()
 		w := boot(t, newMachine(t))
 		w.sh(t, "true")
-		if err := w.machine.agent.Process.Signal(syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
+		freeze(t, w)
 		asking := make(chan error, 1)
 		go func() { _, err := w.Run(within(t, 100*time.Millisecond), "true"); asking <- err }()
 		if err := ended(t, asking); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, harness.ErrAgentLost) {
