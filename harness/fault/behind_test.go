@@ -59,7 +59,7 @@ func (m member) Run(_ context.Context, script string) (harness.Output, error) {
 		return harness.Output{}, err
 	}
 	c.revision++
-	if c.leader == 0 && !c.stuck && c.revision > 10 {
+	if c.leader == 0 && !c.stuck && c.revision > 3 {
 		c.leader = 3
 	}
 	return harness.Output{Stdout: fmt.Sprintf(`[{"Endpoint":"x","Status":{"header":{"member_id":%s,"revision":%d},"leader":%d}}]`, m.name[1:], c.revision, c.leader)}, nil
@@ -94,8 +94,8 @@ func TestLeaveBehind(t *testing.T) {
 	if err != nil || !slices.Equal(struck, []string{"m1", "m2", "m3"}) {
 		t.Fatal(struck, err)
 	}
-	// m3 leads from revision 11 on.
-	want := []string{"etcdctl m2 move-leader 1", "m1 stopped (signal) at 2", "struck at 16", "m1 continued at 16"}
+	// m3 leads from revision 4 on.
+	want := []string{"etcdctl m2 move-leader 1", "m1 stopped (signal) at 2", "struck at 9", "m1 continued at 9"}
 	if !slices.Equal(c.log, want) {
 		t.Errorf("%q\nwant %q", c.log, want)
 	}
@@ -122,12 +122,12 @@ func TestLeaveBehindSaysWhatItWaitsFor(t *testing.T) {
 		"nobody else is elected":   {LeaveBehind{Host: "m1", Then: strike{}}, trio{leader: 1, stuck: true}, []string{"m2 tells of another leader and 0 revisions since", "no other leader yet"}},
 		"it does not come to lead": {LeaveBehind{Host: "m1", Then: strike{}}, trio{leader: 2, deaf: true}, []string{"etcd on m1 leads", "not now"}},
 		"nobody leads":             {LeaveBehind{Host: "m1", Then: strike{}}, trio{stuck: true}, []string{"etcd on m1 leads", "no leader is known"}},
-		"too few revisions":        {LeaveBehind{Host: "m1", Revisions: 1 << 40, Then: strike{}}, trio{leader: 1}, []string{"1099511627776 revisions", "from 11 on another leads"}},
+		"too few revisions":        {LeaveBehind{Host: "m1", Revisions: 1 << 40, Then: strike{}}, trio{leader: 1}, []string{"1099511627776 revisions", "from 4 on another leads"}},
 		"there is no such host":    {LeaveBehind{Host: "m9", Then: strike{}}, trio{}, []string{"no host m9"}},
 		"the others are not hit":   {LeaveBehind{Host: "m1", Then: strike{err: broken}}, trio{leader: 1}, []string{"no hammer"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			_, err := c.f.Inject(ctx, &c.trio)
 			if err == nil {
