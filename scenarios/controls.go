@@ -65,10 +65,10 @@ func sabotaged() []Control {
 			Scenario: hurried(slipped(etcdSnapshotRestore(), skip("start etcd on every host")), 5*time.Second)},
 		{Name: "member-left-unstarted", Summary: "m3 is added and never started",
 			Catches: "members-are", Containers: true,
-			Scenario: slipped(kubeadmForceNewCluster(), withoutStarting("m3")...)},
+			Scenario: slipped(kubeadmForceNewCluster(), withoutStartingM3()...)},
 		{Name: "one-failure-from-the-end", Summary: "m3 is added and never started: two of three voters are there",
 			Catches:  "survives-one-member-loss",
-			Scenario: slipped(kubeadmForceNewCluster(), withoutStarting("m3")...)},
+			Scenario: slipped(kubeadmForceNewCluster(), withoutStartingM3()...)},
 		{Name: "learner-never-promoted", Summary: "m3 is added as a learner and stays one",
 			Catches: "members-are",
 			Scenario: slipped(kubeadmForceNewCluster(),
@@ -289,7 +289,7 @@ func carelessLearners() []Control {
 			Scenario: hurried(slipped(kubeadmForceNewClusterLearner(), skip("remove the old data of m2")), 12*time.Second)},
 		{Name: "learner-not-started", Summary: "m3 is added as a learner and never started",
 			Catches:  "members-are",
-			Scenario: slipped(kubeadmForceNewClusterLearner(), append(withoutStarting("m3"), skip("promote the learner on m3"))...)},
+			Scenario: slipped(kubeadmForceNewClusterLearner(), append(withoutStartingM3(), skip("promote the learner on m3"))...)},
 	}
 }
 
@@ -313,7 +313,7 @@ func carelessSurvivors() []Control {
 				rewrite("add --force-new-cluster to the manifest of m1", "`force-new-cluster=true`", "`initial-cluster=m1=` (peer `m1`)")), 8*time.Second))},
 		{Name: "third-master-forgotten", Summary: "m2 is added back, and with two members the work is taken to be done",
 			Catches: "members-are",
-			Scenario: untried(slipped(kubeadmStaleSurvivor(), append(withoutStarting("m3"),
+			Scenario: untried(slipped(kubeadmStaleSurvivor(), append(withoutStartingM3(),
 				skip("add m3 to the members"), skip("remove the old data of m3"), skip("write the manifest of m3"))...))},
 		{Name: "survivor-taken-for-current", Summary: "nobody expects that m1 is behind: it is promised that nothing is lost",
 			Catches: "nothing-lost", Containers: true,
@@ -324,9 +324,9 @@ func carelessSurvivors() []Control {
 	}
 }
 
-func withoutStarting(host string) []slip {
+func withoutStartingM3() []slip {
 	return []slip{
-		skip("start etcd on " + host), skip("verify that " + host + " has joined"), skip("verify that all members are listed"),
+		skip("start etcd on m3"), skip("verify that m3 has joined"), skip("verify that all members are listed"),
 		skip("stop etcd on m1 again"), skip("wait until etcd has stopped on m1 again"), skip("start etcd on m1 without the flag"),
 		skip("verify that m1 serves again"),
 	}
