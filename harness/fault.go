@@ -20,4 +20,7 @@ type Fault interface {
 type Strike interface {
 	// Select resolves a selector against the cluster as it is now.
 	Select(ctx context.Context, who Selector) ([]Host, error)
+	// Render renders a template for the host it runs on, as a step's text is (see
+	// Desk): whoever damages a cluster by its own tools needs the certificates too.
+	Render(text, on string) (string, error)
 }

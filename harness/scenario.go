@@ -18,7 +18,8 @@ type Scenario struct {
 	// that nothing was ever acknowledged that could be lost.
 	AtBirth bool
 	// VariantOf names the scenario whose disaster this one recovers from in
-	// another way; the figures of both are then shown side by side.
+	// another way, or whose procedure it carries out after another disaster; the
+	// figures of both are then shown side by side.
 	VariantOf string
 	// Premises must have happened for the drill to mean anything.
 	Premises []Check

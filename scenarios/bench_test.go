@@ -277,6 +277,8 @@ func (c *bareCluster) Select(_ context.Context, who harness.Selector) ([]harness
 	return hosts, err
 }
 
+func (c *bareCluster) Render(text, on string) (string, error) { return c.desk.Render(text, on) }
+
 // typed runs one step as a script would.
 func (c *bareCluster) typed(ctx context.Context, step harness.Step) error {
 	if to, ok := step.Do.(harness.Announce); ok {

@@ -20,6 +20,7 @@ func All() []harness.Scenario {
 		kubeadmForceNewCluster(),
 		kubeadmForceNewClusterVerbatim(),
 		kubeadmForceNewClusterLearner(),
+		kubeadmStaleSurvivor(),
 		talosRecoverSnapshot(),
 		talosRecoverDBCopy(),
 		talosQuorumRestorable(),

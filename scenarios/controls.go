@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
+	"github.com/etcd-firedrill/firedrill/recovery"
 )
 
 // Control is a drill that must not end Held: a procedure as a tired operator
@@ -28,7 +30,7 @@ type Control struct {
 
 // Controls lists every control, sabotaged procedures first.
 func Controls() []Control {
-	return slices.Concat(sabotaged(), carelessReplacements(), carelessInstall(), carelessDcos(), carelessLearners(), carelessRancher(), carelessRke(), carelessTalos(), doctored())
+	return slices.Concat(sabotaged(), carelessReplacements(), carelessInstall(), carelessDcos(), carelessLearners(), carelessSurvivors(), carelessRancher(), carelessRke(), carelessTalos(), doctored())
 }
 
 func sabotaged() []Control {
@@ -63,10 +65,10 @@ func sabotaged() []Control {
 			Scenario: hurried(slipped(etcdSnapshotRestore(), skip("start etcd on every host")), 5*time.Second)},
 		{Name: "member-left-unstarted", Summary: "m3 is added and never started",
 			Catches: "members-are", Containers: true,
-			Scenario: slipped(kubeadmForceNewCluster(), withoutStarting("m3")...)},
+			Scenario: slipped(kubeadmForceNewCluster(), withoutStartingM3()...)},
 		{Name: "one-failure-from-the-end", Summary: "m3 is added and never started: two of three voters are there",
 			Catches:  "survives-one-member-loss",
-			Scenario: slipped(kubeadmForceNewCluster(), withoutStarting("m3")...)},
+			Scenario: slipped(kubeadmForceNewCluster(), withoutStartingM3()...)},
 		{Name: "learner-never-promoted", Summary: "m3 is added as a learner and stays one",
 			Catches: "members-are",
 			Scenario: slipped(kubeadmForceNewCluster(),
@@ -300,13 +302,44 @@ func carelessLearners() []Control {
 			Scenario: hurried(slipped(kubeadmForceNewClusterLearner(), skip("remove the old data of m2")), 12*time.Second)},
 		{Name: "learner-not-started", Summary: "m3 is added as a learner and never started",
 			Catches:  "members-are",
-			Scenario: slipped(kubeadmForceNewClusterLearner(), append(withoutStarting("m3"), skip("promote the learner on m3"))...)},
+			Scenario: slipped(kubeadmForceNewClusterLearner(), append(withoutStartingM3(), skip("promote the learner on m3"))...)},
 	}
 }
 
-func withoutStarting(host string) []slip {
+// carelessSurvivors are slips in recovering from a survivor that is behind.
+func carelessSurvivors() []Control {
+	wrong, sure, current := kubeadmStaleSurvivor(), kubeadmStaleSurvivor(), kubeadmForceNewCluster()
+	wrong.Recover = recovery.KubeadmForceNewCluster{Survivor: "m2"}
+	sure.Promises = append(sure.Promises, check.NothingLost{})
+	current.Premises = append(current.Premises, check.SurvivorWasBehind{Host: "m1"})
+	return []Control{
+		{Name: "ruined-master-taken-for-the-survivor", Summary: "m2, which was not behind, is chosen as the survivor, and its data is ruined",
+			Catches:  "procedure-completed",
+			Scenario: hurried(wrong, 8*time.Second)},
+		{Name: "survivor-without-the-flag", Summary: "etcd on m1 is started again and --force-new-cluster is forgotten: it waits for the others",
+			Catches:  "procedure-completed",
+			Scenario: hurried(slipped(kubeadmStaleSurvivor(), skip("add --force-new-cluster to the manifest of m1")), 8*time.Second)},
+		{Name: "survivor-wiped-with-the-others", Summary: "the old data is removed on every master, and m1 begins an empty cluster",
+			Catches: "cut-at-survivor",
+			Scenario: hurried(slipped(kubeadmStaleSurvivor(),
+				after("wait until etcd has stopped on m1", harness.Step{Name: "remove the old data everywhere", On: harness.Everyone, Do: harness.Script("rm -rf " + harness.DataDir)}),
+				rewrite("add --force-new-cluster to the manifest of m1", "`force-new-cluster=true`", "`initial-cluster=m1=` (peer `m1`)")), 8*time.Second)},
+		{Name: "third-master-forgotten", Summary: "m2 is added back, and with two members the work is taken to be done",
+			Catches: "members-are",
+			Scenario: slipped(kubeadmStaleSurvivor(), append(withoutStartingM3(),
+				skip("add m3 to the members"), skip("remove the old data of m3"), skip("write the manifest of m3"))...)},
+		{Name: "survivor-taken-for-current", Summary: "nobody expects that m1 is behind: it is promised that nothing is lost",
+			Catches: "nothing-lost", Containers: true,
+			Scenario: sure},
+		{Name: "survivor-not-behind", Summary: "m1 has not missed anything, so it is not seen what a stale survivor loses",
+			Catches: "survivor-was-behind", Premise: true,
+			Scenario: hurried(current, 5*time.Second)},
+	}
+}
+
+func withoutStartingM3() []slip {
 	return []slip{
-		skip("start etcd on " + host), skip("verify that " + host + " has joined"), skip("verify that all members are listed"),
+		skip("start etcd on m3"), skip("verify that m3 has joined"), skip("verify that all members are listed"),
 		skip("stop etcd on m1 again"), skip("wait until etcd has stopped on m1 again"), skip("start etcd on m1 without the flag"),
 		skip("verify that m1 serves again"),
 	}

@@ -77,6 +77,22 @@ func kubeadmForceNewClusterLearner() harness.Scenario {
 	return s
 }
 
+// kubeadmStaleSurvivor: etcd on m1, which leads, hangs. The others elect another
+// leader and go on acknowledging writes until etcd on all of them is ruined; then
+// m1 answers again, and is behind. It is all that is left, so it is recovered from
+// as documented.
+//
+// What it never received was acknowledged by the others alone and is lost with
+// them: the loss is shown, and what m1 holds must be there.
+func kubeadmStaleSurvivor() harness.Scenario {
+	s := kubeadmForceNewCluster()
+	s.Name, s.VariantOf = "kubeadm-stale-survivor", s.Name
+	s.Summary = "as kubeadm-force-new-cluster, but the survivor had hung and is behind: acknowledged writes are lost"
+	s.Break = []harness.Fault{fault.LeaveBehind{Host: "m1", Revisions: 50, Then: fault.RuinData{Who: harness.AllBut("m1")}}}
+	s.Premises = append(s.Premises, check.SurvivorWasBehind{Host: "m1"})
+	return s
+}
+
 // kubeadmTLS is where kubeadm keeps etcd's certificates on a master.
 var kubeadmTLS = harness.TLSFiles{
 	CA:   "/etc/kubernetes/pki/etcd/ca.crt",

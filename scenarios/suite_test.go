@@ -34,6 +34,11 @@ var _ = Describe("scenario", func() {
 				report := run(ctx, rt, s)
 				Expect(report.Verdict).To(Equal(harness.Held), "%s", explain(report))
 				Expect(report.Findings).NotTo(BeEmpty())
+				// What a survivor had missed is shown as lost, and not merely unexamined.
+				if slices.ContainsFunc(s.Premises, func(c harness.Check) bool { return c.Name() == check.SurvivorWasBehind{}.Name() }) {
+					Expect(report.Loss).NotTo(BeNil())
+					Expect(report.Loss.LostWrites).To(BeNumerically(">=", check.Behind), "%s", explain(report))
+				}
 			}, SpecTimeout(specDeadline))
 		}
 	}

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
@@ -202,6 +203,17 @@ type CutAtSurvivor struct {
 // Name is cut-at-survivor.
 func (CutAtSurvivor) Name() string { return "cut-at-survivor" }
 
+// heldBy is the greatest revision that a serializable read of a host returned
+// between the loss of quorum and its stop, and when first; 0: it was not read then.
+func heldBy(ev *harness.Evidence, host string) (revision int64, at time.Duration) {
+	for _, r := range ev.Survivors {
+		if r.Host == host && !r.HasLeader && r.Revision > revision {
+			revision, at = r.Revision, r.At
+		}
+	}
+	return revision, at
+}
+
 // Claim says what Held affirms.
 func (c CutAtSurvivor) Claim() string {
 	return "a consistent cut is kept with all that " + c.Host + " held when quorum was lost"
@@ -209,12 +221,7 @@ func (c CutAtSurvivor) Claim() string {
 
 // Judge looks for the cut.
 func (c CutAtSurvivor) Judge(ev *harness.Evidence) harness.Result {
-	had := int64(0)
-	for _, r := range ev.Survivors {
-		if r.Host == c.Host && !r.HasLeader {
-			had = max(had, r.Revision)
-		}
-	}
+	had, _ := heldBy(ev, c.Host)
 	if had == 0 {
 		return notSeen("what %s held was not read between the loss of quorum and its stop", c.Host)
 	}

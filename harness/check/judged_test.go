@@ -52,6 +52,9 @@ func TestEveryCheckHoldsOnAnHonestDrill(t *testing.T) {
 		if c.Name() == unstarted.Name() {
 			endsAgain(ev, b)
 		}
+		if c.Name() == laggard.Name() {
+			lags(20)(ev, b)
+		}
 		if r := c.Judge(ev); r.Verdict != harness.Held || r.Detail == "" {
 			t.Errorf("%s: %s: %s", c.Name(), r.Verdict, r.Detail)
 		}
@@ -60,7 +63,7 @@ func TestEveryCheckHoldsOnAnHonestDrill(t *testing.T) {
 
 // A check that was never seen to fail is decoration.
 func TestEveryCheckIsSeenWithEachVerdict(t *testing.T) {
-	premises := []string{"quorum-was-lost", "writes-were-acknowledged", "etcd-died", "failed-to-start", "hosts-were-lost"}
+	premises := []string{"quorum-was-lost", "writes-were-acknowledged", "etcd-died", "failed-to-start", "hosts-were-lost", "survivor-was-behind"}
 	seen := map[string]map[harness.Verdict]bool{}
 	for _, c := range tables() {
 		if seen[c.check.Name()] == nil {
@@ -89,7 +92,7 @@ func TestNothingIsConcludedFromNothing(t *testing.T) {
 func TestADamagedLedgerProvesNothing(t *testing.T) {
 	damage := errors.New("ledger.bin, block 3: the file is damaged")
 	for _, c := range []harness.Check{
-		check.WritesWereAcknowledged{}, check.ServiceRestored{}, check.RevisionsUnique{}, check.WatcherInformed{},
+		check.WritesWereAcknowledged{}, check.SurvivorWasBehind{Host: "m1"}, check.ServiceRestored{}, check.RevisionsUnique{}, check.WatcherInformed{},
 		check.NothingLost{}, check.NewWritesKept{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{}, check.LeasesAgree{},
 	} {
 		ev, b := honest()

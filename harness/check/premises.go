@@ -197,3 +197,44 @@ func (c HostsWereLost) Judge(ev *harness.Evidence) harness.Result {
 	}
 	return held("seen of %s", strings.Join(names, ", "))
 }
+
+// SurvivorWasBehind is the premise of a recovery from a member that missed what
+// the others had acknowledged.
+type SurvivorWasBehind struct {
+	none
+	Host string
+}
+
+// Name is survivor-was-behind.
+func (SurvivorWasBehind) Name() string { return "survivor-was-behind" }
+
+// Claim says what Held affirms.
+func (c SurvivorWasBehind) Claim() string {
+	return fmt.Sprintf("when quorum was lost, %s lacked at least %d acknowledged writes", c.Host, Behind)
+}
+
+// Behind is how many acknowledged writes a survivor must lack to count as behind:
+// a few that were under way in the moment of a strike may be missing anywhere.
+const Behind = minimum
+
+// Judge counts what was acknowledged beyond what the survivor was read to hold,
+// before it was read: nothing that it could still have received.
+func (c SurvivorWasBehind) Judge(ev *harness.Evidence) harness.Result {
+	had, read := heldBy(ev, c.Host)
+	if had == 0 {
+		return notSeen("what %s held was not read between the loss of quorum and its stop", c.Host)
+	}
+	lacks := 0
+	for o, err := range ev.Ledger.Operations() {
+		if err != nil {
+			return notSeen("the ledger cannot be read: %v", err)
+		}
+		if o.Outcome == harness.Acked && o.Effective && o.Kind != harness.LeaseOp && o.Return <= read && o.Revision > had {
+			lacks++
+		}
+	}
+	if lacks < Behind {
+		return notSeen("%s was read to hold revision %d and lacked %d acknowledged writes, and %d are needed", c.Host, had, lacks, Behind)
+	}
+	return held("%s was read to hold revision %d, and lacked %d writes that had been acknowledged", c.Host, had, lacks)
+}

@@ -27,7 +27,30 @@ var (
 	// unstarted is on m3 alone: the others started.
 	unstarted = check.FailedToStart{Who: harness.Hosts("m3")}
 	lost      = check.HostsWereLost{Who: harness.AllBut("m1")}
+	laggard   = check.SurvivorWasBehind{Host: "m1"}
 )
+
+// lags takes what m1 was read to hold back by so many revisions, each of which
+// is a write that was acknowledged before.
+func lags(revisions int64) func(*harness.Evidence, *book) {
+	return func(ev *harness.Evidence, _ *book) { ev.Survivors[0].Revision = lastOld - revisions }
+}
+
+// readAs alters the read of what m1 held.
+func readAs(alter func(*harness.SurvivorRead)) func(*harness.Evidence, *book) {
+	return func(ev *harness.Evidence, _ *book) { alter(&ev.Survivors[0]) }
+}
+
+// beyond alters every operation that m1 lacks when it lags by ten.
+func beyond(alter func(*harness.Operation)) func(*harness.Evidence, *book) {
+	return both(lags(check.Behind), func(_ *harness.Evidence, b *book) {
+		for i := range b.ops {
+			if o := &b.ops[i]; o.Revision > lastOld-check.Behind && o.Call < struckAt {
+				alter(o)
+			}
+		}
+	})
+}
 
 func goneAt(host string, at time.Duration) func(*harness.Evidence, *book) {
 	return func(ev *harness.Evidence, _ *book) { ev.Gone[host] = at }
@@ -87,6 +110,28 @@ var premiseCases = []judged{
 	{lost, "nothing struck", without(harness.Struck), harness.Inconclusive, "cannot be told"},
 	{check.HostsWereLost{}, "nobody is meant", nothing, harness.Inconclusive, "cannot be told"},
 	{check.HostsWereLost{Who: harness.Hosts("m9")}, "no such host", nothing, harness.Inconclusive, "no host m9"},
+
+	{laggard, "ten behind", lags(10), harness.Held, "revision 62, and lacked 10 writes"},
+	{laggard, "nine behind", lags(9), harness.Inconclusive, "lacked 9 acknowledged writes, and 10 are needed"},
+	{laggard, "it has everything", nothing, harness.Inconclusive, "lacked 0"},
+	{laggard, "the greatest of several reads counts", both(lags(20), readAgain(lastOld)), harness.Inconclusive, "lacked 0"},
+	{laggard, "an earlier read of less does not", both(lags(10), readAgain(3)), harness.Held, "revision 62"},
+	{laggard, "it knew a leader", both(lags(20), readAs(func(r *harness.SurvivorRead) { r.HasLeader = true })), harness.Inconclusive, "was not read"},
+	{laggard, "another was read", both(lags(20), readAs(func(r *harness.SurvivorRead) { r.Host = "m2" })), harness.Inconclusive, "was not read"},
+	{laggard, "nobody was read", func(ev *harness.Evidence, _ *book) { ev.Survivors = nil }, harness.Inconclusive, "was not read"},
+	{laggard, "it was read before they were acknowledged", both(lags(20), readAs(func(r *harness.SurvivorRead) { r.At = time.Second })), harness.Inconclusive, "lacked 0"},
+	{laggard, "they were not acknowledged", beyond(func(o *harness.Operation) { o.Outcome = harness.Unknown }), harness.Inconclusive, "lacked 0"},
+	{laggard, "they changed nothing", beyond(func(o *harness.Operation) { o.Effective = false }), harness.Inconclusive, "lacked 0"},
+	{laggard, "they were of leases", beyond(func(o *harness.Operation) { o.Kind = harness.LeaseOp }), harness.Inconclusive, "lacked 0"},
+	{laggard, "what the new history acknowledged does not count", readAs(func(r *harness.SurvivorRead) { r.At = beganAt }), harness.Inconclusive, "lacked 0"},
+	{laggard, "without a new history", both(lags(10), inPlace), harness.Held, ""},
+}
+
+// readAgain reads m1 once more.
+func readAgain(revision int64) func(*harness.Evidence, *book) {
+	return func(ev *harness.Evidence, _ *book) {
+		ev.Survivors = append(ev.Survivors, harness.SurvivorRead{Host: "m1", At: beganAt, Revision: revision})
+	}
 }
 
 // endsAgain lets m3's etcd end a second time.

@@ -13,7 +13,7 @@ import (
 // All lists one zero value of every check.
 func All() []harness.Check {
 	return []harness.Check{
-		QuorumWasLost{}, WritesWereAcknowledged{}, EtcdDied{}, FailedToStart{}, HostsWereLost{},
+		QuorumWasLost{}, WritesWereAcknowledged{}, EtcdDied{}, FailedToStart{}, HostsWereLost{}, SurvivorWasBehind{},
 		ProcedureCompleted{}, ProcedureRefused{}, NothingChanged{},
 		NothingLost{}, NewWritesKept{}, CutAtSurvivor{}, CutAtSnapshot{}, DatasetIntact{},
 		ReplicasAgree{}, MembersAre{}, MemberReplaced{}, ClusterID{}, NoAlarms{}, EveryMemberServes{}, ServiceRestored{},

@@ -120,7 +120,7 @@ func (j *backupJob) take(ctx context.Context, n int) (b harness.Backup, err erro
 	b.Problem = "no host is there to take it from"
 	for _, h := range j.d.present() {
 		b.Host = h.Name()
-		text, err := j.d.render(backupScript, h.Name())
+		text, err := j.d.Render(backupScript, h.Name())
 		if err != nil {
 			return b, err
 		}

@@ -315,7 +315,7 @@ func (d *drill) startBorn(ctx context.Context, name string) error {
 // which is the quickest way to a voter.
 func (d *drill) grow(ctx context.Context, name string) error {
 	first := d.host(d.plan.hosts[0])
-	etcdctl, err := d.render("{{etcdctl name}} --command-timeout=2s member ", first.Name())
+	etcdctl, err := d.Render("{{etcdctl name}} --command-timeout=2s member ", first.Name())
 	if err != nil {
 		return err
 	}

@@ -129,7 +129,7 @@ func (d *drill) stepOn(ctx context.Context, number int, step harness.Step, on ha
 	if record.Host != "" {
 		place += " on " + record.Host
 	}
-	text, err := d.render(step.Do.String(), record.Host)
+	text, err := d.Render(step.Do.String(), record.Host)
 	if err != nil {
 		return d.untried(number, step, record.Host, err)
 	}
@@ -188,12 +188,6 @@ func (d *drill) untried(number int, step harness.Step, host string, why error) (
 		place += " on " + host
 	}
 	return outcome{failed: place + ": " + why.Error()}, d.keep(record)
-}
-
-func (d *drill) render(text, on string) (string, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.desk.Render(text, on)
 }
 
 // attempt tries a step once, or, if it waits for something, until it succeeds

@@ -192,6 +192,14 @@ func (d *drill) Select(ctx context.Context, who harness.Selector) ([]harness.Hos
 	return out, nil
 }
 
+// Render renders a text for the host that it runs on ("" at the desk), from what
+// is noted down on the desk.
+func (d *drill) Render(text, on string) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.desk.Render(text, on)
+}
+
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return lines[len(lines)-1]

@@ -30,6 +30,8 @@ type hosts []harness.Host
 
 func (h hosts) Select(context.Context, harness.Selector) ([]harness.Host, error) { return h, nil }
 
+func (hosts) Render(text, _ string) (string, error) { return text, nil }
+
 // A panic while one host is damaged is that of whoever injects the fault.
 func TestAFaultPanics(t *testing.T) {
 	err := crew.Caught(func() {
