@@ -73,10 +73,13 @@ type Return struct {
 	Before  []MemberView  `json:"before"`     // the recovered cluster's members before it
 	Watched time.Duration `json:"watched_ns"` // from when they were on
 	Dead    []DeadHost    `json:"dead"`
-	Sent    int           `json:"sent"`   // writes sent through the dead alone, once one served
-	Acked   int           `json:"acked"`  // of these, acknowledged
-	Found   int           `json:"found"`  // keys that were found then, through the dead alone
-	Copies  []Copy        `json:"copies"` // what each of the recovered cluster's members holds of the writes
+	// Followed are members of the recovered cluster that followed one whom they did
+	// not list before.
+	Followed []Following `json:"followed,omitempty"`
+	Sent     int         `json:"sent"`   // writes sent through the dead alone, once one served
+	Acked    int         `json:"acked"`  // of these, acknowledged
+	Found    int         `json:"found"`  // keys that were found then, through the dead alone
+	Copies   []Copy      `json:"copies"` // what each of the recovered cluster's members holds of the writes
 }
 
 // DeadHost is one of the dead after it was powered on.
@@ -87,6 +90,13 @@ type DeadHost struct {
 	Last   *EtcdExit  `json:"last_exit,omitempty"`
 	Served bool       `json:"served"` // it answered a linearizable read at some time
 	View   MemberView `json:"view"`   // in the end
+}
+
+// Following is a member as it follows another.
+type Following struct {
+	Host   string `json:"host"`
+	Leader uint64 `json:"leader,string"`
+	Term   uint64 `json:"term"`
 }
 
 // Copy is what one member holds, by a linearizable read, of a trial's writes.

@@ -49,6 +49,7 @@ func (DeadStayOut) Judge(ev *harness.Evidence) harness.Result {
 	case len(harm) > 0:
 		return violated(slices.Concat(harm, apart), "%s", harm[0])
 	case len(apart) > 0:
+		apart = append(apart, deposed(t, back)...)
 		return violated(apart, "the old majority serves apart at its old addresses: %s", strings.Join(apart, "; "))
 	}
 	missing := slices.Concat(unheard(ev, t, back), unrefused(ev, t, back))
@@ -68,18 +69,17 @@ func (DeadStayOut) Judge(ev *harness.Evidence) harness.Result {
 	return held("watched for %.1f s: %s; all %d writes were acknowledged beside them, and read back", back.Watched.Seconds(), refusals(back), t.Sent)
 }
 
-// captured says which members of the recovered cluster take part in another now:
-// what they told, and what they hold.
+// captured says which members of the recovered cluster took part in another: whom
+// they listed, whom they followed, and what they hold.
 func captured(t harness.TrialRecord, back harness.Return) (wrong []string) {
 	for _, was := range back.Before {
 		is, asked := viewOf(t.Told, was.Host)
-		switch {
-		case was.Error != "" || !asked || is.Error != "":
-		case is.Membership() != was.Membership():
+		if was.Error == "" && asked && is.Error == "" && is.Membership() != was.Membership() {
 			wrong = append(wrong, fmt.Sprintf("%s was captured: it lists %s, and before %s", was.Host, is.Membership(), was.Membership()))
-		case is.Leader != 0 && !was.Lists(is.Leader):
-			wrong = append(wrong, fmt.Sprintf("%s was captured: it follows %016x, whom it does not list", was.Host, is.Leader))
 		}
+	}
+	for _, f := range back.Followed {
+		wrong = append(wrong, fmt.Sprintf("%s was captured: in term %d it followed %s, whom it does not list", f.Host, f.Term, nameOf(f.Leader, back)))
 	}
 	for _, held := range back.Copies {
 		if held.Foreign > 0 {
@@ -87,6 +87,16 @@ func captured(t harness.TrialRecord, back harness.Return) (wrong []string) {
 		}
 	}
 	return wrong
+}
+
+// nameOf is the host of one of the dead by its member's ID.
+func nameOf(member uint64, back harness.Return) string {
+	for _, d := range back.Dead {
+		if d.View.MemberID == member {
+			return fmt.Sprintf("%s (%016x)", d.Host, member)
+		}
+	}
+	return fmt.Sprintf("%016x", member)
 }
 
 // harmed says what else is not as it was before the dead came.
@@ -113,15 +123,31 @@ func harmed(t harness.TrialRecord, back harness.Return) (wrong []string) {
 
 // servedApart says who of the dead served, and what.
 func servedApart(back harness.Return) (wrong []string) {
+	var served []string
+	as := ""
 	for _, d := range back.Dead {
 		if d.Served {
-			wrong = append(wrong, fmt.Sprintf("%s answered linearizable reads, as one of %s", d.Host, d.View.Membership()))
+			served, as = append(served, d.Host), d.View.Membership()
 		}
+	}
+	if len(served) > 0 {
+		wrong = append(wrong, fmt.Sprintf("%s answered linearizable reads, of %s", strings.Join(served, ", "), as))
 	}
 	if back.Acked > 0 {
 		wrong = append(wrong, fmt.Sprintf("%d of %d writes were acknowledged there, and %d found again", back.Acked, back.Sent, back.Found))
 	}
 	return wrong
+}
+
+// deposed says that the recovered cluster had to elect anew. By itself that is no
+// harm: a busy machine does it too.
+func deposed(t harness.TrialRecord, back harness.Return) []string {
+	for _, was := range back.Before {
+		if is, asked := viewOf(t.Told, was.Host); asked && is.Error == "" && was.Error == "" && is.Term > was.Term {
+			return []string{fmt.Sprintf("meanwhile the recovered cluster elected a leader anew: from term %d to %d", was.Term, is.Term)}
+		}
+	}
+	return nil
 }
 
 // unheard lists what of the recovered cluster was not seen.
