@@ -239,6 +239,8 @@ func honestChecks() []harness.Check {
 			checks[i] = check.FailedToStart{Who: harness.Hosts("m3")}
 		case check.HostsWereLost:
 			checks[i] = check.HostsWereLost{Who: harness.AllBut("m1")}
+		case check.HostsWereOff:
+			checks[i] = check.HostsWereOff{Who: harness.AllBut("m1")}
 		case check.MemberReplaced:
 			checks[i] = check.MemberReplaced{Host: "m3"}
 		case check.CutAtSurvivor:
