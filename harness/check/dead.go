@@ -172,7 +172,7 @@ func unheard(ev *harness.Evidence, t harness.TrialRecord, back harness.Return) (
 
 // unrefused lists the dead of whom it is not told that they were refused: each is
 // one that was off, whose etcd was started, and which ended or answers that it
-// knows no leader.
+// knows no leader. On a machine too busy for figures one may yet be elected.
 func unrefused(ev *harness.Evidence, t harness.TrialRecord, back harness.Return) (missing []string) {
 	for _, host := range ev.BornHosts {
 		if _, gone := ev.Gone[host]; !gone && !slices.Contains(ev.Hosts, host) && !slices.Contains(t.Struck, host) {
@@ -189,6 +189,8 @@ func unrefused(ev *harness.Evidence, t harness.TrialRecord, back harness.Return)
 			missing = append(missing, fmt.Sprintf("etcd on %s neither ended nor answered: %s", host, back.Dead[at].View.Error))
 		case back.Dead[at].View.Leader != 0:
 			missing = append(missing, fmt.Sprintf("%s does not serve, and yet it follows %016x", host, back.Dead[at].View.Leader))
+		case ev.Machine.Unfit != "":
+			missing = append(missing, fmt.Sprintf("%s knows no leader, which may be this machine's doing: %s", host, ev.Machine.Unfit))
 		}
 	}
 	return missing

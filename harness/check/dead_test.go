@@ -100,7 +100,7 @@ var deadCases = []judged{
 		t.Exits = []harness.HostExit{{Host: "m1", EtcdExit: harness.EtcdExit{Code: 2}}}
 	}), harness.Violated, "etcd on m1 exited with status 2"},
 	{fenced, "a write is not acknowledged", back(func(t *harness.TrialRecord) { t.Acked = 0 }), harness.Violated, "0 of 20 writes"},
-	{fenced, "a write is not acknowledged, on a busy machine", both(back(func(t *harness.TrialRecord) { t.Acked = 19 }), busy), harness.Inconclusive, "19 of 20"},
+	{fenced, "a write is not acknowledged, on a busy machine", both(back(func(t *harness.TrialRecord) { t.Acked, t.Return.Dead[1].Exits = 19, 1 }), busy), harness.Inconclusive, "19 of 20"},
 	{fenced, "an acknowledged write is not found again", back(func(t *harness.TrialRecord) { t.Found = 19 }), harness.Violated, "of 20 acknowledged writes 19"},
 
 	{fenced, "not asked for", nothing, harness.Inconclusive, "not asked for"},
@@ -113,6 +113,8 @@ var deadCases = []judged{
 	{fenced, "one was not looked at", back(func(t *harness.TrialRecord) { t.Return.Dead = t.Return.Dead[:1] }), harness.Inconclusive, "m9 was not seen to start"},
 	{fenced, "one neither ended nor answered", back(func(t *harness.TrialRecord) { t.Return.Dead[0].Exits = 0 }), harness.Inconclusive, "m8 neither ended nor answered: refused"},
 	{fenced, "one follows somebody", back(func(t *harness.TrialRecord) { t.Return.Dead[1].View.Leader = 8 }), harness.Inconclusive, "yet it follows 0000000000000008"},
+	{fenced, "one knows no leader, on a busy machine", both(deadReturn, busy), harness.Inconclusive, "m9 knows no leader, which may be"},
+	{fenced, "all of them end, on a busy machine", both(back(func(t *harness.TrialRecord) { t.Return.Dead[1].Exits = 1 }), busy), harness.Held, "etcd on m9 ended 1 times"},
 	{fenced, "a member was silent before", back(func(t *harness.TrialRecord) { t.Return.Before[0] = harness.MemberView{Host: "m1", Error: "refused"} }), harness.Inconclusive, "m1 did not serve before"},
 	{fenced, "a member was not asked before", back(func(t *harness.TrialRecord) { t.Return.Before = t.Return.Before[:2] }), harness.Inconclusive, "m3 did not serve before"},
 	{fenced, "a member was not asked afterwards", back(func(t *harness.TrialRecord) { t.Told = t.Told[:2] }), harness.Inconclusive, "m3 was not asked beside"},

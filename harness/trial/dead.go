@@ -142,7 +142,7 @@ func (w *watch) until(ctx context.Context, r harness.Recovered) {
 // captured tells whether one of the recovered cluster's members lists others than
 // before, or follows one whom it did not list, and writes the latter down: by the
 // time that it is asked again its own leader may have it back.
-func (w *watch) captured(now []harness.MemberView) (any bool) {
+func (w *watch) captured(now []harness.MemberView) (seen bool) {
 	for _, is := range now {
 		at := slices.IndexFunc(w.back.Before, func(was harness.MemberView) bool { return was.Host == is.Host })
 		if at < 0 || is.Error != "" || w.back.Before[at].Error != "" {
@@ -152,9 +152,9 @@ func (w *watch) captured(now []harness.MemberView) (any bool) {
 		if is.Leader != 0 && !was.Lists(is.Leader) {
 			w.back.Followed = append(w.back.Followed, harness.Following{Host: is.Host, Leader: is.Leader, Term: is.Term})
 		}
-		any = any || is.Membership() != was.Membership() || len(w.back.Followed) > 0
+		seen = seen || is.Membership() != was.Membership() || len(w.back.Followed) > 0
 	}
-	return any
+	return seen
 }
 
 // writeApart writes through the dead alone.
