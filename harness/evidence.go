@@ -50,7 +50,7 @@ type Evidence struct {
 	Seed          int64     `json:"seed"`
 	Strict        bool      `json:"strict"`
 	Started       time.Time `json:"started"` // wall clock at offset 0; for people only
-	Hosts         []string  `json:"hosts"`   // hosts of the recovered cluster's site that are not lost, in order
+	Hosts         []string  `json:"hosts"`   // hosts of the recovered cluster's site that are neither lost nor dead, in order
 	BornHosts     []string  `json:"born_hosts"`
 	TrafficPrefix string    `json:"traffic_prefix"`
 	Writers       int       `json:"writers"`
@@ -62,20 +62,22 @@ type Evidence struct {
 	Procedure ProcedureRecord        `json:"procedure"`
 	Exits     []HostExit             `json:"exits"` // etcd processes that ended, on any host, until collection
 	// Gone is when a host was first seen to be destroyed, by name, until collection.
-	Gone          map[string]time.Duration `json:"gone_ns"`
-	Backups       []Backup                 `json:"backups"`
-	Survivors     []SurvivorRead           `json:"survivors"`
-	Before        []MemberView             `json:"before"` // each host's view in steady state; none if the strike came before it
-	After         []MemberView             `json:"after"`  // each host's view at collection
-	Hashes        []MemberHash             `json:"hashes"` // HashKV of every member at one revision
-	DatasetBefore *Dataset                 `json:"dataset_before,omitempty"`
-	DatasetAfter  *Dataset                 `json:"dataset_after,omitempty"`
-	LeasesBefore  []LeaseView              `json:"leases_before"` // in steady state
-	LeasesAfter   []LeaseView              `json:"leases_after"`
-	Watcher       WatcherRecord            `json:"watcher"`
-	Caches        []CacheRecord            `json:"caches"`
-	Trials        []TrialRecord            `json:"trials"`
-	Machine       MachineRecord            `json:"machine"`
+	Gone map[string]time.Duration `json:"gone_ns"`
+	// Power is when hosts were seen to go on and off, in order, until collection.
+	Power         []PowerRecord  `json:"power"`
+	Backups       []Backup       `json:"backups"`
+	Survivors     []SurvivorRead `json:"survivors"`
+	Before        []MemberView   `json:"before"` // each host's view in steady state; none if the strike came before it
+	After         []MemberView   `json:"after"`  // each host's view at collection
+	Hashes        []MemberHash   `json:"hashes"` // HashKV of every member at one revision
+	DatasetBefore *Dataset       `json:"dataset_before,omitempty"`
+	DatasetAfter  *Dataset       `json:"dataset_after,omitempty"`
+	LeasesBefore  []LeaseView    `json:"leases_before"` // in steady state
+	LeasesAfter   []LeaseView    `json:"leases_after"`
+	Watcher       WatcherRecord  `json:"watcher"`
+	Caches        []CacheRecord  `json:"caches"`
+	Trials        []TrialRecord  `json:"trials"`
+	Machine       MachineRecord  `json:"machine"`
 
 	Ledger Ledger `json:"-"`
 }
@@ -113,6 +115,13 @@ type FaultRecord struct {
 	Hosts []string      `json:"hosts"`
 	At    time.Duration `json:"at_ns"`
 	Took  time.Duration `json:"took_ns"`
+}
+
+// PowerRecord is a host that was seen to go on or off, with its disk.
+type PowerRecord struct {
+	Host string        `json:"host"`
+	At   time.Duration `json:"at_ns"`
+	On   bool          `json:"on"`
 }
 
 // StepRecord is one step on one host, as it went.
@@ -191,6 +200,11 @@ func (v MemberView) Membership() string {
 	}
 	slices.Sort(list)
 	return fmt.Sprintf("%s in cluster %x", strings.Join(list, ", "), v.ClusterID)
+}
+
+// Lists tells whether a member of this ID is in the host's list.
+func (v MemberView) Lists(id uint64) bool {
+	return slices.ContainsFunc(v.Members, func(m Member) bool { return m.ID == id })
 }
 
 // Member is what a cluster believes of a member. An empty Name: never started.

@@ -15,7 +15,7 @@ type Doctor func(*harness.Evidence) error
 
 func doctored() []Control {
 	survivor, snapshot, crash := kubeadmForceNewCluster(), etcdSnapshotRestore(), dcosTaskCrash()
-	replacement, install := etcdMemberReplace(), dcosInstallFailure()
+	replacement, install, disconnected := etcdMemberReplace(), dcosInstallFailure(), rkeRestoreNewNodes()
 	return []Control{
 		{Name: "write-dropped", Summary: "an acknowledged write is gone though later ones survived",
 			Scenario: survivor, Catches: "cut-at-survivor", Doctor: dropWrite},
@@ -55,6 +55,8 @@ func doctored() []Control {
 			Scenario: install, Catches: "new-writes-kept", Doctor: dropNewWrite},
 		{Name: "host-never-lost", Summary: "no host was seen to be gone",
 			Scenario: replacement, Catches: "hosts-were-lost", Premise: true, Doctor: forgetGone},
+		{Name: "host-never-off", Summary: "no host was seen to go off",
+			Scenario: disconnected, Catches: "hosts-were-off", Premise: true, Doctor: forgetPower},
 		{Name: "lost-member-still-listed", Summary: "a member still lists the one that was lost",
 			Scenario: replacement, Catches: "member-replaced", Doctor: listLost},
 		{Name: "cache-keeps-what-is-gone", Summary: "a component was never told, and its cache keeps a key that is gone",
@@ -293,6 +295,14 @@ func forgetGone(ev *harness.Evidence) error {
 		return fmt.Errorf("the evidence tells of no host that is gone")
 	}
 	ev.Gone = nil
+	return nil
+}
+
+func forgetPower(ev *harness.Evidence) error {
+	if len(ev.Power) == 0 {
+		return fmt.Errorf("the evidence tells of no host's power")
+	}
+	ev.Power = nil
 	return nil
 }
 

@@ -11,23 +11,24 @@ import (
 
 var rancherSource = harness.Source{Document: "rancher-1.5-disaster-recovery.md", Section: "Kubernetes - Disaster Recovery"}
 
-// rancherSoleSurvivor: two of three hosts are lost. The survivor, on which the
-// cluster was born, is turned into a cluster of one and grown on new hosts. It
-// keeps the cluster ID, because a cluster of one at its address with the default
-// token is what it was born as.
+// rancherSoleSurvivor: two of three hosts are disconnected, and stay off with their
+// disks. The survivor, on which the cluster was born, is turned into a cluster of
+// one and grown on new hosts. It keeps the cluster ID, because a cluster of one at
+// its address with the default token is what it was born as. Nothing tells it from
+// what the dead take for their own member, if they come back.
 func rancherSoleSurvivor() harness.Scenario {
 	return harness.Scenario{
 		Name:     "rancher-sole-survivor",
 		Source:   rancherSource,
-		Summary:  "two of three hosts lost; disaster on the survivor, then new hosts join",
+		Summary:  "two of three hosts off for good; disaster on the survivor, then new hosts join",
 		Labels:   []string{"rancher", "survivor", "quorum-loss", "host-loss"},
 		Given:    rancherCluster(),
 		Under:    harness.KubernetesTraffic,
-		Break:    []harness.Fault{fault.LoseHost{Who: harness.AllBut("m1")}},
-		Premises: []harness.Check{check.QuorumWasLost{}, check.HostsWereLost{Who: harness.AllBut("m1")}, check.WritesWereAcknowledged{}},
+		Break:    []harness.Fault{fault.PowerOff{Who: harness.AllBut("m1")}},
+		Premises: []harness.Check{check.QuorumWasLost{}, check.HostsWereOff{Who: harness.AllBut("m1")}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.RancherDisaster{Survivor: "m1"},
 		Promises: survived("m1", true, harness.Hosts("m1", "m4", "m5")),
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}},
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.DeadStayOut{}},
 		StandIns: rancherStandIns(),
 		Within:   90 * time.Second,
 	}
@@ -39,8 +40,8 @@ func rancherSoleSurvivorJoined() harness.Scenario {
 	s := rancherSoleSurvivor()
 	s.Name += "-joined"
 	s.Summary = "as rancher-sole-survivor, where the survivor had joined the cluster later: the cluster ID is a new one"
-	s.Break = []harness.Fault{fault.LoseHost{Who: harness.AllBut("m2")}}
-	s.Premises = []harness.Check{check.QuorumWasLost{}, check.HostsWereLost{Who: harness.AllBut("m2")}, check.WritesWereAcknowledged{}}
+	s.Break = []harness.Fault{fault.PowerOff{Who: harness.AllBut("m2")}}
+	s.Premises = []harness.Check{check.QuorumWasLost{}, check.HostsWereOff{Who: harness.AllBut("m2")}, check.WritesWereAcknowledged{}}
 	s.Recover = recovery.RancherDisaster{Survivor: "m2"}
 	s.Promises = survived("m2", false, harness.Hosts("m2", "m4", "m5"))
 	return s
@@ -53,10 +54,9 @@ func rancherDirtyHosts() harness.Scenario {
 	s.Name = "rancher-dirty-hosts"
 	s.Summary = "two of three hosts off; disaster on the survivor, then the old hosts come back, each cleaned before the next"
 	s.Labels = []string{"rancher", "survivor", "quorum-loss"}
-	s.Break = []harness.Fault{fault.PowerOff{Who: harness.AllBut("m1")}}
-	s.Premises = []harness.Check{check.QuorumWasLost{}, check.WritesWereAcknowledged{}}
 	s.Recover = recovery.RancherDisaster{Survivor: "m1", OldHosts: true}
 	s.Promises = survived("m1", true, harness.Everyone)
+	s.Hazards = []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}} // none of the dead is left out
 	return s
 }
 

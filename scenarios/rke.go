@@ -9,23 +9,24 @@ import (
 	"github.com/etcd-firedrill/firedrill/recovery"
 )
 
-// rkeRestoreNewNodes: every etcd host is lost, machine and disk. New nodes with
-// other names are restored from the snapshot and the bundle of certificates in S3.
-// Their addresses are new, so the cluster ID is, although the token is RKE's.
+// rkeRestoreNewNodes: every etcd host has failed, and stays off with its disk. New
+// nodes with other names are restored from the snapshot and the bundle of
+// certificates in S3. Their addresses are new, so the cluster ID is, although the
+// token is RKE's: the old nodes, if they come back, cannot reach into it.
 func rkeRestoreNewNodes() harness.Scenario {
 	return harness.Scenario{
 		Name:     "rke-restore-new-nodes",
 		Source:   harness.Source{Document: "rke-ha-restore.md", Section: "Restoration Outline, new nodes"},
-		Summary:  "every host lost; new nodes, snapshot and certificates pulled from S3, restore, restart the components",
+		Summary:  "every host off for good; new nodes, snapshot and certificates pulled from S3, restore, restart the components",
 		Labels:   []string{"rke", "snapshot", "quorum-loss", "host-loss", "s3"},
 		Given:    harness.ClusterSpec{Members: 3, Token: recovery.RkeToken, TLS: rkeTLS},
 		Under:    harness.KubernetesTraffic,
 		Backups:  harness.BackupJob{Every: time.Second, Bucket: "rke-etcd-snapshots", Bundle: "pki.bundle.tar.gz"},
-		Break:    []harness.Fault{fault.LoseHost{Who: harness.Everyone}},
-		Premises: []harness.Check{check.HostsWereLost{Who: harness.Everyone}, check.WritesWereAcknowledged{}},
+		Break:    []harness.Fault{fault.PowerOff{Who: harness.Everyone}},
+		Premises: []harness.Check{check.HostsWereOff{Who: harness.Everyone}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.RkeRestore{NewNodes: true},
 		Promises: rkeRestored(false, harness.Hosts("m4", "m5", "m6")),
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}},
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.DeadStayOut{}},
 		StandIns: []string{
 			"s3cmd, and the nodes' access to S3: what is pulled comes through the operator's session",
 			"rke etcd snapshot-restore and rke up: what they have done on the nodes",
@@ -47,6 +48,7 @@ func rkeRestoreCleanedNodes() harness.Scenario {
 	s.Premises = []harness.Check{check.EtcdDied{Who: harness.Everyone}, check.WritesWereAcknowledged{}}
 	s.Recover = recovery.RkeRestore{}
 	s.Promises = rkeRestored(true, harness.Everyone)
+	s.Hazards = []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}} // no node is left out
 	return s
 }
 

@@ -241,6 +241,8 @@ func honestChecks() []harness.Check {
 			checks[i] = check.HostsWereLost{Who: harness.AllBut("m1")}
 		case check.SurvivorWasBehind:
 			checks[i] = check.SurvivorWasBehind{Host: "m1"}
+		case check.HostsWereOff:
+			checks[i] = check.HostsWereOff{Who: harness.AllBut("m1")}
 		case check.MemberReplaced:
 			checks[i] = check.MemberReplaced{Host: "m3"}
 		case check.CutAtSurvivor:

@@ -21,7 +21,7 @@ type judged struct {
 }
 
 func tables() []judged {
-	return slices.Concat(premiseCases, procedureCases, memberCases, replicaCases, trialCases, refusalCases, leaseCases, revisionCases, watcherCases, momentCases, keptCases, cacheCases)
+	return slices.Concat(premiseCases, procedureCases, memberCases, replicaCases, trialCases, refusalCases, leaseCases, revisionCases, watcherCases, momentCases, keptCases, cacheCases, deadCases)
 }
 
 func TestChecks(t *testing.T) {
@@ -55,6 +55,12 @@ func TestEveryCheckHoldsOnAnHonestDrill(t *testing.T) {
 		if c.Name() == laggard.Name() {
 			lags(20)(ev, b)
 		}
+		if c.Name() == off.Name() {
+			wentOff(ev, b)
+		}
+		if c.Name() == fenced.Name() {
+			deadReturn(ev, b)
+		}
 		if r := c.Judge(ev); r.Verdict != harness.Held || r.Detail == "" {
 			t.Errorf("%s: %s: %s", c.Name(), r.Verdict, r.Detail)
 		}
@@ -63,7 +69,7 @@ func TestEveryCheckHoldsOnAnHonestDrill(t *testing.T) {
 
 // A check that was never seen to fail is decoration.
 func TestEveryCheckIsSeenWithEachVerdict(t *testing.T) {
-	premises := []string{"quorum-was-lost", "writes-were-acknowledged", "etcd-died", "failed-to-start", "hosts-were-lost", "survivor-was-behind"}
+	premises := []string{"quorum-was-lost", "writes-were-acknowledged", "etcd-died", "failed-to-start", "hosts-were-lost", "hosts-were-off", "survivor-was-behind"}
 	seen := map[string]map[harness.Verdict]bool{}
 	for _, c := range tables() {
 		if seen[c.check.Name()] == nil {

@@ -168,6 +168,46 @@ func (c FailedToStart) Judge(ev *harness.Evidence) harness.Result {
 	return held("seen on %s", strings.Join(names, ", "))
 }
 
+// HostsWereOff is the premise of a recovery without hosts whose disks are still
+// there: each went off after the strike and was off when the procedure began.
+type HostsWereOff struct {
+	none
+	Who harness.Selector // among the hosts that the cluster was born on
+}
+
+// Name is hosts-were-off.
+func (HostsWereOff) Name() string { return "hosts-were-off" }
+
+// Claim says what Held affirms.
+func (c HostsWereOff) Claim() string {
+	return c.Who.String() + " off, with their disks, when the procedure began"
+}
+
+// Judge reads the last that was seen of each host's power by then.
+func (c HostsWereOff) Judge(ev *harness.Evidence) harness.Result {
+	struck, ok := ev.At(harness.Struck)
+	began, tried := ev.At(harness.ProcedureBegan)
+	names, err := c.Who.Select(ev.BornHosts, "")
+	if !ok || !tried || err != nil || len(names) == 0 {
+		return notSeen("it cannot be told which hosts should have been off: struck %v, procedure begun %v, %v", ok, tried, err)
+	}
+	for _, name := range names {
+		if at, gone := ev.Gone[name]; gone && at <= began {
+			return notSeen("%s was gone, machine and disk", name)
+		}
+		var last harness.PowerRecord
+		for _, p := range ev.Power {
+			if p.Host == name && p.At <= began {
+				last = p
+			}
+		}
+		if last.Host == "" || last.On || last.At < struck {
+			return notSeen("%s was not seen to go off after the strike, and to be off when the procedure began", name)
+		}
+	}
+	return held("seen of %s", strings.Join(names, ", "))
+}
+
 // HostsWereLost is the premise of a recovery on new machines: each of the hosts
 // was gone, machine and disk, before the procedure began.
 type HostsWereLost struct {

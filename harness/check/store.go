@@ -13,12 +13,12 @@ import (
 // All lists one zero value of every check.
 func All() []harness.Check {
 	return []harness.Check{
-		QuorumWasLost{}, WritesWereAcknowledged{}, EtcdDied{}, FailedToStart{}, HostsWereLost{}, SurvivorWasBehind{},
+		QuorumWasLost{}, WritesWereAcknowledged{}, EtcdDied{}, FailedToStart{}, HostsWereLost{}, HostsWereOff{}, SurvivorWasBehind{},
 		ProcedureCompleted{}, ProcedureRefused{}, NothingChanged{},
 		NothingLost{}, NewWritesKept{}, CutAtSurvivor{}, CutAtSnapshot{}, DatasetIntact{},
 		ReplicasAgree{}, MembersAre{}, MemberReplaced{}, ClusterID{}, NoAlarms{}, EveryMemberServes{}, ServiceRestored{},
 		RevisionsUnique{}, WatcherInformed{}, CachesFresh{}, LeasesAgree{},
-		SurvivesOneMemberLoss{}, RestartKeepsMembers{},
+		SurvivesOneMemberLoss{}, RestartKeepsMembers{}, DeadStayOut{},
 	}
 }
 

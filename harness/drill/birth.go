@@ -100,6 +100,8 @@ func (d *drill) note(e harness.HostEvent) {
 		d.exited(e, at)
 	case e.Kind == harness.HostDestroyed:
 		d.destroyed(e.Host, at)
+	case e.Kind == harness.HostPowered, e.Kind == harness.HostUnpowered:
+		d.powered(e.Host, at, e.Kind == harness.HostPowered)
 	}
 }
 

@@ -55,7 +55,7 @@ func (d *drill) awaitRedundancy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, redundancyPatience+d.weight(redundancyPatience))
 	defer cancel()
 	err := poll(ctx, "every voter is healthy, caught up and has the same hash", func(ctx context.Context) (bool, string) {
-		targets := d.targets()
+		targets := d.targetsOf(d.living(ctx))
 		return observe.Redundant(ctx, targets, len(targets))
 	})
 	if err == nil {
@@ -83,10 +83,9 @@ func (d *drill) collect(ctx context.Context) error {
 	if d.backups != nil {
 		d.ev.Backups = d.backups.list()
 	}
-	for _, h := range d.present() {
-		d.ev.Hosts = append(d.ev.Hosts, h.Name())
-	}
-	targets := d.targets()
+	living := d.living(ctx)
+	d.ev.Hosts = hostNames(living)
+	targets := d.targetsOf(living)
 	d.ev.After = observe.Views(ctx, targets)
 	if source, ok := serving(d.ev.After, targets); ok {
 		if err := d.dump(ctx, source, targets); err != nil {

@@ -166,7 +166,10 @@ func (s site) RestartClients(ctx context.Context) error { return s.d.traffic.Res
 // Select resolves a selector against the hosts that are present; who leads is
 // what a member says of itself.
 func (d *drill) Select(ctx context.Context, who harness.Selector) ([]harness.Host, error) {
-	hosts := d.present()
+	return d.selectAmong(ctx, d.present(), who)
+}
+
+func (d *drill) selectAmong(ctx context.Context, hosts []harness.Host, who harness.Selector) ([]harness.Host, error) {
 	names := make([]string, 0, len(hosts))
 	byName := map[string]harness.Host{}
 	for _, h := range hosts {

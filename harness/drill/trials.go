@@ -17,7 +17,7 @@ import (
 
 // try runs the trials that the scenario's checks need: those of promises before
 // those of hazards, because a hazard's may end the cluster, and restarts before
-// losses.
+// losses. The return of the dead, which may end it for good, is the last of all.
 func (d *drill) try(ctx context.Context) error {
 	specs := trialsOf(d.scenario)
 	for _, spec := range specs {
@@ -62,8 +62,14 @@ func trialsOf(s harness.Scenario) (specs []harness.TrialSpec) {
 		slices.SortStableFunc(theirs, func(a, b harness.TrialSpec) int { return rank(a) - rank(b) })
 		specs = append(specs, theirs...)
 	}
-	return specs
+	others := slices.DeleteFunc(slices.Clone(specs), returns)
+	if len(others) < len(specs) {
+		return append(others, trial.PowerOnTheDead{}.Spec())
+	}
+	return others
 }
+
+func returns(spec harness.TrialSpec) bool { return spec == trial.PowerOnTheDead{}.Spec() }
 
 func rank(spec harness.TrialSpec) int {
 	if spec.Name == "kill-one-member" {
@@ -117,14 +123,29 @@ func changed(before, now []harness.MemberView) string {
 type recovered struct{ d *drill }
 
 func (r recovered) Select(ctx context.Context, who harness.Selector) ([]harness.Host, error) {
-	return r.d.Select(ctx, who)
+	return r.d.selectAmong(ctx, r.hosts(), who)
+}
+
+// hosts are those that were the recovered cluster's when the evidence was collected.
+func (r recovered) hosts() []harness.Host {
+	return slices.DeleteFunc(r.d.present(), func(h harness.Host) bool { return !slices.Contains(r.d.ev.Hosts, h.Name()) })
+}
+
+// Dead lists those that were left behind and are off.
+func (r recovered) Dead(ctx context.Context) []harness.Host {
+	return slices.DeleteFunc(r.d.present(), func(h harness.Host) bool { return !r.d.isDead(ctx, h) })
+}
+
+// Look asks once.
+func (r recovered) Look(ctx context.Context, hosts []harness.Host) []harness.MemberView {
+	return observe.Members(ctx, r.d.targetsOf(hosts))
 }
 
 // Members asks the hosts that are on; the others' views say that they are off.
 func (r recovered) Members(ctx context.Context) []harness.MemberView {
 	var on []harness.Host
 	var off []harness.MemberView
-	for _, h := range r.d.present() {
+	for _, h := range r.hosts() {
 		if _, err := h.Etcd(ctx); err != nil {
 			r.d.noteLost(h, err)
 			off = append(off, harness.MemberView{Host: h.Name(), Error: err.Error()})

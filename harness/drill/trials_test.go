@@ -22,6 +22,18 @@ func TestPromisesAreTriedFirst(t *testing.T) {
 	}
 }
 
+// Whoever needs the return of the dead, it comes when all else was tried.
+func TestTheDeadReturnLast(t *testing.T) {
+	specs := trialsOf(harness.Scenario{
+		Promises: []harness.Check{check.DeadStayOut{}, check.SurvivesOneMemberLoss{}},
+		Hazards:  []harness.Check{check.RestartKeepsMembers{Host: "m1"}, check.DeadStayOut{}},
+	})
+	want := []harness.TrialSpec{{Name: "kill-one-member"}, {Name: "restart-member", Host: "m1"}, {Name: "power-on-the-dead"}}
+	if !slices.Equal(specs, want) {
+		t.Errorf("%v, not %v", specs, want)
+	}
+}
+
 func TestChanged(t *testing.T) {
 	views := func() []harness.MemberView {
 		var list []harness.MemberView

@@ -24,8 +24,10 @@ func For(spec harness.TrialSpec, among []harness.TrialSpec) (harness.Trial, erro
 		return KillOneMember{Spare: spare}, nil
 	case RestartMember{}.Spec().Name:
 		return RestartMember{Host: spec.Host}, nil
+	case PowerOnTheDead{}.Spec().Name:
+		return PowerOnTheDead{}, nil
 	}
-	return nil, fmt.Errorf("there is no trial %q (there are kill-one-member and restart-member)", spec.Name)
+	return nil, fmt.Errorf("there is no trial %q (there are kill-one-member, restart-member and power-on-the-dead)", spec.Name)
 }
 
 const (

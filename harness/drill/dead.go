@@ -1,0 +1,40 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+// powered records a host that went on or off. What the trials do to hosts is
+// their own.
+func (d *drill) powered(host string, at time.Duration, on bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, over := d.ev.Marks[harness.Collected]; !over {
+		d.ev.Power = append(d.ev.Power, harness.PowerRecord{Host: host, At: at, On: on})
+	}
+}
+
+// living lists the hosts of the recovered cluster's site: all that are present
+// but the dead.
+func (d *drill) living(ctx context.Context) []harness.Host {
+	return slices.DeleteFunc(d.present(), func(h harness.Host) bool { return d.isDead(ctx, h) })
+}
+
+// isDead tells whether a host is off and was left behind: the procedure points
+// clients at others. Until it points them anywhere, whoever is off is missed.
+func (d *drill) isDead(ctx context.Context, h harness.Host) bool {
+	d.mu.Lock()
+	announced := d.ev.Procedure.Announced
+	d.mu.Unlock()
+	if len(announced) == 0 || slices.Contains(announced, h.Name()) {
+		return false
+	}
+	_, err := h.Etcd(ctx)
+	d.noteLost(h, err)
+	return errors.Is(err, harness.ErrHostOff)
+}

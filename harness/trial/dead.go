@@ -1,0 +1,205 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
+)
+
+const (
+	// refusedPatience is how long the dead are given to serve or to do harm: they
+	// need a start and an election, 1 to 3 s at default timings.
+	refusedPatience = 10 * time.Second
+	// apartPatience is how long they are watched once they serve: a leader sends
+	// to everybody whom it lists every 100 ms.
+	apartPatience = 3 * time.Second
+	// strayPatience bounds the writes through the dead, and the reading of each
+	// member afterwards.
+	strayPatience = 3 * time.Second
+	// watchPeriod is how often all are looked at. Two leaders who both take a member
+	// for theirs have it in turn, for a second or less.
+	watchPeriod = 50 * time.Millisecond
+)
+
+// PowerOnTheDead powers every host on, all at once, that is off with its old disk
+// and was left behind by the recovery. It watches whether they serve, and what
+// becomes of the recovered cluster, which it writes through afterwards.
+type PowerOnTheDead struct{}
+
+func (PowerOnTheDead) String() string { return "power the dead on again with their old disks" }
+
+// Spec is power-on-the-dead.
+func (PowerOnTheDead) Spec() harness.TrialSpec { return harness.TrialSpec{Name: "power-on-the-dead"} }
+
+// Try powers them on and watches until a member of the recovered cluster was
+// captured, or the dead have served for a while and harmed nobody, or patience
+// ends.
+func (t PowerOnTheDead) Try(ctx context.Context, r harness.Recovered) (harness.TrialRecord, error) {
+	record := harness.TrialRecord{Spec: t.Spec()}
+	living, err := r.Select(ctx, harness.Everyone)
+	if err != nil {
+		return record, err
+	}
+	dead := r.Dead(ctx)
+	if len(dead) == 0 {
+		record.Reason = "no host is off that the recovery left behind"
+		return record, nil
+	}
+	back := &harness.Return{Before: r.Members(ctx)}
+	before, err := states(ctx, living)
+	if err != nil {
+		return record, err
+	}
+	if err := powerOn(ctx, dead); err != nil {
+		return record, err
+	}
+	record.Ran, record.Struck, record.Return = true, namesBut(dead), back
+	w := watch{living: living, dead: dead, back: back, record: &record, served: map[string]bool{}}
+	w.until(ctx, r)
+	after, err := states(ctx, living)
+	if err != nil {
+		return record, err
+	}
+	for i, h := range living {
+		if now := after[i]; now.Exits > before[i].Exits && now.LastExit != nil {
+			record.Exits = append(record.Exits, harness.HostExit{Host: h.Name(), EtcdExit: *now.LastExit})
+		}
+	}
+	writeThrough(ctx, r, &record, namesBut(living))
+	w.copies(ctx, r)
+	return record, w.tell(ctx)
+}
+
+func powerOn(ctx context.Context, hosts []harness.Host) error {
+	errs := make([]error, len(hosts))
+	var wg crew.Crew
+	for i, h := range hosts {
+		wg.Go(func() { errs[i] = h.PowerOn(ctx) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func states(ctx context.Context, hosts []harness.Host) ([]harness.EtcdState, error) {
+	list := make([]harness.EtcdState, len(hosts))
+	for i, h := range hosts {
+		var err error
+		if list[i], err = h.Etcd(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// watch is what is seen while the dead are back.
+type watch struct {
+	living, dead []harness.Host
+	back         *harness.Return
+	record       *harness.TrialRecord
+	views        []harness.MemberView // of the dead, the last
+	served       map[string]bool      // of the dead
+}
+
+// until looks at everybody until it is told what became of them. One that does not
+// answer may yet be captured: only another membership, or a leader whom it does
+// not list, is the end of it.
+func (w *watch) until(ctx context.Context, r harness.Recovered) {
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, refusedPatience)
+	defer cancel()
+	tick := time.NewTicker(watchPeriod)
+	defer tick.Stop()
+	var apart time.Time // since when the dead serve
+	for {
+		views := r.Look(ctx, slices.Concat(w.dead, w.living))
+		if ctx.Err() == nil || w.views == nil { // what was cut short tells nothing
+			w.views = views[:len(w.dead)]
+		}
+		for _, v := range w.views {
+			w.served[v.Host] = w.served[v.Host] || v.Serves
+			if v.Serves && apart.IsZero() {
+				w.writeApart(ctx, r)
+				apart = time.Now()
+			}
+		}
+		w.back.Watched = time.Since(begun)
+		if w.captured(views[len(w.dead):]) || !apart.IsZero() && time.Since(apart) > apartPatience {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// captured tells whether one of the recovered cluster's members lists others than
+// before, or follows one whom it did not list, and writes the latter down: by the
+// time that it is asked again its own leader may have it back.
+func (w *watch) captured(now []harness.MemberView) (seen bool) {
+	for _, is := range now {
+		at := slices.IndexFunc(w.back.Before, func(was harness.MemberView) bool { return was.Host == is.Host })
+		if at < 0 || is.Error != "" || w.back.Before[at].Error != "" {
+			continue
+		}
+		was := w.back.Before[at]
+		if is.Leader != 0 && !was.Lists(is.Leader) {
+			w.back.Followed = append(w.back.Followed, harness.Following{Host: is.Host, Leader: is.Leader, Term: is.Term})
+		}
+		seen = seen || is.Membership() != was.Membership() || len(w.back.Followed) > 0
+	}
+	return seen
+}
+
+// writeApart writes through the dead alone.
+func (w *watch) writeApart(ctx context.Context, r harness.Recovered) {
+	ctx, cancel := context.WithTimeout(ctx, strayPatience)
+	defer cancel()
+	var err error
+	w.back.Sent = writes
+	if w.back.Acked, err = r.Write(ctx, w.below(), writes, namesBut(w.dead)); err == nil {
+		w.back.Found, err = r.Read(ctx, w.below(), namesBut(w.dead))
+	}
+	if err != nil {
+		w.record.Notes = append(w.record.Notes, "through the dead: "+err.Error())
+	}
+}
+
+func (w *watch) below() string { return w.record.Spec.String() + "-old" }
+
+// copies reads what each member of the recovered cluster holds by itself.
+func (w *watch) copies(ctx context.Context, r harness.Recovered) {
+	for _, h := range w.living {
+		held := harness.Copy{Host: h.Name()}
+		read, cancel := context.WithTimeout(ctx, strayPatience)
+		var err error
+		if held.Found, err = r.Read(read, w.record.Spec.String(), []string{h.Name()}); err == nil {
+			held.Foreign, err = r.Read(read, w.below(), []string{h.Name()})
+		}
+		cancel()
+		if err != nil {
+			held.Error = err.Error()
+		}
+		w.back.Copies = append(w.back.Copies, held)
+	}
+}
+
+// tell writes down what became of the dead.
+func (w *watch) tell(ctx context.Context) error {
+	now, err := states(ctx, w.dead)
+	if err != nil {
+		return fmt.Errorf("look at the dead: %w", err)
+	}
+	for i, h := range w.dead {
+		w.back.Dead = append(w.back.Dead, harness.DeadHost{
+			Host: h.Name(), Starts: now[i].Starts, Exits: now[i].Exits, Last: now[i].LastExit, Served: w.served[h.Name()], View: w.views[i],
+		})
+	}
+	return nil
+}
