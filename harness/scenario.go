@@ -89,7 +89,9 @@ type Traffic struct {
 	Writers   int // writers, each with keys of its own
 	Rate      int // writes per second, all writers together
 	ValueSize int // bytes of each value
-	Leases    int // leases, each kept alive, with two keys each
+	// Leases, each kept alive, with two keys each. Where there are any there is one
+	// more, with one key, that has an hour and that nobody renews.
+	Leases int
 }
 
 // KubernetesTraffic is shaped as an API server's: creates and updates by

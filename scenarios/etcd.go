@@ -14,7 +14,8 @@ import (
 //
 // What was written after the snapshot is lost, and the report says how much. The
 // restore bumps revisions and marks them compacted, so that no revision is handed
-// out twice and held watchers are told: both are promises here.
+// out twice and held watchers are told: both are promises here. The times of
+// leases start anew with it.
 func etcdSnapshotRestore() harness.Scenario {
 	return harness.Scenario{
 		Name:     "etcd-snapshot-restore",
@@ -43,7 +44,8 @@ func etcdSnapshotRestore() harness.Scenario {
 			check.LeasesAgree{},
 			check.SurvivesOneMemberLoss{},
 		},
-		Within: 60 * time.Second,
+		Hazards: []harness.Check{check.LeaseTermsKept{}},
+		Within:  60 * time.Second,
 	}
 }
 
@@ -62,6 +64,7 @@ func etcdMemberReplace() harness.Scenario {
 		Premises: []harness.Check{check.HostsWereLost{Who: harness.Hosts("m3")}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.MemberReplace{Lost: "m3", From: source},
 		Promises: replaced(),
+		Hazards:  []harness.Check{check.LeaseTermsKept{}},
 		Within:   60 * time.Second,
 	}
 }

@@ -193,8 +193,11 @@ func honest() (*harness.Evidence, *book) {
 	off := views()
 	off[1] = harness.MemberView{Host: "m2", Error: "the host is powered off"}
 	dataset := func() *harness.Dataset { return &harness.Dataset{Keys: 100, Bytes: 2000, Digest: "d1"} }
-	lease := func(at time.Duration) []harness.LeaseView {
-		return []harness.LeaseView{{ID: 7, Granted: time.Minute, Remaining: 50 * time.Second, Keys: []string{"lease/l0/k0"}, Found: []string{"lease/l0/k0"}, At: at}}
+	lease := func(remaining, at time.Duration) []harness.LeaseView {
+		return []harness.LeaseView{{
+			ID: 7, Granted: time.Minute, Remaining: remaining, Keys: []string{"lease/l0/k0"}, Found: []string{"lease/l0/k0"},
+			Asked: at - time.Millisecond, At: at, Unrenewed: true,
+		}}
 	}
 	var hashes []harness.MemberHash
 	var exits []harness.HostExit
@@ -217,7 +220,7 @@ func honest() (*harness.Evidence, *book) {
 		Survivors: []harness.SurvivorRead{{Host: "m1", At: 2300 * time.Millisecond, Revision: lastOld}},
 		Before:    before(), After: views(), Hashes: hashes,
 		DatasetBefore: dataset(), DatasetAfter: dataset(),
-		LeasesBefore: lease(struckAt - time.Millisecond), LeasesAfter: lease(trafficEnd + time.Second),
+		LeasesBefore: lease(50*time.Second, struckAt-time.Millisecond), LeasesAfter: lease(41*time.Second, trafficEnd+time.Second),
 		Watcher: harness.WatcherRecord{Opened: true, From: 2, Last: 147, Events: 147},
 		Caches:  caches(),
 		Trials: []harness.TrialRecord{

@@ -97,7 +97,16 @@ func (d *drill) recordBefore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.ev.LeasesBefore, err = observe.Leases(ctx, d.targets()[0], d.traffic.LeaseIDs(), d.ev.TrafficPrefix, d.timeline.now)
+	return d.leasesBefore(ctx, d.targets()[0])
+}
+
+// leasesBefore reads the traffic's leases, of which the traffic alone knows which
+// one it does not renew.
+func (d *drill) leasesBefore(ctx context.Context, source observe.Target) (err error) {
+	d.ev.LeasesBefore, err = observe.Leases(ctx, source, d.traffic.LeaseIDs(), d.ev.TrafficPrefix, d.timeline.now)
+	for i := range d.ev.LeasesBefore {
+		d.ev.LeasesBefore[i].Unrenewed = d.traffic.Unrenewed(d.ev.LeasesBefore[i].ID)
+	}
 	return err
 }
 
