@@ -20,4 +20,7 @@ type Fault interface {
 type Strike interface {
 	// Select resolves a selector against the cluster as it is now.
 	Select(ctx context.Context, who Selector) ([]Host, error)
+	// AwaitBackup waits until the site's backup job has begun and taken a backup
+	// that verifies, from now on. It is an error where the site takes none.
+	AwaitBackup(ctx context.Context) error
 }

@@ -274,6 +274,11 @@ func (c *bareCluster) Select(_ context.Context, who harness.Selector) ([]harness
 	return hosts, err
 }
 
+// AwaitBackup: nobody takes any here.
+func (c *bareCluster) AwaitBackup(context.Context) error {
+	return errors.New("this cluster has no backup job")
+}
+
 // typed runs one step as a script would.
 func (c *bareCluster) typed(ctx context.Context, step harness.Step) error {
 	if to, ok := step.Do.(harness.Announce); ok {

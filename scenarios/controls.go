@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/fault"
 )
 
 // Control is a drill that must not end Held: a procedure as a tired operator
@@ -61,6 +62,10 @@ func sabotaged() []Control {
 		{Name: "lease-times-started-anew", Summary: "a restore as etcd has it: the times of leases start anew",
 			Catches:  "lease-terms-kept",
 			Scenario: strictly(etcdSnapshotRestore())},
+		{Name: "alarm-carried-over", Summary: "NOSPACE is raised before the last backup, and the restored cluster has it under the ID of a member that is no more",
+			// What waits for health waits for ever, and writes are refused.
+			Catches: "no-alarms", Containers: true,
+			Scenario: hurried(alarmed(etcdSnapshotRestore()), 15*time.Second)},
 		{Name: "restored-and-not-started", Summary: "the data directories are ready and nobody starts etcd",
 			Catches:  "service-restored",
 			Scenario: hurried(slipped(etcdSnapshotRestore(), skip("start etcd on every host")), 5*time.Second)},
@@ -311,6 +316,12 @@ func slipped(s harness.Scenario, slips ...slip) harness.Scenario {
 // hurried gives a procedure that cannot succeed less time to fail.
 func hurried(s harness.Scenario, within time.Duration) harness.Scenario {
 	s.Within = within
+	return s
+}
+
+// alarmed raises an alarm that is backed up before anything else breaks.
+func alarmed(s harness.Scenario) harness.Scenario {
+	s.Break = append([]harness.Fault{fault.RaiseAlarm{Who: harness.Hosts("m1"), BackedUp: true}}, s.Break...)
 	return s
 }
 

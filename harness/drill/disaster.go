@@ -147,6 +147,27 @@ func (d *drill) strike(ctx context.Context) error {
 	return nil
 }
 
+// AwaitBackup waits for a backup that was begun from now on.
+func (d *drill) AwaitBackup(ctx context.Context) error {
+	if d.backups == nil {
+		return errors.New("wait for a backup: this site takes none")
+	}
+	now := d.timeline.now()
+	return poll(ctx, "a backup was taken", func(context.Context) (bool, string) {
+		last := "none was begun"
+		for _, b := range d.backups.list() {
+			if b.Begun < now {
+				continue
+			}
+			if b.Verified {
+				return true, ""
+			}
+			last = b.Name + " " + b.Problem
+		}
+		return false, last
+	})
+}
+
 // forgetTheGone takes destroyed hosts off the list; their names are free again.
 func (d *drill) forgetTheGone(ctx context.Context) {
 	for _, h := range d.present() {

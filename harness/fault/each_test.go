@@ -28,6 +28,8 @@ func (h host) PowerOff(context.Context) error { return errors.New("no switch") }
 
 type hosts []harness.Host
 
+func (hosts) AwaitBackup(context.Context) error { return errors.New("no backup job") }
+
 func (h hosts) Select(context.Context, harness.Selector) ([]harness.Host, error) { return h, nil }
 
 // A panic while one host is damaged is that of whoever injects the fault.
