@@ -74,6 +74,7 @@ type Evidence struct {
 	LeasesAfter   []LeaseView              `json:"leases_after"`
 	Watcher       WatcherRecord            `json:"watcher"`
 	Caches        []CacheRecord            `json:"caches"`
+	Login         *LoginRecord             `json:"login,omitempty"` // nil: the cluster has no authentication
 	Trials        []TrialRecord            `json:"trials"`
 	Machine       MachineRecord            `json:"machine"`
 

@@ -27,6 +27,7 @@ func All() []harness.Scenario {
 		talosInitNode(),
 		talosInitNodeConverted(),
 		etcdSnapshotRestore(),
+		etcdSnapshotRestoreAuth(),
 		etcdMemberReplace(),
 	}
 }

@@ -205,6 +205,9 @@ func honest() (*harness.Evidence, *book) {
 		hashes = append(hashes, harness.MemberHash{Host: host, Revision: 150, CompactRevision: 5, Hash: 0xabcd})
 		exits = append(exits, harness.HostExit{Host: host, At: struckAt + time.Millisecond, EtcdExit: harness.EtcdExit{Code: -1, Signal: "killed"}})
 	}
+	app := harness.LoginRecord{User: "app", Prefix: "/firedrill/app/", Before: login(struckAt-time.Millisecond, 5000)}
+	app.Held, app.After = &harness.Answer{Took: 5 * time.Millisecond, Within: time.Second}, new(harness.LoginView)
+	*app.After = login(trafficEnd+time.Second, 1000)
 	return &harness.Evidence{
 		Schema: harness.EvidenceSchema, Hosts: []string{"m1", "m2", "m3"}, BornHosts: []string{"m1", "m2", "m3"}, Writers: 2,
 		Marks: map[harness.Mark]time.Duration{
@@ -223,6 +226,7 @@ func honest() (*harness.Evidence, *book) {
 		LeasesBefore: lease(50*time.Second, struckAt-time.Millisecond), LeasesAfter: lease(41*time.Second, trafficEnd+time.Second),
 		Watcher: harness.WatcherRecord{Opened: true, From: 2, Last: 147, Events: 147},
 		Caches:  caches(),
+		Login:   &app,
 		Trials: []harness.TrialRecord{
 			{Spec: restart, Ran: true, Struck: []string{"m1"}, Sent: 20, Acked: 20, Read: true, Found: 20, Told: views()},
 			{Spec: kill, Ran: true, Struck: []string{"m2"}, Sent: 20, Acked: 20, Read: true, Found: 20, Told: off},

@@ -37,6 +37,9 @@ func (d *drill) steady(ctx context.Context) error {
 	if err := d.recordBefore(ctx); err != nil {
 		return err
 	}
+	if err := d.logIn(ctx); err != nil {
+		return err
+	}
 	d.mark(harness.SteadyStateSeen)
 	d.timeline.say(harness.DrillEvent, "", "steady state: every writer acknowledged, %s", countOf(len(d.ev.Before), "member"))
 	return d.untilTheStrike(ctx)

@@ -102,6 +102,9 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	if s.AtBirth && (s.Backups.Every > 0 || s.Given.Grown) {
 		return unsuited("what is struck while it is first created has neither backups nor grown from one member")
 	}
+	if tls := s.Given.TLS; s.Given.Auth && (tls.ClientCert == "" || tls.ClientKey == "" || s.AtBirth) {
+		return unsuited("with authentication the operator's etcdctl needs a certificate of its own, and a cluster that is there before the strike")
+	}
 	if o.Writers > 0 {
 		p.traffic.Writers = o.Writers
 	}
