@@ -25,33 +25,44 @@ func (UsersBind) Judge(ev *harness.Evidence) harness.Result {
 	if l == nil {
 		return notSeen("no client logged in before the strike")
 	}
-	if wrong := unbound(l, l.Before); len(wrong) > 0 {
-		return notSeen("before the strike %s", wrong[0])
+	if wrong, missing := unbound(l, l.Before); len(wrong)+len(missing) > 0 {
+		return notSeen("before the strike %s", append(wrong, missing...)[0])
 	}
 	if l.After == nil {
 		return notSeen("no client logged in at the end")
 	}
-	if wrong := unbound(l, *l.After); len(wrong) > 0 {
+	switch wrong, missing := unbound(l, *l.After); {
+	case len(wrong) > 0:
 		return violated(wrong, "%s", wrong[0])
+	case len(missing) > 0:
+		return notSeen("%s", missing[0])
 	}
 	return held("%s is served below %s, and refused elsewhere and with a wrong password", l.User, l.Prefix)
 }
 
-// unbound lists what a client was told that its user and role do not have it told.
-func unbound(l *harness.LoginRecord, v harness.LoginView) (wrong []string) {
-	if !v.Login.Granted() {
-		wrong = append(wrong, fmt.Sprintf("%s could not log in: %s", l.User, told(v.Login)))
+// unbound lists what a client was told against its user and role, and what it was
+// told neither way.
+func unbound(l *harness.LoginRecord, v harness.LoginView) (wrong, missing []string) {
+	for _, c := range []struct {
+		what string
+		told harness.Answer
+		may  bool
+	}{
+		{"a login", v.Login, true},
+		{"what is below " + l.Prefix, v.Below, true},
+		{"what its role does not let it use", v.Elsewhere, false},
+		{"a login with a wrong password", v.Mistyped, false},
+	} {
+		switch {
+		case c.told.Granted() && !c.may:
+			wrong = append(wrong, fmt.Sprintf("%s was granted %s", l.User, c.what))
+		case c.told.Refused && c.may:
+			wrong = append(wrong, fmt.Sprintf("%s was refused %s: %s", l.User, c.what, told(c.told)))
+		case !c.told.Granted() && !c.told.Refused:
+			missing = append(missing, fmt.Sprintf("whether %s is granted %s was not answered: %s", l.User, c.what, told(c.told)))
+		}
 	}
-	if !v.Below.Granted() {
-		wrong = append(wrong, fmt.Sprintf("%s was not served below %s: %s", l.User, l.Prefix, told(v.Below)))
-	}
-	if !v.Elsewhere.Refused {
-		wrong = append(wrong, fmt.Sprintf("%s was not refused what its role does not let it use: %s", l.User, told(v.Elsewhere)))
-	}
-	if !v.Mistyped.Refused {
-		wrong = append(wrong, fmt.Sprintf("a wrong password of %s was not refused: %s", l.User, told(v.Mistyped)))
-	}
-	return wrong
+	return wrong, missing
 }
 
 func told(a harness.Answer) string {
@@ -98,8 +109,10 @@ func (OldTokensWork) Judge(ev *harness.Evidence) harness.Result {
 	switch {
 	case l.Held.Hung:
 		return violated(nil, "it hung to its deadline of %.0f s, while %s: %s", l.Held.Within.Seconds(), fresh, index)
-	case !l.Held.Granted():
+	case l.Held.Refused:
 		return violated(nil, "it was refused with %q, while %s: %s", l.Held.Error, fresh, index)
+	case !l.Held.Granted():
+		return notSeen("it was not answered: %s", told(*l.Held))
 	case anew && l.After.Index >= l.Before.Index:
 		return notSeen("it was answered after %d ms, because %s", l.Held.Took.Milliseconds(), index)
 	}

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -78,7 +81,7 @@ func answered(ctx context.Context, within time.Duration, ask func(context.Contex
 	if err != nil {
 		a.Error = err.Error()
 		a.Refused = errors.Is(err, rpctypes.ErrPermissionDenied) || errors.Is(err, rpctypes.ErrAuthFailed) || errors.Is(err, rpctypes.ErrInvalidAuthToken)
-		a.Hung = timedOut(err)
+		a.Hung = errors.Is(err, context.DeadlineExceeded) || status.Code(err) == codes.DeadlineExceeded
 	}
 	return a
 }
