@@ -87,7 +87,11 @@ func (d *Desk) etcdctl(hosts ...string) (string, error) {
 	endpoints, err := d.endpoints(hosts...)
 	text := "etcdctl --endpoints=" + endpoints
 	if d.TLS != (TLSFiles{}) {
-		text += " --cacert=" + d.TLS.CA + " --cert=" + d.TLS.Cert + " --key=" + d.TLS.Key
+		cert, key := d.TLS.Cert, d.TLS.Key
+		if d.TLS.ClientCert != "" {
+			cert, key = d.TLS.ClientCert, d.TLS.ClientKey
+		}
+		text += " --cacert=" + d.TLS.CA + " --cert=" + cert + " --key=" + key
 	}
 	return text, err
 }

@@ -63,3 +63,18 @@ func TestLearnSaysWhatItDidNotFind(t *testing.T) {
 		t.Errorf("learning from output without the fact gave %v", err)
 	}
 }
+
+// An operator's etcdctl shows a certificate of its own, where there is one.
+func TestEtcdctlShowsTheOperatorsCertificate(t *testing.T) {
+	tls := harness.TLSFiles{CA: "/ca", Cert: "/host", Key: "/host.key"}
+	for want, d := range map[string]*harness.Desk{
+		"etcdctl --endpoints=<client URL of m1> --cacert=/ca --cert=/host --key=/host.key": {Explain: true, TLS: tls},
+		"etcdctl --endpoints=<client URL of m1> --cacert=/ca --cert=/root --key=/root.key": {Explain: true, TLS: harness.TLSFiles{
+			CA: tls.CA, Cert: tls.Cert, Key: tls.Key, ClientCert: "/root", ClientKey: "/root.key",
+		}},
+	} {
+		if got, err := d.Render(`{{etcdctl "m1"}}`, "m1"); err != nil || got != want {
+			t.Errorf("%q, %v, want %q", got, err, want)
+		}
+	}
+}

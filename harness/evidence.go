@@ -76,6 +76,7 @@ type Evidence struct {
 	LeasesAfter   []LeaseView    `json:"leases_after"`
 	Watcher       WatcherRecord  `json:"watcher"`
 	Caches        []CacheRecord  `json:"caches"`
+	Login         *LoginRecord   `json:"login,omitempty"` // nil: the cluster has no authentication
 	Trials        []TrialRecord  `json:"trials"`
 	Machine       MachineRecord  `json:"machine"`
 
@@ -241,7 +242,11 @@ type LeaseView struct {
 	Remaining time.Duration `json:"remaining_ns"` // negative: expired or unknown to the cluster
 	Keys      []string      `json:"keys"`         // attached, as the lease tells
 	Found     []string      `json:"found"`        // keys found that carry this lease
-	At        time.Duration `json:"at_ns"`
+	Asked     time.Duration `json:"asked_ns"`     // when the question was sent
+	At        time.Duration `json:"at_ns"`        // when it was answered
+	// Unrenewed: no client renews it, so that what it has left at the end tells
+	// what was done to its time. Set before the strike.
+	Unrenewed bool `json:"unrenewed,omitempty"`
 }
 
 // WatcherRecord is the held watcher: opened before the strike on the traffic's

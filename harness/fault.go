@@ -23,4 +23,7 @@ type Strike interface {
 	// Render renders a template for the host it runs on, as a step's text is (see
 	// Desk): whoever damages a cluster by its own tools needs the certificates too.
 	Render(text, on string) (string, error)
+	// AwaitBackup waits until the site's backup job has begun and taken a backup
+	// that verifies, from now on. It is an error where the site takes none.
+	AwaitBackup(ctx context.Context) error
 }

@@ -45,6 +45,11 @@ type ClusterSpec struct {
 	Grown bool
 	// TLS is where each host has its certificates; zero: the cluster has none.
 	TLS TLSFiles
+	// Auth: etcd's own authentication is enabled. Whoever shows a certificate of
+	// the common name root is root: an operator's etcdctl (TLS.ClientCert), and the
+	// traffic. Beside it a client "app" logs in by name and password before the
+	// strike, and may do nothing but below a prefix of its own.
+	Auth bool
 	// Files are on the hosts' disks from the start, beside etcd.
 	Files []HostFile
 }
@@ -56,6 +61,9 @@ type TLSFiles struct {
 	CAKey             string // where a bundle has the authority's key; no host needs it
 	Cert, Key         string // the host's own, as a server and as a client
 	PeerCert, PeerKey string // the same among members
+	// ClientCert and ClientKey are what etcdctl on the host shows, of the common
+	// name root; "": the host's own.
+	ClientCert, ClientKey string
 }
 
 // Flags are the server flags ("name=value") by which etcd takes nothing but TLS,
@@ -90,7 +98,9 @@ type Traffic struct {
 	Writers   int // writers, each with keys of its own
 	Rate      int // writes per second, all writers together
 	ValueSize int // bytes of each value
-	Leases    int // leases, each kept alive, with two keys each
+	// Leases, each kept alive, with two keys each. Where there are any there is one
+	// more, with one key, that has an hour and that nobody renews.
+	Leases int
 }
 
 // KubernetesTraffic is shaped as an API server's: creates and updates by

@@ -14,11 +14,15 @@ import (
 // old cluster serves beside the new one.
 type EtcdSnapshotRestore struct {
 	Survivor string // the host that is still there; the others are ordered anew under their old names
+	// TLS: the cluster has certificates, and the site a bundle that new hosts' are
+	// made with.
+	TLS bool
 }
 
 const (
 	etcdRecovery = "etcd operations guide: disaster recovery"
 	snapshotPath = "/root/snapshot.db"
+	bundlePath   = "/root/pki.bundle.tar.gz"
 )
 
 func etcdGuide(section string) harness.Source {
@@ -47,12 +51,27 @@ func (p EtcdSnapshotRestore) Steps(hosts []string) ([]harness.Step, error) {
 			Why: "machine and disk of the others are gone; new ones take their names"},
 		{Name: "fetch the snapshot to every host", From: etcdGuide("restoring a cluster"), On: harness.Everyone, AtOnce: true,
 			Do: harness.FetchBackup{To: snapshotPath}, Completes: harness.Fetch},
-	}, p.sameSnapshot(hosts), p.restore(hosts), []harness.Step{
+	}, p.certify(lost), p.sameSnapshot(hosts), p.restore(hosts), []harness.Step{
 		{Name: "wait until every member is healthy", From: etcdGuide("restoring a cluster"), On: harness.Hosts(hosts[0]), Await: true,
 			Do: healthy(hosts...)},
 		{Name: "point clients at the new cluster", Do: harness.Announce{Hosts: hosts},
 			Why: "the new members serve at the addresses of the old ones; clients dial anew"},
 	}), nil
+}
+
+// certify gives new hosts certificates of the cluster's authority.
+func (p EtcdSnapshotRestore) certify(hosts []string) []harness.Step {
+	if !p.TLS {
+		return nil
+	}
+	return []harness.Step{
+		{Name: "fetch the bundle of certificates to the new hosts", On: harness.Hosts(hosts...), AtOnce: true,
+			Do:  harness.FetchBundle{To: bundlePath},
+			Why: "the members take nobody without a certificate of their authority, which is kept beside the backups"},
+		{Name: "make the new hosts' certificates", On: harness.Hosts(hosts...), AtOnce: true,
+			Do:  harness.Certify{Bundle: bundlePath},
+			Why: "for etcd, and for an operator's etcdctl, whose certificate is that of the user root"},
+	}
 }
 
 func (p EtcdSnapshotRestore) sameSnapshot(hosts []string) []harness.Step {

@@ -17,6 +17,7 @@ func procedures() map[string]harness.Procedure {
 		"kubeadm verbatim": recovery.KubeadmForceNewCluster{Survivor: "m1", Verbatim: true},
 		"kubeadm learners": recovery.KubeadmForceNewCluster{Survivor: "m1", Learners: true},
 		"etcd":             recovery.EtcdSnapshotRestore{Survivor: "m1"},
+		"etcd with TLS":    recovery.EtcdSnapshotRestore{Survivor: "m1", TLS: true},
 		"replace":          recovery.MemberReplace{Lost: "m3", From: recovery.DcosScenario("Scenario 4")},
 		"replace by voter": recovery.MemberReplace{Lost: "m3", AsVoter: true, From: recovery.DcosScenario("Scenario 4")},
 		"rke, new nodes":   recovery.RkeRestore{NewNodes: true},

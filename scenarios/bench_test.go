@@ -279,6 +279,11 @@ func (c *bareCluster) Select(_ context.Context, who harness.Selector) ([]harness
 
 func (c *bareCluster) Render(text, on string) (string, error) { return c.desk.Render(text, on) }
 
+// AwaitBackup: nobody takes any here.
+func (c *bareCluster) AwaitBackup(context.Context) error {
+	return errors.New("this cluster has no backup job")
+}
+
 // typed runs one step as a script would.
 func (c *bareCluster) typed(ctx context.Context, step harness.Step) error {
 	if to, ok := step.Do.(harness.Announce); ok {

@@ -28,6 +28,7 @@ func All() []harness.Scenario {
 		talosInitNode(),
 		talosInitNodeConverted(),
 		etcdSnapshotRestore(),
+		etcdSnapshotRestoreAuth(),
 		etcdMemberReplace(),
 	}
 }

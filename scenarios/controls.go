@@ -6,6 +6,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/check"
+	"github.com/etcd-firedrill/firedrill/harness/fault"
 	"github.com/etcd-firedrill/firedrill/recovery"
 )
 
@@ -60,6 +61,21 @@ func sabotaged() []Control {
 			Catches: "revisions-unique",
 			Scenario: losing(slipped(etcdSnapshotRestore(),
 				rewrite("restore the snapshot on every host", " \\\n  --bump-revision 1000000000 --mark-compacted", "")))},
+		{Name: "lease-times-started-anew", Summary: "a restore as etcd has it: the times of leases start anew",
+			Catches:  "lease-terms-kept",
+			Scenario: strictly(etcdSnapshotRestore())},
+		{Name: "alarm-carried-over", Summary: "NOSPACE is raised before the last backup, and the restored cluster has it under the ID of a member that is no more",
+			// What waits for health waits for ever, and writes are refused.
+			Catches: "no-alarms", Containers: true,
+			Scenario: hurried(alarmed(etcdSnapshotRestore()), 15*time.Second)},
+		{Name: "old-tokens-hang", Summary: "a restore as etcd has it: who logged in before waits in vain",
+			Catches:  "old-tokens-work",
+			Scenario: strictly(etcdSnapshotRestoreAuth())},
+		{Name: "authentication-left-disabled", Summary: "authentication is disabled after the restore, as for a quick look, and stays so",
+			Catches: "users-bind",
+			Scenario: slipped(etcdSnapshotRestoreAuth(),
+				after("wait until every member is healthy", harness.Step{Name: "disable authentication", On: harness.Hosts("m1"),
+					Do: harness.Script(`{{etcdctl "m1"}} auth disable`)}))},
 		{Name: "restored-and-not-started", Summary: "the data directories are ready and nobody starts etcd",
 			Catches:  "service-restored",
 			Scenario: hurried(slipped(etcdSnapshotRestore(), skip("start etcd on every host")), 5*time.Second)},
@@ -364,6 +380,12 @@ func hurried(s harness.Scenario, within time.Duration) harness.Scenario {
 // these slips do shows only if something was lost.
 func losing(s harness.Scenario) harness.Scenario {
 	s.Backups.Age = s.Backups.Every / 2
+	return s
+}
+
+// alarmed raises an alarm that is backed up before anything else breaks.
+func alarmed(s harness.Scenario) harness.Scenario {
+	s.Break = append([]harness.Fault{fault.RaiseAlarm{Who: harness.Hosts("m1"), BackedUp: true}}, s.Break...)
 	return s
 }
 

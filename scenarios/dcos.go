@@ -72,6 +72,7 @@ func dcosTaskCrash() harness.Scenario {
 			check.CachesFresh{},
 			check.LeasesAgree{},
 		},
+		Hazards:  []harness.Check{check.LeaseTermsKept{}},
 		StandIns: []string{"the DC/OS agent that restarts the task: the agent on the host, which restarts an etcd that ends"},
 		Within:   60 * time.Second,
 	}
@@ -93,7 +94,7 @@ func dcosScaleUpCrash() harness.Scenario {
 		Premises: []harness.Check{check.QuorumWasLost{}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.DcosScaleUp{To: 3},
 		Promises: append(restored(), check.ReplicasAgree{}, check.SurvivesOneMemberLoss{}),
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}},
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.LeaseTermsKept{}},
 		StandIns: dcosStandIns(),
 		Within:   60 * time.Second,
 	}
@@ -115,7 +116,7 @@ func dcosAgentLoss() harness.Scenario {
 		Premises: []harness.Check{check.HostsWereLost{Who: harness.Everyone}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.DcosRestore{From: source},
 		Promises: restored(),
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}},
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.LeaseTermsKept{}},
 		StandIns: dcosStandIns(),
 		Within:   60 * time.Second,
 	}
@@ -136,6 +137,7 @@ func dcosPodReplace() harness.Scenario {
 		Premises: []harness.Check{check.HostsWereLost{Who: harness.Hosts("m3")}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.MemberReplace{Lost: "m3", AsVoter: true, From: source},
 		Promises: replaced(),
+		Hazards:  []harness.Check{check.LeaseTermsKept{}},
 		StandIns: []string{"dcos beta-kubernetes pod replace, which cleans up and relaunches a task: the commands of etcd's own guide, the member removed first"},
 		Within:   60 * time.Second,
 	}
@@ -157,7 +159,7 @@ func dcosQuorumLoss() harness.Scenario {
 		Premises: []harness.Check{check.QuorumWasLost{}, check.HostsWereLost{Who: harness.AllBut("m1")}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.DcosRestore{Survivors: []string{"m1"}, From: source},
 		Promises: append(restored(), check.ReplicasAgree{}, check.SurvivesOneMemberLoss{}),
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}},
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.LeaseTermsKept{}},
 		StandIns: dcosStandIns(),
 		Within:   60 * time.Second,
 	}

@@ -45,6 +45,7 @@ func kubeadmForceNewCluster() harness.Scenario {
 			check.RevisionsUnique{},
 			check.WatcherInformed{},
 			check.CachesFresh{},
+			check.LeaseTermsKept{},
 		},
 		StandIns: []string{
 			"the page's v2 flags of etcdctl (--ca-file, --cert-file, --key-file): the v3 ones",

@@ -28,7 +28,7 @@ func rancherSoleSurvivor() harness.Scenario {
 		Premises: []harness.Check{check.QuorumWasLost{}, check.HostsWereOff{Who: harness.AllBut("m1")}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.RancherDisaster{Survivor: "m1"},
 		Promises: survived("m1", true, harness.Hosts("m1", "m4", "m5")),
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.DeadStayOut{}},
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.LeaseTermsKept{}, check.DeadStayOut{}},
 		StandIns: rancherStandIns(),
 		Within:   90 * time.Second,
 	}
@@ -84,7 +84,7 @@ func rancherHealthyStop() harness.Scenario {
 		check.CachesFresh{},
 		check.LeasesAgree{},
 	}
-	s.Hazards = nil
+	s.Hazards = []harness.Check{check.LeaseTermsKept{}}
 	return s
 }
 

@@ -26,7 +26,7 @@ func rkeRestoreNewNodes() harness.Scenario {
 		Premises: []harness.Check{check.HostsWereOff{Who: harness.Everyone}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.RkeRestore{NewNodes: true},
 		Promises: rkeRestored(false, harness.Hosts("m4", "m5", "m6")),
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.DeadStayOut{}},
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.LeaseTermsKept{}, check.DeadStayOut{}},
 		StandIns: []string{
 			"s3cmd, and the nodes' access to S3: what is pulled comes through the operator's session",
 			"rke etcd snapshot-restore and rke up: what they have done on the nodes",

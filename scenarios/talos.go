@@ -30,7 +30,7 @@ func talosRecoverSnapshot() harness.Scenario {
 		Premises: []harness.Check{check.QuorumWasLost{}, check.HostsWereLost{Who: harness.AllBut("m1")}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.TalosRecover{Survivors: []string{"m1"}},
 		Promises: append(restored(), check.ReplicasAgree{}, check.SurvivesOneMemberLoss{}),
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}},
+		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.LeaseTermsKept{}},
 		StandIns: talosStandIns(),
 		Within:   60 * time.Second,
 	}
@@ -63,7 +63,7 @@ func talosQuorumRestorable() harness.Scenario {
 	s.Premises = []harness.Check{check.HostsWereLost{Who: harness.Hosts("m3")}, check.WritesWereAcknowledged{}}
 	s.Recover = recovery.TalosReplace{Lost: "m3"}
 	s.Promises = replaced()
-	s.Hazards = nil
+	s.Hazards = []harness.Check{check.LeaseTermsKept{}}
 	return s
 }
 
@@ -92,7 +92,7 @@ func talosInitNode() harness.Scenario {
 	s.Labels = []string{"talos", "quorum-loss", "refusal"}
 	s.Given = withInitNode(s.Given)
 	s.Promises = []harness.Check{check.ProcedureRefused{}, check.NothingChanged{}}
-	s.Hazards = nil
+	s.Hazards = nil // nobody serves in the end who could be asked
 	return s
 }
 

@@ -193,8 +193,11 @@ func honest() (*harness.Evidence, *book) {
 	off := views()
 	off[1] = harness.MemberView{Host: "m2", Error: "the host is powered off"}
 	dataset := func() *harness.Dataset { return &harness.Dataset{Keys: 100, Bytes: 2000, Digest: "d1"} }
-	lease := func(at time.Duration) []harness.LeaseView {
-		return []harness.LeaseView{{ID: 7, Granted: time.Minute, Remaining: 50 * time.Second, Keys: []string{"lease/l0/k0"}, Found: []string{"lease/l0/k0"}, At: at}}
+	lease := func(remaining, at time.Duration) []harness.LeaseView {
+		return []harness.LeaseView{{
+			ID: 7, Granted: time.Minute, Remaining: remaining, Keys: []string{"lease/l0/k0"}, Found: []string{"lease/l0/k0"},
+			Asked: at - time.Millisecond, At: at, Unrenewed: true,
+		}}
 	}
 	var hashes []harness.MemberHash
 	var exits []harness.HostExit
@@ -202,6 +205,9 @@ func honest() (*harness.Evidence, *book) {
 		hashes = append(hashes, harness.MemberHash{Host: host, Revision: 150, CompactRevision: 5, Hash: 0xabcd})
 		exits = append(exits, harness.HostExit{Host: host, At: struckAt + time.Millisecond, EtcdExit: harness.EtcdExit{Code: -1, Signal: "killed"}})
 	}
+	app := harness.LoginRecord{User: "app", Prefix: "/firedrill/app/", Before: login(struckAt-time.Millisecond, 5000)}
+	app.Held, app.After = &harness.Answer{Took: 5 * time.Millisecond, Within: time.Second}, new(harness.LoginView)
+	*app.After = login(trafficEnd+time.Second, 1000)
 	return &harness.Evidence{
 		Schema: harness.EvidenceSchema, Hosts: []string{"m1", "m2", "m3"}, BornHosts: []string{"m1", "m2", "m3"}, Writers: 2,
 		Marks: map[harness.Mark]time.Duration{
@@ -217,9 +223,10 @@ func honest() (*harness.Evidence, *book) {
 		Survivors: []harness.SurvivorRead{{Host: "m1", At: 2300 * time.Millisecond, Revision: lastOld}},
 		Before:    before(), After: views(), Hashes: hashes,
 		DatasetBefore: dataset(), DatasetAfter: dataset(),
-		LeasesBefore: lease(struckAt - time.Millisecond), LeasesAfter: lease(trafficEnd + time.Second),
+		LeasesBefore: lease(50*time.Second, struckAt-time.Millisecond), LeasesAfter: lease(41*time.Second, trafficEnd+time.Second),
 		Watcher: harness.WatcherRecord{Opened: true, From: 2, Last: 147, Events: 147},
 		Caches:  caches(),
+		Login:   &app,
 		Trials: []harness.TrialRecord{
 			{Spec: restart, Ran: true, Struck: []string{"m1"}, Sent: 20, Acked: 20, Read: true, Found: 20, Told: views()},
 			{Spec: kill, Ran: true, Struck: []string{"m2"}, Sent: 20, Acked: 20, Read: true, Found: 20, Told: off},

@@ -162,7 +162,7 @@ func (NoAlarms) Judge(ev *harness.Evidence) harness.Result {
 	var wrong []string
 	for _, v := range views {
 		for _, a := range v.Alarms {
-			wrong = append(wrong, v.Host+" reports "+a)
+			wrong = append(wrong, v.Host+" reports "+a+whence(ev, a))
 		}
 	}
 	switch {
@@ -172,6 +172,21 @@ func (NoAlarms) Judge(ev *harness.Evidence) harness.Result {
 		return notSeen("not every member was heard: %s", strings.Join(missing, "; "))
 	}
 	return held("none on %d of %d members", len(views), len(views))
+}
+
+// whence says where an alarm comes from, as far as the evidence shows it: a
+// backup holds the alarms of its day, under the IDs that members had then.
+func whence(ev *harness.Evidence, alarm string) string {
+	if slices.ContainsFunc(ev.Before, func(v harness.MemberView) bool { return slices.Contains(v.Alarms, alarm) }) {
+		return ", which was there before the strike"
+	}
+	_, id, _ := strings.Cut(alarm, " of ")
+	of := func(v harness.MemberView) bool { return fmt.Sprintf("%x", v.MemberID) == id }
+	was := slices.IndexFunc(ev.Before, of)
+	if was < 0 || slices.ContainsFunc(ev.After, of) {
+		return ""
+	}
+	return fmt.Sprintf(", the member that %s had before: it was carried over, and only disarming all alarms at once clears it", ev.Before[was].Host)
 }
 
 // EveryMemberServes holds when every host's member answers a linearizable read.

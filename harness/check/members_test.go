@@ -82,6 +82,11 @@ var memberCases = []judged{
 	{alarms, "honest", nothing, harness.Held, "3 of 3 members"},
 	{alarms, "one", told(func(v *harness.MemberView) { v.Alarms = []string{"NOSPACE of 3"} }), harness.Violated, "m3 reports NOSPACE of 3"},
 	{alarms, "one, and another is silent", both(silent("m1"), told(func(v *harness.MemberView) { v.Alarms = []string{"CORRUPT of 3"} })), harness.Violated, "CORRUPT"},
+	{alarms, "one of before", both(told(func(v *harness.MemberView) { v.Alarms = []string{"NOSPACE of 3"} }), func(ev *harness.Evidence, _ *book) {
+		ev.Before[0].Alarms = []string{"NOSPACE of 3"}
+	}), harness.Violated, "m3 reports NOSPACE of 3, which was there before the strike"},
+	{alarms, "one of a member that is no more", told(func(v *harness.MemberView) { v.Alarms = []string{"NOSPACE of 21"} }), harness.Violated, "NOSPACE of 21, the member that m3 had before: it was carried over"},
+	{alarms, "one that tells of no member", told(func(v *harness.MemberView) { v.Alarms = []string{"etcdserver: out of order"} }), harness.Violated, "m3 reports etcdserver: out of order"},
 	{alarms, "one is silent", silent("m1"), harness.Inconclusive, "m1 did not answer"},
 	{alarms, "one was not asked", unasked("m1"), harness.Inconclusive, "m1 was not asked"},
 

@@ -17,7 +17,7 @@ func All() []harness.Check {
 		ProcedureCompleted{}, ProcedureRefused{}, NothingChanged{},
 		NothingLost{}, NewWritesKept{}, CutAtSurvivor{}, CutAtSnapshot{}, DatasetIntact{},
 		ReplicasAgree{}, MembersAre{}, MemberReplaced{}, ClusterID{}, NoAlarms{}, EveryMemberServes{}, ServiceRestored{},
-		RevisionsUnique{}, WatcherInformed{}, CachesFresh{}, LeasesAgree{},
+		RevisionsUnique{}, WatcherInformed{}, CachesFresh{}, LeasesAgree{}, LeaseTermsKept{}, UsersBind{}, OldTokensWork{},
 		SurvivesOneMemberLoss{}, RestartKeepsMembers{}, DeadStayOut{},
 	}
 }

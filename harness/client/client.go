@@ -29,19 +29,31 @@ const (
 // robin) whose own back-off adds at most 12 ms (it jitters) to an outage. It connects when
 // it is first used. tls nil: plain text. The caller closes it.
 func New(endpoints []string, tls *tls.Config) (*clientv3.Client, error) {
+	return open(quick(endpoints, tls))
+}
+
+func quick(endpoints []string, tls *tls.Config) clientv3.Config {
 	config := stock(endpoints, tls)
 	config.DialKeepAliveTime, config.DialKeepAliveTimeout = keepAlive, time.Second
 	config.DialOptions = []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
 		Backoff:           backoff.Config{BaseDelay: maxBackOff / 2, Multiplier: 1.5, Jitter: 0.2, MaxDelay: maxBackOff},
 		MinConnectTimeout: dialTimeout,
 	})}
-	return open(config)
+	return config
 }
 
 // NewStock returns a client with clientv3's own settings, as most applications
 // have it.
 func NewStock(endpoints []string, tls *tls.Config) (*clientv3.Client, error) {
 	return open(stock(endpoints, tls))
+}
+
+// NewUser is New for a client that logs in by name and password, and logs in
+// again where etcd says that its token is none. The first time is within so long.
+func NewUser(endpoints []string, tls *tls.Config, user, password string, within time.Duration) (*clientv3.Client, error) {
+	config := quick(endpoints, tls)
+	config.Username, config.Password, config.DialTimeout = user, password, within
+	return open(config)
 }
 
 func stock(endpoints []string, tls *tls.Config) clientv3.Config {

@@ -256,7 +256,7 @@ func (d *drill) boot(ctx context.Context) error {
 	}
 	d.mark(harness.Booted)
 	d.timeline.say(harness.DrillEvent, "", "%s serving after %d ms", countOf(len(d.plan.hosts), "member"), (d.timeline.now() - begun).Milliseconds())
-	return nil
+	return d.authenticate(ctx)
 }
 
 // startFounders starts etcd on the hosts that the cluster is born on. One that is

@@ -28,11 +28,20 @@ func (d *drill) certify() error {
 	if err != nil {
 		return err
 	}
-	ours, err := authority.IssueClient("firedrill", now)
+	ours, err := authority.IssueClient(d.commonName(), now)
 	if err != nil {
 		return err
 	}
 	d.authority = authority
+	if d.scenario.Given.Auth {
+		nobodys, err := authority.IssueClient("firedrill", now)
+		if err != nil {
+			return err
+		}
+		if d.appTLS, err = authority.ClientConfig(nobodys); err != nil {
+			return err
+		}
+	}
 	d.tls, err = authority.ClientConfig(ours)
 	return err
 }
@@ -61,6 +70,13 @@ func (d *drill) issue(ctx context.Context, by *pki.Authority, h harness.Host) er
 			return err
 		}
 		files = append(files, pki.NewFile(pair.cert, issued.CertPEM()), pki.NewFile(pair.key, issued.KeyPEM()))
+	}
+	if at.ClientCert != "" {
+		issued, err := by.IssueClient(root, time.Now())
+		if err != nil {
+			return err
+		}
+		files = append(files, pki.NewFile(at.ClientCert, issued.CertPEM()), pki.NewFile(at.ClientKey, issued.KeyPEM()))
 	}
 	for _, f := range files {
 		if err := h.Upload(ctx, f.Path, f.Mode, bytes.NewReader(f.Data())); err != nil {

@@ -91,6 +91,9 @@ func (d *drill) collect(ctx context.Context) error {
 		if err := d.dump(ctx, source, targets); err != nil {
 			return err
 		}
+		if err := d.askAsApp(ctx, source); err != nil {
+			return err
+		}
 	} else {
 		d.timeline.say(harness.WarningEvent, "", "no member serves, so what the cluster holds cannot be read")
 	}

@@ -37,6 +37,9 @@ func (d *drill) steady(ctx context.Context) error {
 	if err := d.recordBefore(ctx); err != nil {
 		return err
 	}
+	if err := d.logIn(ctx); err != nil {
+		return err
+	}
 	d.mark(harness.SteadyStateSeen)
 	d.timeline.say(harness.DrillEvent, "", "steady state: every writer acknowledged, %s", countOf(len(d.ev.Before), "member"))
 	return d.untilTheStrike(ctx)
@@ -97,7 +100,16 @@ func (d *drill) recordBefore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.ev.LeasesBefore, err = observe.Leases(ctx, d.targets()[0], d.traffic.LeaseIDs(), d.ev.TrafficPrefix, d.timeline.now)
+	return d.leasesBefore(ctx, d.targets()[0])
+}
+
+// leasesBefore reads the traffic's leases, of which the traffic alone knows which
+// one it does not renew.
+func (d *drill) leasesBefore(ctx context.Context, source observe.Target) (err error) {
+	d.ev.LeasesBefore, err = observe.Leases(ctx, source, d.traffic.LeaseIDs(), d.ev.TrafficPrefix, d.timeline.now)
+	for i := range d.ev.LeasesBefore {
+		d.ev.LeasesBefore[i].Unrenewed = d.traffic.Unrenewed(d.ev.LeasesBefore[i].ID)
+	}
 	return err
 }
 
@@ -156,6 +168,27 @@ func (d *drill) strike(ctx context.Context) error {
 	d.mark(harness.TookEffect)
 	d.forgetTheGone(ctx)
 	return nil
+}
+
+// AwaitBackup waits for a backup that was begun from now on.
+func (d *drill) AwaitBackup(ctx context.Context) error {
+	if d.backups == nil {
+		return errors.New("wait for a backup: this site takes none")
+	}
+	now := d.timeline.now()
+	return poll(ctx, "a backup was taken", func(context.Context) (bool, string) {
+		last := "none was begun"
+		for _, b := range d.backups.list() {
+			if b.Begun < now {
+				continue
+			}
+			if b.Verified {
+				return true, ""
+			}
+			last = b.Name + " " + b.Problem
+		}
+		return false, last
+	})
 }
 
 // forgetTheGone takes destroyed hosts off the list; their names are free again.

@@ -251,8 +251,7 @@ func (d *drill) openToClients(ctx context.Context) error {
 		}
 	}
 	if serving >= 0 {
-		var err error
-		if d.ev.LeasesBefore, err = observe.Leases(ctx, d.targets()[serving], d.traffic.LeaseIDs(), d.ev.TrafficPrefix, d.timeline.now); err != nil {
+		if err := d.leasesBefore(ctx, d.targets()[serving]); err != nil {
 			d.timeline.say(harness.WarningEvent, views[serving].Host, "the leases could not be read: %v", err)
 		}
 	}

@@ -52,7 +52,7 @@ func TestStruckAtBirth(t *testing.T) {
 			t.Errorf("%s at %v", m, at)
 		}
 	}
-	if len(ev.Before) > 0 || len(ev.Survivors) > 0 || ev.EtcdVersion == "" || len(ev.LeasesBefore) != 1 {
+	if len(ev.Before) > 0 || len(ev.Survivors) > 0 || ev.EtcdVersion == "" || len(ev.LeasesBefore) != 2 {
 		t.Errorf("before the strike there was %+v, etcd %q, leases %+v", ev.Before, ev.EtcdVersion, ev.LeasesBefore)
 	}
 	if ev.DatasetBefore == nil || ev.DatasetBefore.Keys != 250 || *ev.DatasetBefore != *ev.DatasetAfter {

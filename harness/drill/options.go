@@ -105,6 +105,9 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	if b := s.Backups; b.Age < 0 || b.Age > 0 && b.Age >= b.Every {
 		return unsuited("the newest backup cannot be %v old when one is begun every %v", b.Age, b.Every)
 	}
+	if tls := s.Given.TLS; s.Given.Auth && (tls.ClientCert == "" || tls.ClientKey == "" || s.AtBirth) {
+		return unsuited("with authentication the operator's etcdctl needs a certificate of its own, and a cluster that is there before the strike")
+	}
 	if o.Writers > 0 {
 		p.traffic.Writers = o.Writers
 	}

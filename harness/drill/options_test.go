@@ -35,6 +35,7 @@ func TestPlannedRefusesBeforeAnythingStarts(t *testing.T) {
 		{free, Options{Rate: -1}, "negative"},
 		{free, Options{ValueSize: 10}, "unique only from 11"},
 		{free, Options{Within: -1}, "needs time"},
+		{harness.Scenario{Name: "a", Given: harness.ClusterSpec{Members: 3, Auth: true}, Under: harness.KubernetesTraffic}, Options{}, "certificate of its own"},
 		{harness.Scenario{Name: "t", Given: harness.ClusterSpec{Members: 1}}, Options{}, "values of 0 bytes"},
 		{harness.Scenario{Name: "t", Given: harness.ClusterSpec{Members: 1}, Under: harness.Traffic{ValueSize: 64}}, Options{}, "at least one writer"},
 	} {

@@ -70,6 +70,8 @@ type drill struct {
 	rack       harness.Rack
 	authority  *pki.Authority // nil: the cluster has no TLS
 	tls        *tls.Config    // ours, as a client; nil: the cluster has no TLS
+	appTLS     *tls.Config    // the app's; nil: the cluster has no authentication
+	app        *app           // nil as well
 	desk       *harness.Desk
 	ledger     *ledger.Writer
 	traffic    *workload.Traffic
@@ -292,6 +294,7 @@ func (d *drill) close(kept bool, why error) error {
 		_, err := d.traffic.Stop(now)
 		errs = append(errs, err)
 	}
+	d.app.leave()
 	if d.rack != nil {
 		errs = append(errs, d.rack.Close(ctx, kept))
 	}

@@ -16,6 +16,8 @@ import (
 // trio is a cluster of three that does as etcd does: m2 leads until it is asked
 // to hand over, and another is elected when the leader is paused.
 type trio struct {
+	hosts // it takes no backups
+
 	log      []string
 	leader   uint64 // member n is on host mn
 	revision int64

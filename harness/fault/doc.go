@@ -5,5 +5,6 @@
 // the fault.)
 //
 // It imports harness, and crew for its goroutines: a fault reaches a host only
-// as an operator's colleague with a screwdriver would, never through a runtime.
+// as an operator's colleague with a screwdriver would, and its etcd as any client
+// by HTTP, never through a runtime.
 package fault

@@ -28,6 +28,8 @@ func (h host) PowerOff(context.Context) error { return errors.New("no switch") }
 
 type hosts []harness.Host
 
+func (hosts) AwaitBackup(context.Context) error { return errors.New("no backup job") }
+
 func (h hosts) Select(context.Context, harness.Selector) ([]harness.Host, error) { return h, nil }
 
 func (hosts) Render(text, _ string) (string, error) { return text, nil }

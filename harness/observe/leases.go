@@ -16,7 +16,7 @@ import (
 // Leases asks for the given leases and for every other that a key under prefix
 // carries: how long each has left, which keys it says are attached, and which
 // keys were found that carry it. A lease that the cluster does not know has a
-// negative Remaining. The views are in order of ID; now stamps them.
+// negative Remaining. The views are in order of ID; now stamps them, before and after.
 func Leases(ctx context.Context, t Target, ids []int64, prefix string, now func() time.Duration) (views []harness.LeaseView, err error) {
 	err = with([]Target{t}, func(c *clientv3.Client) error {
 		found, err := carriers(ctx, c, t, prefix)
@@ -29,12 +29,13 @@ func Leases(ctx context.Context, t Target, ids []int64, prefix string, now func(
 		}
 		slices.Sort(wanted)
 		for _, id := range slices.Compact(wanted) {
+			asked := now()
 			view, err := lease(ctx, c, id)
 			if err != nil {
 				return fmt.Errorf("ask etcd on %s for lease %x: %w", t.Host, id, err)
 			}
 			view.Found = append([]string{}, found[id]...)
-			view.At = now()
+			view.Asked, view.At = asked, now()
 			views = append(views, view)
 		}
 		return nil

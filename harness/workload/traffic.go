@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -136,9 +137,7 @@ func Start(ctx context.Context, cfg Config) (*Traffic, error) {
 	for i := range cfg.Traffic.Writers {
 		t.writers = append(t.writers, newWriter(t, i))
 	}
-	for i := range cfg.Traffic.Leases {
-		t.leases = append(t.leases, newLease(t, i))
-	}
+	t.leases = newLeases(t)
 	t.run()
 	return t, nil
 }
@@ -186,6 +185,11 @@ func (t *Traffic) LeaseIDs() []int64 {
 		ids = append(ids, l.id)
 	}
 	return ids
+}
+
+// Unrenewed tells whether a lease is the one that nobody renews.
+func (t *Traffic) Unrenewed(id int64) bool {
+	return slices.ContainsFunc(t.leases, func(l *lease) bool { return l.id == id && l.idle })
 }
 
 // call is an operation that was begun: under which generation and epoch, when,

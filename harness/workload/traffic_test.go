@@ -30,17 +30,26 @@ func TestThroughADisaster(t *testing.T) {
 	if err := traffic.AwaitSteady(within(t, 20*time.Second), 10); err != nil {
 		t.Fatal(err)
 	}
-	if traffic.Stats().Leases.Acked != 4 {
-		t.Errorf("%+v: four leased keys were promised", traffic.Stats())
+	if traffic.Stats().Leases.Acked != 5 {
+		t.Errorf("%+v: five leased keys were promised", traffic.Stats())
 	}
 	leases, err := observe.Leases(within(t, 5*time.Second), targets(cluster)[0], traffic.LeaseIDs(), prefix, cfg.Clock)
-	if err != nil || len(leases) != 2 {
+	if err != nil || len(leases) != 3 {
 		t.Fatalf("%v, %v", leases, err)
 	}
+	idle := 0
 	for _, l := range leases {
-		if l.Remaining <= 0 || l.Granted != leaseTTL || len(l.Keys) != 2 || fmt.Sprint(l.Keys) != fmt.Sprint(l.Found) {
+		granted, keys := leaseTTL, 2
+		if traffic.Unrenewed(l.ID) {
+			idle++
+			granted, keys = idleTTL, 1
+		}
+		if l.Remaining <= 0 || l.Granted != granted || len(l.Keys) != keys || fmt.Sprint(l.Keys) != fmt.Sprint(l.Found) {
 			t.Errorf("%+v", l)
 		}
+	}
+	if idle != 1 {
+		t.Errorf("%d leases are not renewed, want one", idle)
 	}
 
 	struck := cfg.Clock()

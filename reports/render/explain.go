@@ -62,6 +62,9 @@ func given(sc harness.Scenario) string {
 	if sc.Given.TLS != (harness.TLSFiles{}) {
 		text += ", TLS for clients and peers"
 	}
+	if sc.Given.Auth {
+		text += ", authentication by certificate and by password"
+	}
 	if sc.Given.Token != "" {
 		text += ", initial cluster token " + sc.Given.Token
 	}
