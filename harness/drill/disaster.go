@@ -128,20 +128,20 @@ func (d *drill) untilTheStrike(ctx context.Context) error {
 			return nil
 		}
 	}
-	age := time.Duration(d.rnd.Int64N(int64(d.backups.every)))
 	aged := d.scenario.Backups.Age
-	if aged > 0 {
-		age = aged
+	age := aged
+	if aged == 0 {
+		age = time.Duration(d.rnd.Int64N(int64(d.backups.every)))
 	}
-	var younger time.Duration // the beginning of the backup that was seen before it was as old
+	passed, _ := d.backups.newest()
+	if d.timeline.now()-passed < age {
+		passed = -1 // it can still come to be as old
+	}
 	return poll(ctx, fmt.Sprintf("the newest backup was begun %s ago", age), func(context.Context) (bool, string) {
 		begun, underWay := d.backups.newest()
 		now := d.timeline.now() - begun
-		if now < age {
-			younger = begun
-		}
-		due := now >= age && younger == begun && (aged == 0 || !underWay)
-		return due, fmt.Sprintf("it was begun %s ago, under way: %v", now.Round(time.Millisecond), underWay)
+		return begun != passed && now >= age && (aged == 0 || !underWay),
+			fmt.Sprintf("it was begun %s ago, under way: %v", now.Round(time.Millisecond), underWay)
 	})
 }
 
