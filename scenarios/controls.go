@@ -195,7 +195,7 @@ func carelessRancher() []Control {
 	return []Control{
 		{Name: "disaster-in-a-healthy-cluster", Summary: "nobody asks whether the cluster is healthy, and disaster is run on m1",
 			Catches:  "procedure-refused",
-			Scenario: slipped(rancherHealthyStop(), skip("check that the cluster is unhealthy"))},
+			Scenario: hurried(slipped(rancherHealthyStop(), skip("check that the cluster is unhealthy")), 8*time.Second)},
 		{Name: "stopped-before-asking", Summary: "etcd on m1 is stopped before anybody asks whether the cluster is healthy",
 			Catches: "nothing-changed",
 			Scenario: slipped(rancherHealthyStop(), first(stop),
@@ -282,7 +282,7 @@ func carelessTalos() []Control {
 			Scenario: slipped(talosRecoverDBCopy(), rewrite("bootstrap m1 from the snapshot", " --skip-hash-check", ""))},
 		{Name: "talos-init-not-asked-for", Summary: "nobody looks for nodes of type init, and one is recovered",
 			Catches:  "procedure-refused",
-			Scenario: slipped(talosInitNode(), skip("check that no node is of type init"))},
+			Scenario: hurried(slipped(talosInitNode(), skip("check that no node is of type init")), 8*time.Second)},
 		{Name: "talos-wiped-before-the-check", Summary: "the node is wiped before its machine type is looked at",
 			Catches: "nothing-changed",
 			Scenario: slipped(talosInitNode(), first(
@@ -306,7 +306,7 @@ func carelessTalos() []Control {
 			Scenario: slipped(talosRecoverDBCopy(), instead("bootstrap m1 from the snapshot", harness.Script("ls -l /root/db.snapshot")))},
 		{Name: "talos-learner-left", Summary: "m3 joins as a learner and is not promoted",
 			Catches:  "members-are",
-			Scenario: slipped(talosRecoverSnapshot(), skip("promote the learner on m3"))},
+			Scenario: hurried(slipped(talosRecoverSnapshot(), skip("promote the learner on m3")), 40*time.Second)},
 	}
 }
 
