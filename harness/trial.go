@@ -89,7 +89,7 @@ type DeadHost struct {
 	Exits  int        `json:"exits"`  // and its ends
 	Last   *EtcdExit  `json:"last_exit,omitempty"`
 	Served bool       `json:"served"` // it answered a linearizable read at some time
-	View   MemberView `json:"view"`   // in the end
+	View   MemberView `json:"view"`   // as it was last looked at while it was watched
 }
 
 // Following is a member as it follows another.

@@ -342,7 +342,7 @@ func carelessSurvivors() []Control {
 			Catches: "cut-at-survivor",
 			Scenario: hurried(slipped(kubeadmStaleSurvivor(),
 				after("wait until etcd has stopped on m1", harness.Step{Name: "remove the old data everywhere", On: harness.Everyone, Do: harness.Script("rm -rf " + harness.DataDir)}),
-				rewrite("add --force-new-cluster to the manifest of m1", "`force-new-cluster=true`", "`initial-cluster=m1=` (peer `m1`)")), 8*time.Second)},
+				rewrite("add --force-new-cluster to the manifest of m1", "`force-new-cluster=true`", "`initial-cluster=m1=` (peer `m1`)")), 20*time.Second)},
 		{Name: "third-master-forgotten", Summary: "m2 is added back, and with two members the work is taken to be done",
 			Catches: "members-are",
 			Scenario: slipped(kubeadmStaleSurvivor(), append(withoutStartingM3(),

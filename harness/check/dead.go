@@ -44,6 +44,10 @@ func (DeadStayOut) Judge(ev *harness.Evidence) harness.Result {
 	}
 	back := *t.Return
 	harm := slices.Concat(captured(t, back), harmed(t, back))
+	silent := silenced(t, back)
+	if ev.Machine.Unfit == "" {
+		harm = append(harm, silent...)
+	}
 	apart := servedApart(back)
 	switch {
 	case len(harm) > 0:
@@ -52,7 +56,7 @@ func (DeadStayOut) Judge(ev *harness.Evidence) harness.Result {
 		apart = append(apart, deposed(t, back)...)
 		return violated(apart, "the old majority serves apart at its old addresses: %s", strings.Join(apart, "; "))
 	}
-	missing := slices.Concat(unheard(ev, t, back), unrefused(ev, t, back))
+	missing := slices.Concat(unheard(ev, t, back), unrefused(ev, t, back), silent)
 	switch {
 	case len(missing) > 0:
 		return notSeen("not everybody was heard: %s", strings.Join(missing, "; "))
@@ -99,8 +103,9 @@ func nameOf(member uint64, back harness.Return) string {
 	return fmt.Sprintf("%016x", member)
 }
 
-// harmed says what else is not as it was before the dead came.
-func harmed(t harness.TrialRecord, back harness.Return) (wrong []string) {
+// silenced says which members no longer answer or serve, which on a machine too
+// busy for figures may be its doing.
+func silenced(t harness.TrialRecord, back harness.Return) (wrong []string) {
 	for _, was := range back.Before {
 		switch is, asked := viewOf(t.Told, was.Host); {
 		case was.Error != "" || !asked:
@@ -110,6 +115,11 @@ func harmed(t harness.TrialRecord, back harness.Return) (wrong []string) {
 			wrong = append(wrong, fmt.Sprintf("%s no longer serves: %s", was.Host, is.ServeError))
 		}
 	}
+	return wrong
+}
+
+// harmed says what else is not as it was before the dead came.
+func harmed(t harness.TrialRecord, back harness.Return) (wrong []string) {
 	for _, e := range t.Exits {
 		wrong = append(wrong, fmt.Sprintf("beside the dead etcd on %s %s", e.Host, e.EtcdExit))
 	}
@@ -171,8 +181,8 @@ func unheard(ev *harness.Evidence, t harness.TrialRecord, back harness.Return) (
 }
 
 // unrefused lists the dead of whom it is not told that they were refused: each is
-// one that was off, whose etcd was started, and which ended or answers that it
-// knows no leader. On a machine too busy for figures one may yet be elected.
+// one that was off, whose etcd was started, and which was expelled or answers that
+// it knows no leader. On a machine too busy for figures one may yet be elected.
 func unrefused(ev *harness.Evidence, t harness.TrialRecord, back harness.Return) (missing []string) {
 	for _, host := range ev.BornHosts {
 		if _, gone := ev.Gone[host]; !gone && !slices.Contains(ev.Hosts, host) && !slices.Contains(t.Struck, host) {
@@ -184,7 +194,9 @@ func unrefused(ev *harness.Evidence, t harness.TrialRecord, back harness.Return)
 		switch {
 		case at < 0 || back.Dead[at].Starts == 0:
 			missing = append(missing, "etcd on "+host+" was not seen to start")
+		case expelled(back.Dead[at]):
 		case back.Dead[at].Exits > 0:
+			missing = append(missing, fmt.Sprintf("%s, which need not be a refusal", ending(back.Dead[at])))
 		case back.Dead[at].View.Error != "":
 			missing = append(missing, fmt.Sprintf("etcd on %s neither ended nor answered: %s", host, back.Dead[at].View.Error))
 		case back.Dead[at].View.Leader != 0:
@@ -196,15 +208,28 @@ func unrefused(ev *harness.Evidence, t harness.TrialRecord, back harness.Return)
 	return missing
 }
 
+// expelled tells whether a member was told by the others that it is none: etcd
+// then exits with status 0, and whatever else ends it is something else.
+func expelled(d harness.DeadHost) bool {
+	return d.Exits > 0 && d.Last != nil && d.Last.Code == 0 && d.Last.Signal == "" && d.View.Leader == 0
+}
+
+// ending says how often the etcd of a dead host ended, and how.
+func ending(d harness.DeadHost) string {
+	text := fmt.Sprintf("etcd on %s ended %d times", d.Host, d.Exits)
+	if d.Last != nil {
+		text += ", and last " + d.Last.String()
+	}
+	return text
+}
+
 // refusals says how each of the dead was refused.
 func refusals(back harness.Return) string {
 	var list []string
 	for _, d := range back.Dead {
 		switch {
-		case d.Exits > 0 && d.Last != nil:
-			list = append(list, fmt.Sprintf("etcd on %s ended %d times, and last %s", d.Host, d.Exits, *d.Last))
 		case d.Exits > 0:
-			list = append(list, fmt.Sprintf("etcd on %s ended %d times", d.Host, d.Exits))
+			list = append(list, ending(d))
 		default:
 			list = append(list, d.Host+" knows no leader")
 		}

@@ -40,6 +40,11 @@ func back(alter func(*harness.TrialRecord)) func(*harness.Evidence, *book) {
 	return both(deadReturn, func(ev *harness.Evidence, _ *book) { alter(&ev.Trials[len(ev.Trials)-1]) })
 }
 
+// ends lets m9's etcd end.
+func ends(t *harness.TrialRecord, how harness.EtcdExit) {
+	t.Return.Dead[1].Exits, t.Return.Dead[1].Last = 1, &how
+}
+
 // apart lets the dead serve.
 func apart(t *harness.TrialRecord) {
 	for i := range t.Return.Dead {
@@ -100,7 +105,7 @@ var deadCases = []judged{
 		t.Exits = []harness.HostExit{{Host: "m1", EtcdExit: harness.EtcdExit{Code: 2}}}
 	}), harness.Violated, "etcd on m1 exited with status 2"},
 	{fenced, "a write is not acknowledged", back(func(t *harness.TrialRecord) { t.Acked = 0 }), harness.Violated, "0 of 20 writes"},
-	{fenced, "a write is not acknowledged, on a busy machine", both(back(func(t *harness.TrialRecord) { t.Acked, t.Return.Dead[1].Exits = 19, 1 }), busy), harness.Inconclusive, "19 of 20"},
+	{fenced, "a write is not acknowledged, on a busy machine", both(back(func(t *harness.TrialRecord) { t.Acked = 19; ends(t, harness.EtcdExit{}) }), busy), harness.Inconclusive, "19 of 20"},
 	{fenced, "an acknowledged write is not found again", back(func(t *harness.TrialRecord) { t.Found = 19 }), harness.Violated, "of 20 acknowledged writes 19"},
 
 	{fenced, "not asked for", nothing, harness.Inconclusive, "not asked for"},
@@ -114,7 +119,18 @@ var deadCases = []judged{
 	{fenced, "one neither ended nor answered", back(func(t *harness.TrialRecord) { t.Return.Dead[0].Exits = 0 }), harness.Inconclusive, "m8 neither ended nor answered: refused"},
 	{fenced, "one follows somebody", back(func(t *harness.TrialRecord) { t.Return.Dead[1].View.Leader = 8 }), harness.Inconclusive, "yet it follows 0000000000000008"},
 	{fenced, "one knows no leader, on a busy machine", both(deadReturn, busy), harness.Inconclusive, "m9 knows no leader, which may be"},
-	{fenced, "all of them end, on a busy machine", both(back(func(t *harness.TrialRecord) { t.Return.Dead[1].Exits = 1 }), busy), harness.Held, "etcd on m9 ended 1 times"},
+	{fenced, "all of them are expelled, on a busy machine", both(back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{}) }), busy), harness.Held, "etcd on m9 ended 1 times, and last exited with status 0"},
+	{fenced, "one fails", back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{Code: 2}) }), harness.Inconclusive, "etcd on m9 ended 1 times, and last exited with status 2, which need not be a refusal"},
+	{fenced, "one is killed", back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{Signal: "killed"}) }), harness.Inconclusive, "need not be a refusal"},
+	{fenced, "one ended, and nobody knows how", back(func(t *harness.TrialRecord) { t.Return.Dead[1].Exits = 1 }), harness.Inconclusive, "need not be a refusal"},
+	{fenced, "one ended, and then follows somebody", back(func(t *harness.TrialRecord) {
+		ends(t, harness.EtcdExit{})
+		t.Return.Dead[1].View.Leader = 8
+	}), harness.Inconclusive, "need not be a refusal"},
+	{fenced, "a member no longer answers, on a busy machine", both(back(func(t *harness.TrialRecord) {
+		ends(t, harness.EtcdExit{})
+		t.Told[0] = harness.MemberView{Host: "m1", Error: "refused"}
+	}), busy), harness.Inconclusive, "m1 no longer answers: refused"},
 	{fenced, "a member was silent before", back(func(t *harness.TrialRecord) { t.Return.Before[0] = harness.MemberView{Host: "m1", Error: "refused"} }), harness.Inconclusive, "m1 did not serve before"},
 	{fenced, "a member was not asked before", back(func(t *harness.TrialRecord) { t.Return.Before = t.Return.Before[:2] }), harness.Inconclusive, "m3 did not serve before"},
 	{fenced, "a member was not asked afterwards", back(func(t *harness.TrialRecord) { t.Told = t.Told[:2] }), harness.Inconclusive, "m3 was not asked beside"},

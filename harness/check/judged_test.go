@@ -53,7 +53,7 @@ func TestEveryCheckHoldsOnAnHonestDrill(t *testing.T) {
 			endsAgain(ev, b)
 		}
 		if c.Name() == laggard.Name() {
-			lags(20)(ev, b)
+			lags(30)(ev, b)
 		}
 		if c.Name() == off.Name() {
 			wentOff(ev, b)

@@ -16,7 +16,7 @@ func (UsersBind) Name() string { return "users-bind" }
 
 // Claim says what Held affirms.
 func (UsersBind) Claim() string {
-	return "a client that logs in anew may do what its role lets it, and nothing else"
+	return "a client that logs in anew, through one member, may read what its role lets it, and nothing else"
 }
 
 // Judge reads what such a client was told before and at the end.

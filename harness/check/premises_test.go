@@ -41,7 +41,7 @@ func readAs(alter func(*harness.SurvivorRead)) func(*harness.Evidence, *book) {
 	return func(ev *harness.Evidence, _ *book) { alter(&ev.Survivors[0]) }
 }
 
-// beyond alters every operation that m1 lacks when it lags by ten.
+// beyond alters every operation that m1 lacks when it lags just enough.
 func beyond(alter func(*harness.Operation)) func(*harness.Evidence, *book) {
 	return both(lags(check.Behind), func(_ *harness.Evidence, b *book) {
 		for i := range b.ops {
@@ -111,20 +111,20 @@ var premiseCases = []judged{
 	{check.HostsWereLost{}, "nobody is meant", nothing, harness.Inconclusive, "cannot be told"},
 	{check.HostsWereLost{Who: harness.Hosts("m9")}, "no such host", nothing, harness.Inconclusive, "no host m9"},
 
-	{laggard, "ten behind", lags(10), harness.Held, "revision 62, and lacked 10 writes"},
-	{laggard, "nine behind", lags(9), harness.Inconclusive, "lacked 9 acknowledged writes, and 10 are needed"},
+	{laggard, "as far behind as it must be", lags(check.Behind), harness.Held, "revision 47, and lacked 25 writes"},
+	{laggard, "not quite", lags(check.Behind - 1), harness.Inconclusive, "lacked 24 acknowledged writes, and 25 are needed"},
 	{laggard, "it has everything", nothing, harness.Inconclusive, "lacked 0"},
-	{laggard, "the greatest of several reads counts", both(lags(20), readAgain(lastOld)), harness.Inconclusive, "lacked 0"},
-	{laggard, "an earlier read of less does not", both(lags(10), readAgain(3)), harness.Held, "revision 62"},
-	{laggard, "it knew a leader", both(lags(20), readAs(func(r *harness.SurvivorRead) { r.HasLeader = true })), harness.Inconclusive, "was not read"},
-	{laggard, "another was read", both(lags(20), readAs(func(r *harness.SurvivorRead) { r.Host = "m2" })), harness.Inconclusive, "was not read"},
+	{laggard, "the greatest of several reads counts", both(lags(30), readAgain(lastOld)), harness.Inconclusive, "lacked 0"},
+	{laggard, "an earlier read of less does not", both(lags(check.Behind), readAgain(3)), harness.Held, "revision 47"},
+	{laggard, "it knew a leader", both(lags(30), readAs(func(r *harness.SurvivorRead) { r.HasLeader = true })), harness.Inconclusive, "was not read"},
+	{laggard, "another was read", both(lags(30), readAs(func(r *harness.SurvivorRead) { r.Host = "m2" })), harness.Inconclusive, "was not read"},
 	{laggard, "nobody was read", func(ev *harness.Evidence, _ *book) { ev.Survivors = nil }, harness.Inconclusive, "was not read"},
-	{laggard, "it was read before they were acknowledged", both(lags(20), readAs(func(r *harness.SurvivorRead) { r.At = time.Second })), harness.Inconclusive, "lacked 0"},
+	{laggard, "it was read before they were acknowledged", both(lags(30), readAs(func(r *harness.SurvivorRead) { r.At = time.Second })), harness.Inconclusive, "lacked 0"},
 	{laggard, "they were not acknowledged", beyond(func(o *harness.Operation) { o.Outcome = harness.Unknown }), harness.Inconclusive, "lacked 0"},
 	{laggard, "they changed nothing", beyond(func(o *harness.Operation) { o.Effective = false }), harness.Inconclusive, "lacked 0"},
 	{laggard, "they were of leases", beyond(func(o *harness.Operation) { o.Kind = harness.LeaseOp }), harness.Inconclusive, "lacked 0"},
 	{laggard, "what the new history acknowledged does not count", readAs(func(r *harness.SurvivorRead) { r.At = beganAt }), harness.Inconclusive, "lacked 0"},
-	{laggard, "without a new history", both(lags(10), inPlace), harness.Held, ""},
+	{laggard, "without a new history", both(lags(check.Behind), inPlace), harness.Held, ""},
 }
 
 // readAgain reads m1 once more.

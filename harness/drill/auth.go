@@ -23,7 +23,7 @@ const (
 	// before its clients come: more than a restored one will have at the end. A
 	// token carries the log's index, and those of a real cluster's are in the
 	// millions.
-	lived = 3000
+	lived = 100 * abreast
 	// abreast is how many of them are on their way at once.
 	abreast = 64
 )

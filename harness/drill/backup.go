@@ -29,8 +29,9 @@ type backupJob struct {
 
 	mu       sync.Mutex
 	taken    []harness.Backup
-	begun    time.Duration // the newest, an offset; see taking
+	begun    time.Duration // the newest, an offset
 	underWay bool          // it has not ended yet
+	held     chan struct{} // closed when another may be begun; nil: it may
 }
 
 func startBackups(ctx context.Context, d *drill, every time.Duration) *backupJob {
@@ -49,16 +50,15 @@ func startBackups(ctx context.Context, d *drill, every time.Duration) *backupJob
 func (j *backupJob) work(ctx context.Context) {
 	tick := time.NewTicker(j.every)
 	defer tick.Stop()
-	for n := 1; ; n++ {
-		j.taking(j.d.timeline.now(), true)
-		b, err := j.take(ctx, n)
+	for n := 1; j.begin(ctx); n++ {
+		begun, _ := j.newest()
+		b, err := j.take(ctx, n, begun)
 		if ctx.Err() != nil {
 			return
 		}
 		j.mu.Lock()
-		j.taken = append(j.taken, b)
+		j.taken, j.underWay = append(j.taken, b), false
 		j.mu.Unlock()
-		j.taking(b.Begun, false)
 		if err != nil {
 			j.d.broke(breakage{host: b.Host, err: fmt.Errorf("take backup %s: %w", b.Name, err)})
 		}
@@ -79,10 +79,37 @@ func (j *backupJob) tell(b harness.Backup) {
 	j.d.timeline.say(harness.BackupEvent, b.Host, "backup %s is none: %s", b.Name, b.Problem)
 }
 
-func (j *backupJob) taking(begun time.Duration, underWay bool) {
+// begin begins a backup, as soon as one may be begun; false: ctx ended.
+func (j *backupJob) begin(ctx context.Context) bool {
+	for {
+		j.mu.Lock()
+		held := j.held
+		if held == nil {
+			j.begun, j.underWay = j.d.timeline.now(), true
+			j.mu.Unlock()
+			return ctx.Err() == nil
+		}
+		j.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return false
+		case <-held:
+		}
+	}
+}
+
+// hold lets no further backup be begun until release is called.
+func (j *backupJob) hold() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.begun, j.underWay = begun, underWay
+	j.held = make(chan struct{})
+}
+
+func (j *backupJob) release() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	close(j.held)
+	j.held = nil
 }
 
 // newest tells when the newest backup was begun, and whether it is under way.
@@ -114,8 +141,8 @@ const backupScript = `rm -f ` + onHost + ` && {{etcdctl name}} --command-timeout
 
 // take takes one backup from the first host whose etcd can give one. What etcd
 // refuses is the backup's Problem; the error is the harness's.
-func (j *backupJob) take(ctx context.Context, n int) (b harness.Backup, err error) {
-	b = harness.Backup{Name: fmt.Sprintf("backup-%03d.db", n), Begun: j.d.timeline.now()}
+func (j *backupJob) take(ctx context.Context, n int, begun time.Duration) (b harness.Backup, err error) {
+	b = harness.Backup{Name: fmt.Sprintf("backup-%03d.db", n), Begun: begun}
 	defer func() { b.Took = j.d.timeline.now() - b.Begun }()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()

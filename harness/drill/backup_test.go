@@ -65,7 +65,7 @@ func TestABackupIsSpoilt(t *testing.T) {
 // However long backups take and whenever the steady state was seen: the newest is
 // as old at the strike as the scenario says.
 func TestTheStrikeFindsABackupOfThatAge(t *testing.T) {
-	for _, age := range []time.Duration{time.Millisecond, 200 * time.Millisecond} {
+	for _, age := range []time.Duration{time.Millisecond, 200 * time.Millisecond, 399 * time.Millisecond} {
 		t.Run(age.String(), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)

@@ -25,13 +25,14 @@ func (d *drill) living(ctx context.Context) []harness.Host {
 	return slices.DeleteFunc(d.present(), func(h harness.Host) bool { return d.isDead(ctx, h) })
 }
 
-// isDead tells whether a host is off and was left behind: the procedure points
-// clients at others. Until it points them anywhere, whoever is off is missed.
+// isDead tells whether a host is off and was left behind: the procedure is
+// complete, and points clients at others. Where it pointed them nowhere, or did not
+// come to its end, whoever is off is missed.
 func (d *drill) isDead(ctx context.Context, h harness.Host) bool {
 	d.mu.Lock()
-	announced := d.ev.Procedure.Announced
+	completed, announced := d.ev.Procedure.Completed, d.ev.Procedure.Announced
 	d.mu.Unlock()
-	if len(announced) == 0 || slices.Contains(announced, h.Name()) {
+	if !completed || len(announced) == 0 || slices.Contains(announced, h.Name()) {
 		return false
 	}
 	_, err := h.Etcd(ctx)

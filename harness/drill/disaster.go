@@ -128,21 +128,48 @@ func (d *drill) untilTheStrike(ctx context.Context) error {
 			return nil
 		}
 	}
-	aged := d.scenario.Backups.Age
-	age := aged
-	if aged == 0 {
+	age := d.scenario.Backups.Age
+	if age == 0 {
 		age = time.Duration(d.rnd.Int64N(int64(d.backups.every)))
 	}
-	passed, _ := d.backups.newest()
-	if d.timeline.now()-passed < age {
-		passed = -1 // it can still come to be as old
+	begun, err := d.lastBackup(ctx, age)
+	if err != nil {
+		return err
 	}
-	return poll(ctx, fmt.Sprintf("the newest backup was begun %s ago", age), func(context.Context) (bool, string) {
-		begun, underWay := d.backups.newest()
-		now := d.timeline.now() - begun
-		return begun != passed && now >= age && (aged == 0 || !underWay),
-			fmt.Sprintf("it was begun %s ago, under way: %v", now.Round(time.Millisecond), underWay)
+	defer d.backups.release()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(begun + age - d.timeline.now()):
+	}
+	if d.scenario.Backups.Age == 0 {
+		return nil // it may well be under way
+	}
+	return poll(ctx, "the last backup before the strike has been taken", func(context.Context) (bool, string) {
+		_, underWay := d.backups.newest()
+		return !underWay, "it is under way"
 	})
+}
+
+// lastBackup waits for a backup that is no older than that, and holds the job so
+// that it stays the newest: the moment to strike must not pass while one waits
+// for it. It returns when the backup was begun.
+func (d *drill) lastBackup(ctx context.Context, age time.Duration) (begun time.Duration, err error) {
+	d.backups.hold()
+	passed, _ := d.backups.newest()
+	if d.timeline.now()-passed <= age {
+		return passed, nil
+	}
+	d.backups.release()
+	err = poll(ctx, "another backup is begun", func(context.Context) (bool, string) {
+		begun, _ = d.backups.newest()
+		return begun != passed, fmt.Sprintf("the last was begun at %.3fs", passed.Seconds())
+	})
+	if err == nil {
+		d.backups.hold()
+		begun, _ = d.backups.newest()
+	}
+	return begun, err
 }
 
 // strike injects the faults in order, at once where the scenario lists one.

@@ -61,7 +61,10 @@ func LogIn(ctx context.Context, targets []Target, u User) (view harness.LoginVie
 	}
 	view.Below = Ask(ctx, held, u.Prefix)
 	view.Elsewhere = Ask(ctx, held, u.Elsewhere)
-	return view, held, ctx.Err()
+	if ctx.Err() != nil {
+		return view, nil, errors.Join(ctx.Err(), held.Close())
+	}
+	return view, held, nil
 }
 
 // Ask asks for a key, linearizably, and tells what was answered.

@@ -108,28 +108,53 @@ type watch struct {
 // until looks at everybody until it is told what became of them. One that does not
 // answer may yet be captured: only another membership, or a leader whom it does
 // not list, is the end of it.
+//
+// The dead are looked at by themselves: one that waits for a quorum opens no port,
+// and to wait for its answer would be to look away from the living.
 func (w *watch) until(ctx context.Context, r harness.Recovered) {
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, refusedPatience)
+	var dead crew.Crew
+	defer dead.Wait()
 	defer cancel()
+	looks := make(chan []harness.MemberView)
+	dead.Go(func() { look(ctx, r, w.dead, looks) })
 	tick := time.NewTicker(watchPeriod)
 	defer tick.Stop()
 	var apart time.Time // since when the dead serve
 	for {
-		views := r.Look(ctx, slices.Concat(w.dead, w.living))
-		if ctx.Err() == nil || w.views == nil { // what was cut short tells nothing
-			w.views = views[:len(w.dead)]
+		living := r.Look(ctx, w.living)
+		w.back.Watched = time.Since(begun)
+		if w.captured(living) || !apart.IsZero() && time.Since(apart) > apartPatience {
+			return
 		}
-		for _, v := range w.views {
-			w.served[v.Host] = w.served[v.Host] || v.Serves
-			if v.Serves && apart.IsZero() {
+		select {
+		case <-ctx.Done():
+			return
+		case w.views = <-looks:
+			if w.serve() && apart.IsZero() {
 				w.writeApart(ctx, r)
 				apart = time.Now()
 			}
+		case <-tick.C:
 		}
-		w.back.Watched = time.Since(begun)
-		if w.captured(views[len(w.dead):]) || !apart.IsZero() && time.Since(apart) > apartPatience {
+	}
+}
+
+// look looks at hosts again and again until ctx ends. What that cut short tells
+// nothing, and is not sent.
+func look(ctx context.Context, r harness.Recovered, hosts []harness.Host, looks chan<- []harness.MemberView) {
+	tick := time.NewTicker(watchPeriod)
+	defer tick.Stop()
+	for {
+		views := r.Look(ctx, hosts)
+		if ctx.Err() != nil {
 			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case looks <- views:
 		}
 		select {
 		case <-ctx.Done():
@@ -137,6 +162,15 @@ func (w *watch) until(ctx context.Context, r harness.Recovered) {
 		case <-tick.C:
 		}
 	}
+}
+
+// serve notes who of the dead serves, and tells whether anybody does.
+func (w *watch) serve() (one bool) {
+	for _, v := range w.views {
+		w.served[v.Host] = w.served[v.Host] || v.Serves
+		one = one || v.Serves
+	}
+	return one
 }
 
 // captured tells whether one of the recovered cluster's members lists others than
@@ -197,8 +231,12 @@ func (w *watch) tell(ctx context.Context) error {
 		return fmt.Errorf("look at the dead: %w", err)
 	}
 	for i, h := range w.dead {
+		view := harness.MemberView{Host: h.Name(), Error: "it was not heard while it was watched"}
+		if w.views != nil {
+			view = w.views[i]
+		}
 		w.back.Dead = append(w.back.Dead, harness.DeadHost{
-			Host: h.Name(), Starts: now[i].Starts, Exits: now[i].Exits, Last: now[i].LastExit, Served: w.served[h.Name()], View: w.views[i],
+			Host: h.Name(), Starts: now[i].Starts, Exits: now[i].Exits, Last: now[i].LastExit, Served: w.served[h.Name()], View: view,
 		})
 	}
 	return nil
