@@ -56,7 +56,7 @@ func rancherDirtyHosts() harness.Scenario {
 	s.Labels = []string{"rancher", "survivor", "quorum-loss"}
 	s.Recover = recovery.RancherDisaster{Survivor: "m1", OldHosts: true}
 	s.Promises = survived("m1", true, harness.Everyone)
-	s.Hazards = []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}} // none of the dead is left out
+	s.Hazards = []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.LeaseTermsKept{}} // none of the dead is left out
 	return s
 }
 

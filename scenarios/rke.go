@@ -48,7 +48,7 @@ func rkeRestoreCleanedNodes() harness.Scenario {
 	s.Premises = []harness.Check{check.EtcdDied{Who: harness.Everyone}, check.WritesWereAcknowledged{}}
 	s.Recover = recovery.RkeRestore{}
 	s.Promises = rkeRestored(true, harness.Everyone)
-	s.Hazards = []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}} // no node is left out
+	s.Hazards = []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.LeaseTermsKept{}} // no node is left out
 	return s
 }
 
