@@ -43,7 +43,7 @@ func (DeadStayOut) Judge(ev *harness.Evidence) harness.Result {
 		return notSeen("which of the dead were powered on is not recorded")
 	}
 	back := *t.Return
-	harm := slices.Concat(captured(t, back), harmed(t, back))
+	harm := slices.Concat(captured(ev, t, back), harmed(t, back))
 	silent := silenced(t, back)
 	if ev.Machine.Unfit == "" {
 		harm = append(harm, silent...)
@@ -75,7 +75,7 @@ func (DeadStayOut) Judge(ev *harness.Evidence) harness.Result {
 
 // captured says which members of the recovered cluster took part in another: whom
 // they listed, whom they followed, and what they hold.
-func captured(t harness.TrialRecord, back harness.Return) (wrong []string) {
+func captured(ev *harness.Evidence, t harness.TrialRecord, back harness.Return) (wrong []string) {
 	for _, was := range back.Before {
 		is, asked := viewOf(t.Told, was.Host)
 		if was.Error == "" && asked && is.Error == "" && is.Membership() != was.Membership() {
@@ -83,7 +83,7 @@ func captured(t harness.TrialRecord, back harness.Return) (wrong []string) {
 		}
 	}
 	for _, f := range back.Followed {
-		wrong = append(wrong, fmt.Sprintf("%s was captured: in term %d it followed %s, whom it does not list", f.Host, f.Term, nameOf(f.Leader, back)))
+		wrong = append(wrong, fmt.Sprintf("%s was captured: in term %d it followed %s, whom it does not list", f.Host, f.Term, nameOf(f.Leader, ev, back)))
 	}
 	for _, held := range back.Copies {
 		if held.Foreign > 0 {
@@ -93,11 +93,16 @@ func captured(t harness.TrialRecord, back harness.Return) (wrong []string) {
 	return wrong
 }
 
-// nameOf is the host of one of the dead by its member's ID.
-func nameOf(member uint64, back harness.Return) string {
+// nameOf is the host of one of the dead by its member's ID, as it told it before
+// the strike or when it was back.
+func nameOf(member uint64, ev *harness.Evidence, back harness.Return) string {
+	views := slices.Clone(ev.Before)
 	for _, d := range back.Dead {
-		if d.View.MemberID == member {
-			return fmt.Sprintf("%s (%016x)", d.Host, member)
+		views = append(views, d.View)
+	}
+	for _, v := range views {
+		if v.Error == "" && v.MemberID == member {
+			return fmt.Sprintf("%s (%016x)", v.Host, member)
 		}
 	}
 	return fmt.Sprintf("%016x", member)
