@@ -76,9 +76,9 @@ var _ = Describe("doctored history", func() {
 				By(c.Name + ": " + c.Summary)
 				ev, done, err := drill.OpenEvidence(report.Directory)
 				Expect(err).NotTo(HaveOccurred())
-				Expect(c.Doctor(ev)).To(Succeed(), c.Name)
+				altered := c.Doctor(ev)
 				judged, err := drill.Judge(ev)
-				Expect(errors.Join(err, done())).NotTo(HaveOccurred())
+				Expect(errors.Join(altered, err, done())).NotTo(HaveOccurred(), c.Name)
 				Expect(caughtBy(judged, c)).To(Succeed(), "%s: %s", c.Name, explain(judged))
 			}
 		}, SpecTimeout(specDeadline))
