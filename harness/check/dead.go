@@ -214,9 +214,10 @@ func unrefused(ev *harness.Evidence, t harness.TrialRecord, back harness.Return)
 }
 
 // expelled tells whether a member was told by the others that it is none: etcd
-// then exits with status 0, and whatever else ends it is something else.
+// then exits with status 0, and where it is started again it may end with 1 before
+// it serves (both seen on 3.7.3). A panic (2) or a signal is something else.
 func expelled(d harness.DeadHost) bool {
-	return d.Exits > 0 && d.Last != nil && d.Last.Code == 0 && d.Last.Signal == "" && d.View.Leader == 0
+	return d.Exits > 0 && d.Last != nil && (d.Last.Code == 0 || d.Last.Code == 1) && d.Last.Signal == "" && d.View.Leader == 0
 }
 
 // ending says how often the etcd of a dead host ended, and how.

@@ -120,6 +120,7 @@ var deadCases = []judged{
 	{fenced, "one follows somebody", back(func(t *harness.TrialRecord) { t.Return.Dead[1].View.Leader = 8 }), harness.Inconclusive, "yet it follows 0000000000000008"},
 	{fenced, "one knows no leader, on a busy machine", both(deadReturn, busy), harness.Inconclusive, "m9 knows no leader, which may be"},
 	{fenced, "all of them are expelled, on a busy machine", both(back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{}) }), busy), harness.Held, "etcd on m9 ended 1 times, and last exited with status 0"},
+	{fenced, "one is expelled, and started again", back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{Code: 1}) }), harness.Held, "last exited with status 1"},
 	{fenced, "one fails", back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{Code: 2}) }), harness.Inconclusive, "etcd on m9 ended 1 times, and last exited with status 2, which need not be a refusal"},
 	{fenced, "one is killed", back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{Signal: "killed"}) }), harness.Inconclusive, "need not be a refusal"},
 	{fenced, "one ended, and nobody knows how", back(func(t *harness.TrialRecord) { t.Return.Dead[1].Exits = 1 }), harness.Inconclusive, "need not be a refusal"},
