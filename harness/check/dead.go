@@ -199,7 +199,7 @@ func unrefused(ev *harness.Evidence, t harness.TrialRecord, back harness.Return)
 		switch {
 		case at < 0 || back.Dead[at].Starts == 0:
 			missing = append(missing, "etcd on "+host+" was not seen to start")
-		case expelled(back.Dead[at]):
+		case expelled(ev, back, back.Dead[at]):
 		case back.Dead[at].Exits > 0:
 			missing = append(missing, fmt.Sprintf("%s, which need not be a refusal", ending(back.Dead[at])))
 		case back.Dead[at].View.Error != "":
@@ -215,9 +215,23 @@ func unrefused(ev *harness.Evidence, t harness.TrialRecord, back harness.Return)
 
 // expelled tells whether a member was told by the others that it is none: etcd
 // then exits with status 0, and where it is started again it may end with 1 before
-// it serves (both seen on 3.7.3). A panic (2) or a signal is something else.
-func expelled(d harness.DeadHost) bool {
-	return d.Exits > 0 && d.Last != nil && (d.Last.Code == 0 || d.Last.Code == 1) && d.Last.Signal == "" && d.View.Leader == 0
+// it serves (both seen on 3.7.3). 1 has other causes too, so it counts only for one
+// that the recovered cluster no longer lists. A panic (2) or a signal is none.
+func expelled(ev *harness.Evidence, back harness.Return, d harness.DeadHost) bool {
+	if d.Exits == 0 || d.Last == nil || d.Last.Signal != "" || d.View.Leader != 0 {
+		return false
+	}
+	return d.Last.Code == 0 || d.Last.Code == 1 && unlisted(ev, back, d.Host)
+}
+
+// unlisted tells whether the member that a host had before the strike is known, and
+// in no list of the recovered cluster.
+func unlisted(ev *harness.Evidence, back harness.Return, host string) bool {
+	was, asked := viewOf(ev.Before, host)
+	if !asked || was.Error != "" || len(back.Before) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(back.Before, func(v harness.MemberView) bool { return v.Error != "" || v.Lists(was.MemberID) })
 }
 
 // ending says how often the etcd of a dead host ended, and how.

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"slices"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -43,6 +44,13 @@ func back(alter func(*harness.TrialRecord)) func(*harness.Evidence, *book) {
 // ends lets m9's etcd end.
 func ends(t *harness.TrialRecord, how harness.EtcdExit) {
 	t.Return.Dead[1].Exits, t.Return.Dead[1].Last = 1, &how
+}
+
+// known tells which member a host had before the strike.
+func known(host string, member uint64) func(*harness.Evidence, *book) {
+	return func(ev *harness.Evidence, _ *book) {
+		ev.Before = append(slices.Clone(ev.Before), view(host, member))
+	}
 }
 
 // apart lets the dead serve.
@@ -120,7 +128,9 @@ var deadCases = []judged{
 	{fenced, "one follows somebody", back(func(t *harness.TrialRecord) { t.Return.Dead[1].View.Leader = 8 }), harness.Inconclusive, "yet it follows 0000000000000008"},
 	{fenced, "one knows no leader, on a busy machine", both(deadReturn, busy), harness.Inconclusive, "m9 knows no leader, which may be"},
 	{fenced, "all of them are expelled, on a busy machine", both(back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{}) }), busy), harness.Held, "etcd on m9 ended 1 times, and last exited with status 0"},
-	{fenced, "one is expelled, and started again", back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{Code: 1}) }), harness.Held, "last exited with status 1"},
+	{fenced, "one is expelled, and started again", both(back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{Code: 1}) }), known("m9", 9)), harness.Held, "last exited with status 1"},
+	{fenced, "one ends with status 1, and is still listed", both(back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{Code: 1}) }), known("m9", 3)), harness.Inconclusive, "need not be a refusal"},
+	{fenced, "one ends with status 1, and nobody knows who it was", back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{Code: 1}) }), harness.Inconclusive, "need not be a refusal"},
 	{fenced, "one fails", back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{Code: 2}) }), harness.Inconclusive, "etcd on m9 ended 1 times, and last exited with status 2, which need not be a refusal"},
 	{fenced, "one is killed", back(func(t *harness.TrialRecord) { ends(t, harness.EtcdExit{Signal: "killed"}) }), harness.Inconclusive, "need not be a refusal"},
 	{fenced, "one ended, and nobody knows how", back(func(t *harness.TrialRecord) { t.Return.Dead[1].Exits = 1 }), harness.Inconclusive, "need not be a refusal"},
