@@ -39,6 +39,13 @@ type Report struct {
 	Steps     []Step            `json:"steps"`
 	Findings  []harness.Finding `json:"findings"`
 
+	// What a timeline is drawn from. Absent in reports of older versions.
+	Moments map[string]int64 `json:"moments_ms,omitempty"` // offset of each harness.Mark that occurred
+	Strikes []Strike         `json:"strikes,omitempty"`    // Faults, with their times
+	Tracks  []Track          `json:"tracks,omitempty"`     // every host there ever was, in order of name
+	Backups []Backup         `json:"backups,omitempty"`    // that the site's backup job took, in order
+	Fetches []Fetch          `json:"fetches,omitempty"`    // of backups onto hosts, in order
+
 	Phases          Phases `json:"phases_ms"`
 	Gaps            []Gap  `json:"gaps"`
 	OutageOpen      bool   `json:"outage_open,omitempty"`       // service was not back when watching ended: the outage is at least this long
@@ -72,6 +79,58 @@ type Phases struct {
 	Outage     int64 `json:"outage,omitempty"`
 	OutageSpan int64 `json:"outage_span,omitempty"`
 	Redundancy int64 `json:"redundancy,omitempty"`
+	// FirstAck is from the procedure's beginning to the first acknowledged write
+	// of the cluster that it made; Recovered the same from the strike.
+	FirstAck  int64 `json:"first_ack,omitempty"`
+	Recovered int64 `json:"recovered,omitempty"`
+}
+
+// Strike is one fault as it struck.
+type Strike struct {
+	Fault string   `json:"fault"`
+	Hosts []string `json:"hosts"`
+	At    int64    `json:"at_ms"`
+	Took  int64    `json:"took_ms"`
+}
+
+// Track is when a host, and its etcd, were up. Spans are in order and do not
+// overlap; one without an end was up when watching ended.
+type Track struct {
+	Host  string `json:"host"`
+	Power []Span `json:"power"` // the machine was there and on
+	Etcd  []Span `json:"etcd"`  // an etcd process ran; whether it served is another question
+}
+
+// Span is a stretch of time.
+type Span struct {
+	From int64  `json:"from_ms"`
+	To   *int64 `json:"to_ms,omitempty"` // absent: it had not ended
+}
+
+// Backup is one backup as the site's job took it. What did not occur is absent.
+type Backup struct {
+	Name     string `json:"name"`
+	Host     string `json:"host,omitempty"`
+	At       int64  `json:"at_ms"`
+	Took     int64  `json:"took_ms"`
+	Snapshot int64  `json:"snapshot_ms,omitempty"` // saved on its host, and pulled from it
+	Verify   int64  `json:"verify_ms,omitempty"`
+	Upload   int64  `json:"upload_ms,omitempty"`
+	Bytes    int64  `json:"bytes,omitempty"`
+	Keys     int64  `json:"keys,omitempty"`
+	Revision int64  `json:"revision,omitempty"`
+	Kept     bool   `json:"kept"` // it was there to be restored when disaster struck
+	Problem  string `json:"problem,omitempty"`
+}
+
+// Fetch is one backup brought onto one host.
+type Fetch struct {
+	Backup string `json:"backup"`
+	Host   string `json:"host"`
+	At     int64  `json:"at_ms"`
+	Fetch  int64  `json:"fetch_ms"`  // out of the store, and onto the host
+	Verify int64  `json:"verify_ms"` // between the two
+	Bytes  int64  `json:"bytes"`
 }
 
 // Gap is one stretch without an acknowledgement.
@@ -107,6 +166,8 @@ type Step struct {
 	Took     int64  `json:"took_ms"`
 	Attempts int    `json:"attempts"`
 	ExitCode int    `json:"exit_code"`
+	// Phase is the part of the recovery that this step completes, if any.
+	Phase string `json:"phase,omitempty"`
 }
 
 // New writes the report of a drill. loss is nil when no cut was found. The
