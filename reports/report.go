@@ -42,7 +42,7 @@ type Report struct {
 	// What a timeline is drawn from. Absent in reports of older versions.
 	Moments map[string]int64 `json:"moments_ms,omitempty"` // offset of each harness.Mark that occurred
 	Strikes []Strike         `json:"strikes,omitempty"`    // Faults, with their times
-	Tracks  []Track          `json:"tracks,omitempty"`     // every host there ever was, in order of name
+	Tracks  []Track          `json:"tracks,omitempty"`     // every host there ever was, in order of name, m2 before m10
 	Backups []Backup         `json:"backups,omitempty"`    // that the site's backup job took, in order
 	Fetches []Fetch          `json:"fetches,omitempty"`    // of backups onto hosts, in order
 
@@ -80,7 +80,10 @@ type Phases struct {
 	OutageSpan int64 `json:"outage_span,omitempty"`
 	Redundancy int64 `json:"redundancy,omitempty"`
 	// FirstAck is from the procedure's beginning to the first acknowledged write
-	// of the cluster that it made; Recovered the same from the strike.
+	// probe of the cluster that it made; Recovered the same from the strike. Where
+	// history was replaced that is the first of the new history, by the recovered
+	// cluster; otherwise it is the end of the first gap that ended once the procedure
+	// had begun. Absent: there was none.
 	FirstAck  int64 `json:"first_ack,omitempty"`
 	Recovered int64 `json:"recovered,omitempty"`
 }
@@ -113,14 +116,14 @@ type Backup struct {
 	Host     string `json:"host,omitempty"`
 	At       int64  `json:"at_ms"`
 	Took     int64  `json:"took_ms"`
-	Snapshot int64  `json:"snapshot_ms,omitempty"` // saved on its host, and pulled from it
+	Snapshot int64  `json:"snapshot_ms,omitempty"` // saved on its host, and pulled off it
 	Verify   int64  `json:"verify_ms,omitempty"`
 	Upload   int64  `json:"upload_ms,omitempty"`
 	Bytes    int64  `json:"bytes,omitempty"`
 	Keys     int64  `json:"keys,omitempty"`
 	Revision int64  `json:"revision,omitempty"`
-	Kept     bool   `json:"kept"` // it was there to be restored when disaster struck
-	Problem  string `json:"problem,omitempty"`
+	Kept     bool   `json:"kept"`              // it was there to be restored when disaster struck
+	Problem  string `json:"problem,omitempty"` // why it was not kept, or was passed over when it was fetched
 }
 
 // Fetch is one backup brought onto one host.
@@ -148,6 +151,9 @@ type Loss struct {
 	LostWrites  int64 `json:"lost_writes"`
 	LostSpan    int64 `json:"lost_span_ms"`           // between the first and the last lost acknowledgement; 0 if at most one was lost
 	Cut         int64 `json:"cut_revision,omitempty"` // absent where history was never replaced
+	// Bound is what a snapshot policy explains at most of LostSpan; see
+	// check.LossWithinPolicy. Absent where none was judged.
+	Bound int64 `json:"bound_ms,omitempty"`
 }
 
 // Procedure is how the runbook ended.
@@ -204,12 +210,14 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 	for _, s := range ev.Steps {
 		r.Steps = append(r.Steps, Step{
 			Number: s.Number, Name: s.Name, Host: s.Host, Attempts: s.Attempts, ExitCode: s.Output.ExitCode,
-			At: s.At.Milliseconds(), Took: wholeMS(s.Took),
+			At: s.At.Milliseconds(), Took: wholeMS(s.Took), Phase: string(s.Completes),
 		})
 	}
+	r.Moments, r.Strikes, r.Tracks = momentsOf(ev), strikesOf(ev), tracksOf(ev)
+	r.Backups, r.Fetches = backupsOf(ev), fetchesOf(ev)
 	r.time(t)
 	if loss != nil {
-		r.Loss = &Loss{AckedWrites: loss.AckedWrites, LostWrites: loss.LostWrites, LostSpan: wholeMS(loss.LostSpan), Cut: loss.Cut}
+		r.Loss = &Loss{AckedWrites: loss.AckedWrites, LostWrites: loss.LostWrites, LostSpan: wholeMS(loss.LostSpan), Cut: loss.Cut, Bound: wholeMS(loss.Bound)}
 	}
 	return r
 }
@@ -218,6 +226,7 @@ func (r *Report) time(t Timings) {
 	r.Phases = Phases{
 		Detection: wholeMS(t.Detection), Fetch: wholeMS(t.Fetch), Restore: wholeMS(t.Restore),
 		Outage: wholeMS(t.Outage), OutageSpan: wholeMS(t.OutageSpan), Redundancy: wholeMS(t.Redundancy),
+		FirstAck: wholeMS(t.FirstAck), Recovered: wholeMS(t.Recovered),
 	}
 	r.OutageOpen, r.OutageUnmeasured = t.OutageOpen, t.Unmeasured
 	r.StockOutage, r.StockOutageOpen = wholeMS(t.StockOutage), t.StockOutageOpen
