@@ -84,6 +84,7 @@ type Loss struct {
 	LostWrites  int64         // of these, gone
 	LostSpan    time.Duration // from the first lost acknowledgement to the last
 	Cut         int64         // the revision up to which everything is there; 0 where history was never replaced
+	Bound       time.Duration // what a snapshot policy explains at most of LostSpan; 0: it was not judged by any
 }
 
 // StoredCheck is a check with its parameters, as evidence keeps it.

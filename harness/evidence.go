@@ -64,8 +64,12 @@ type Evidence struct {
 	// Gone is when a host was first seen to be destroyed, by name, until collection.
 	Gone map[string]time.Duration `json:"gone_ns"`
 	// Power is when hosts were seen to go on and off, in order, until collection.
-	Power         []PowerRecord  `json:"power"`
+	Power []PowerRecord `json:"power"`
+	// Starts are etcd processes that were started, on any host, in order, until
+	// collection. Absent in evidence of older versions.
+	Starts        []HostStart    `json:"starts"`
 	Backups       []Backup       `json:"backups"`
+	Fetches       []FetchRecord  `json:"fetches"` // backups that were looked at to be brought onto a host; absent in evidence of older versions
 	Survivors     []SurvivorRead `json:"survivors"`
 	Before        []MemberView   `json:"before"` // each host's view in steady state; none if the strike came before it
 	After         []MemberView   `json:"after"`  // each host's view at collection
@@ -125,6 +129,12 @@ type PowerRecord struct {
 	On   bool          `json:"on"`
 }
 
+// HostStart is an etcd process that was started on a host.
+type HostStart struct {
+	Host string        `json:"host"`
+	At   time.Duration `json:"at_ns"`
+}
+
 // StepRecord is one step on one host, as it went.
 type StepRecord struct {
 	Number   int           `json:"number"` // from 1
@@ -136,6 +146,8 @@ type StepRecord struct {
 	Attempts int           `json:"attempts"`
 	At       time.Duration `json:"at_ns"`
 	Took     time.Duration `json:"took_ns"`
+	// Completes is the phase that ended with it; "" if none does, or it failed.
+	Completes Phase `json:"completes,omitempty"`
 }
 
 // ProcedureRecord is how the procedure ended. Exactly one of Completed,
@@ -153,15 +165,68 @@ type Backup struct {
 	Name     string        `json:"name"` // file name where backups are kept
 	Host     string        `json:"host"` // taken from
 	Begun    time.Duration `json:"begun_ns"`
-	Took     time.Duration `json:"took_ns"`
+	Took     time.Duration `json:"took_ns"` // until it was kept, or given up
 	Bytes    int64         `json:"bytes"`
 	Verified bool          `json:"verified"`          // its trailer hash is right
-	Problem  string        `json:"problem,omitempty"` // not Verified
+	Problem  string        `json:"problem,omitempty"` // it was not kept
 	Revision int64         `json:"revision"`
 	Keys     int64         `json:"keys"`
 	Hash     uint32        `json:"hash"`
 	SHA256   string        `json:"sha256"`     // of the file, as it was kept
 	Size     int64         `json:"total_size"` // of the database, as etcdutl tells it: Bytes without the trailer
+
+	// Unverified: it was kept as it came, and nobody knew whether its trailer hash
+	// is right.
+	Unverified bool `json:"unverified,omitempty"`
+	// What Took is made of, one after another. 0: it did not come to that, or the
+	// evidence is of an older version.
+	Snapshot time.Duration `json:"snapshot_ns,omitempty"` // saved on its host, and pulled off it
+	Verify   time.Duration `json:"verify_ns,omitempty"`   // its trailer hash computed
+	Upload   time.Duration `json:"upload_ns,omitempty"`   // put where backups are kept
+	// Removed is when it was removed from where backups are kept, because newer ones
+	// were; 0: it was not.
+	Removed time.Duration `json:"removed_ns,omitempty"`
+}
+
+// Kept tells whether the backup was ever put where backups are kept, verified or not.
+func (b Backup) Kept() bool { return b.Verified || b.Unverified }
+
+// KeptAt tells whether the backup was there to be restored at this offset: kept
+// by then, and not removed.
+func (b Backup) KeptAt(at time.Duration) bool {
+	return b.Kept() && b.Begun+b.Took <= at && (b.Removed == 0 || b.Removed > at)
+}
+
+// FetchRecord is one backup that was looked at to be brought onto one host. A
+// procedure that asks for an older one looks at the newer ones as well.
+type FetchRecord struct {
+	Backup  string        `json:"backup"`
+	Host    string        `json:"host"`
+	At      time.Duration `json:"at_ns"`
+	Read    time.Duration `json:"read_ns"`   // out of the store; 0 where backups are plain files
+	Verify  time.Duration `json:"verify_ns"` // its trailer hash computed
+	Carry   time.Duration `json:"carry_ns"`  // onto the host
+	Bytes   int64         `json:"bytes"`
+	Brought bool          `json:"brought"`           // it is on the host now
+	Problem string        `json:"problem,omitempty"` // it was passed over: missing, damaged, or another than was kept
+}
+
+// PassedOver says why a backup was passed over by whoever fetched backups, "" if
+// it was not, or was brought onto some host all the same; looked tells whether
+// anybody looked at it.
+func (e *Evidence) PassedOver(backup string) (why string, looked bool) {
+	for _, f := range e.Fetches {
+		switch {
+		case f.Backup != backup:
+			continue
+		case f.Brought:
+			return "", true
+		case f.Problem != "":
+			why = f.Problem
+		}
+		looked = true
+	}
+	return why, looked
 }
 
 // SurvivorRead is what a serializable read of a host returned between the

@@ -26,6 +26,9 @@ type Scenario struct {
 	// Recover is the procedure; nil: nobody does anything.
 	Recover  Procedure
 	Promises []Check
+	// Promised are the Promises for another number of members than Given's, where
+	// they depend on it; nil: they are the same.
+	Promised func(members int) []Check
 	Hazards  []Check
 	// StandIns name what stands in for things the document relies on that are not etcd's.
 	StandIns []string
@@ -129,4 +132,27 @@ type BackupJob struct {
 	// Bundle is the object beside them that holds the cluster's certificates and
 	// the authority's key, "" for none. See TLSFiles.CAKey.
 	Bundle string
+	Keep   Retention // zero: everything
+	// Unverified: a backup is kept as it came, without its trailer hash having been
+	// computed again. Whoever recovers verifies it all the same, and passes it over
+	// if it is damaged.
+	Unverified bool
+	// Dies is for sabotage alone: after so many backups the job stops without a word,
+	// and the strike comes once the newest is older than DeadFor intervals. 0: it
+	// does not.
+	Dies int
+}
+
+// DeadFor is how many intervals a job that died (BackupJob.Dies) has missed when
+// disaster strikes.
+const DeadFor = 3
+
+// Retention is which backups are kept. Once another one was kept, whatever exceeds
+// either bound is removed, but never that one. Backups that were not kept at all,
+// because they failed or did not verify, are not counted, so that the newest that
+// verifies stays; of an Unverified job nobody knows which that is. The zero value
+// keeps everything.
+type Retention struct {
+	Count int           // how many, from 1; 0: however many
+	Age   time.Duration // how old, from its beginning; 0: however old
 }

@@ -39,6 +39,13 @@ type Report struct {
 	Steps     []Step            `json:"steps"`
 	Findings  []harness.Finding `json:"findings"`
 
+	// What a timeline is drawn from. Absent in reports of older versions.
+	Moments map[string]int64 `json:"moments_ms,omitempty"` // offset of each harness.Mark that occurred
+	Strikes []Strike         `json:"strikes,omitempty"`    // Faults, with their times
+	Tracks  []Track          `json:"tracks,omitempty"`     // every host there ever was, in order of name, m2 before m10
+	Backups []Backup         `json:"backups,omitempty"`    // that the site's backup job took, in order
+	Fetches []Fetch          `json:"fetches,omitempty"`    // of backups onto hosts, in order
+
 	Phases          Phases `json:"phases_ms"`
 	Gaps            []Gap  `json:"gaps"`
 	OutageOpen      bool   `json:"outage_open,omitempty"`       // service was not back when watching ended: the outage is at least this long
@@ -72,6 +79,61 @@ type Phases struct {
 	Outage     int64 `json:"outage,omitempty"`
 	OutageSpan int64 `json:"outage_span,omitempty"`
 	Redundancy int64 `json:"redundancy,omitempty"`
+	// FirstAck is from the procedure's beginning to the first acknowledged write
+	// probe of the cluster that it made; Recovered the same from the strike. Where
+	// history was replaced that is the first of the new history, by the recovered
+	// cluster; otherwise it is the end of the first gap that ended once the procedure
+	// had begun. Absent: there was none.
+	FirstAck  int64 `json:"first_ack,omitempty"`
+	Recovered int64 `json:"recovered,omitempty"`
+}
+
+// Strike is one fault as it struck.
+type Strike struct {
+	Fault string   `json:"fault"`
+	Hosts []string `json:"hosts"`
+	At    int64    `json:"at_ms"`
+	Took  int64    `json:"took_ms"`
+}
+
+// Track is when a host, and its etcd, were up. Spans are in order and do not
+// overlap; one without an end was up when watching ended.
+type Track struct {
+	Host  string `json:"host"`
+	Power []Span `json:"power"` // the machine was there and on
+	Etcd  []Span `json:"etcd"`  // an etcd process ran; whether it served is another question
+}
+
+// Span is a stretch of time.
+type Span struct {
+	From int64  `json:"from_ms"`
+	To   *int64 `json:"to_ms,omitempty"` // absent: it had not ended
+}
+
+// Backup is one backup as the site's job took it. What did not occur is absent.
+type Backup struct {
+	Name     string `json:"name"`
+	Host     string `json:"host,omitempty"`
+	At       int64  `json:"at_ms"`
+	Took     int64  `json:"took_ms"`
+	Snapshot int64  `json:"snapshot_ms,omitempty"` // saved on its host, and pulled off it
+	Verify   int64  `json:"verify_ms,omitempty"`
+	Upload   int64  `json:"upload_ms,omitempty"`
+	Bytes    int64  `json:"bytes,omitempty"`
+	Keys     int64  `json:"keys,omitempty"`
+	Revision int64  `json:"revision,omitempty"`
+	Kept     bool   `json:"kept"`              // it was there to be restored when disaster struck
+	Problem  string `json:"problem,omitempty"` // why it was not kept, or was passed over when it was fetched
+}
+
+// Fetch is one backup brought onto one host.
+type Fetch struct {
+	Backup string `json:"backup"`
+	Host   string `json:"host"`
+	At     int64  `json:"at_ms"`
+	Fetch  int64  `json:"fetch_ms"`  // out of the store, and onto the host
+	Verify int64  `json:"verify_ms"` // between the two
+	Bytes  int64  `json:"bytes"`
 }
 
 // Gap is one stretch without an acknowledgement.
@@ -89,6 +151,9 @@ type Loss struct {
 	LostWrites  int64 `json:"lost_writes"`
 	LostSpan    int64 `json:"lost_span_ms"`           // between the first and the last lost acknowledgement; 0 if at most one was lost
 	Cut         int64 `json:"cut_revision,omitempty"` // absent where history was never replaced
+	// Bound is what a snapshot policy explains at most of LostSpan; see
+	// check.LossWithinPolicy. Absent where none was judged.
+	Bound int64 `json:"bound_ms,omitempty"`
 }
 
 // Procedure is how the runbook ended.
@@ -107,6 +172,8 @@ type Step struct {
 	Took     int64  `json:"took_ms"`
 	Attempts int    `json:"attempts"`
 	ExitCode int    `json:"exit_code"`
+	// Phase is the part of the recovery that this step completes, if any.
+	Phase string `json:"phase,omitempty"`
 }
 
 // New writes the report of a drill. loss is nil when no cut was found. The
@@ -143,12 +210,14 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 	for _, s := range ev.Steps {
 		r.Steps = append(r.Steps, Step{
 			Number: s.Number, Name: s.Name, Host: s.Host, Attempts: s.Attempts, ExitCode: s.Output.ExitCode,
-			At: s.At.Milliseconds(), Took: wholeMS(s.Took),
+			At: s.At.Milliseconds(), Took: wholeMS(s.Took), Phase: string(s.Completes),
 		})
 	}
+	r.Moments, r.Strikes, r.Tracks = momentsOf(ev), strikesOf(ev), tracksOf(ev)
+	r.Backups, r.Fetches = backupsOf(ev), fetchesOf(ev)
 	r.time(t)
 	if loss != nil {
-		r.Loss = &Loss{AckedWrites: loss.AckedWrites, LostWrites: loss.LostWrites, LostSpan: wholeMS(loss.LostSpan), Cut: loss.Cut}
+		r.Loss = &Loss{AckedWrites: loss.AckedWrites, LostWrites: loss.LostWrites, LostSpan: wholeMS(loss.LostSpan), Cut: loss.Cut, Bound: wholeMS(loss.Bound)}
 	}
 	return r
 }
@@ -157,6 +226,7 @@ func (r *Report) time(t Timings) {
 	r.Phases = Phases{
 		Detection: wholeMS(t.Detection), Fetch: wholeMS(t.Fetch), Restore: wholeMS(t.Restore),
 		Outage: wholeMS(t.Outage), OutageSpan: wholeMS(t.OutageSpan), Redundancy: wholeMS(t.Redundancy),
+		FirstAck: wholeMS(t.FirstAck), Recovered: wholeMS(t.Recovered),
 	}
 	r.OutageOpen, r.OutageUnmeasured = t.OutageOpen, t.Unmeasured
 	r.StockOutage, r.StockOutageOpen = wholeMS(t.StockOutage), t.StockOutageOpen

@@ -81,7 +81,7 @@ func drilled() *harness.Evidence {
 		},
 		Faults: []harness.FaultRecord{{Fault: "ruin the data directory on all-but(m1)", Hosts: []string{"m2", "m3"}, At: ms(990), Took: ms(100)}},
 		Steps: []harness.StepRecord{
-			{Number: 1, Name: "force a new cluster", Host: "m1", At: ms(1500), Took: ms(10), Attempts: 1},
+			{Number: 1, Name: "force a new cluster", Host: "m1", At: ms(1500), Took: ms(10), Attempts: 1, Completes: harness.Restore},
 			{Number: 2, Name: "member add m2", Host: "m1", At: ms(4010), Took: ms(20), Attempts: 1},
 		},
 		Procedure: harness.ProcedureRecord{Completed: true, Within: time.Minute},
@@ -101,7 +101,7 @@ func fullReport(t *testing.T) reports.Report {
 	}
 	r := reports.New(ev, []harness.Finding{
 		{Check: "replicas-agree", Kind: harness.Promise, Verdict: harness.Held, Claim: "replicas agree", Detail: "3 hashes equal"},
-	}, &harness.Loss{AckedWrites: 100, LostWrites: 2, LostSpan: ms(3), Cut: 90}, timings)
+	}, &harness.Loss{AckedWrites: 100, LostWrites: 2, LostSpan: ms(3), Cut: 90, Bound: ms(1100) + 1}, timings)
 	r.Directory = "firedrill-runs/x"
 	return r
 }
@@ -114,16 +114,21 @@ func TestReport(t *testing.T) {
 		Faults:    []string{"ruin the data directory on all-but(m1)"},
 		Procedure: reports.Procedure{Outcome: "completed", Within: 60000},
 		Steps: []reports.Step{
-			{Number: 1, Name: "force a new cluster", Host: "m1", At: 1500, Took: 10, Attempts: 1},
+			{Number: 1, Name: "force a new cluster", Host: "m1", At: 1500, Took: 10, Attempts: 1, Phase: "restore"},
 			{Number: 2, Name: "member add m2", Host: "m1", At: 4010, Took: 20, Attempts: 1},
 		},
 		Findings: r.Findings,
-		Phases:   reports.Phases{Detection: 40, Restore: 2, Outage: 7000, OutageSpan: 8000, Redundancy: 8000},
+		Moments: map[string]int64{
+			"traffic-began": 0, "struck": 990, "detected": 1030, "procedure-began": 1500, "restored": 1501, "procedure-ended": 9000,
+			"redundant": 9500, "settled": 11010, "traffic-ended": 12500,
+		},
+		Strikes: []reports.Strike{{Fault: "ruin the data directory on all-but(m1)", Hosts: []string{"m2", "m3"}, At: 990, Took: 100}},
+		Phases:  reports.Phases{Detection: 40, Restore: 2, Outage: 7000, OutageSpan: 8000, Redundancy: 8000, FirstAck: 1500, Recovered: 2010},
 		Gaps: []reports.Gap{
 			{From: 1000, To: 3000, MS: 2000, Cause: "ruin the data directory on all-but(m1)"},
 			{From: 4000, To: 9000, MS: 5000, Cause: "member add m2 (m1)"},
 		},
-		Loss:          &reports.Loss{AckedWrites: 100, LostWrites: 2, LostSpan: 3, Cut: 90},
+		Loss:          &reports.Loss{AckedWrites: 100, LostWrites: 2, LostSpan: 3, Cut: 90, Bound: 1101},
 		MembersBefore: []string{"m1", "m2", "m3"}, MemberIDsBefore: map[string]string{"m1": "a1", "m2": "a2", "m3": "a3"},
 		MembersAfter:    []string{"(unstarted a9)", "m1", "m2", "m3"},
 		MemberIDsAfter:  map[string]string{"(unstarted a9)": "a9", "m1": "a1", "m2": "a2", "m3": "a3"},

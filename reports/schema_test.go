@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
 
@@ -121,7 +123,17 @@ func validate(t *testing.T, encoded []byte) []string {
 }
 
 func TestReportsFollowTheSchema(t *testing.T) {
-	for name, r := range map[string]reports.Report{"full": fullReport(t), "empty": reports.New(emptyEvidence(), nil, nil, reports.Timings{})} {
+	drawn := drilled()
+	drawn.Starts, drawn.Exits = []harness.HostStart{start("m1", 5)}, []harness.HostExit{exit("m2", 990)}
+	drawn.Power = []harness.PowerRecord{power("m1", 1, true), power("m2", 2, true), power("m2", 990, false)}
+	drawn.Backups = []harness.Backup{
+		{Name: "b1", Host: "m1", Begun: ms(1), Took: ms(9), Verified: true, Bytes: 2080, Keys: 1, Revision: 4, Snapshot: ms(5), Verify: ms(1), Upload: ms(3)},
+		{Name: "b2", Begun: ms(100), Took: ms(1), Problem: "no host is there to take it from"},
+	}
+	drawn.Fetches = []harness.FetchRecord{{Backup: "b1", Host: "m1", At: ms(1600), Verify: ms(1), Carry: ms(1), Bytes: 2080, Brought: true}}
+	for name, r := range map[string]reports.Report{
+		"full": fullReport(t), "empty": reports.New(emptyEvidence(), nil, nil, reports.Timings{}), "drawn": reports.New(drawn, nil, nil, reports.Timings{}),
+	} {
 		var b bytes.Buffer
 		if err := r.Encode(&b); err != nil {
 			t.Fatal(err)
@@ -156,23 +168,48 @@ func TestTheSchemaRefuses(t *testing.T) {
 	}
 }
 
-// Every field that a report can hold is documented, with a description of it
-// or of the definition it refers to.
+// Every field that a report can hold is documented, at whatever depth, and nothing
+// else is.
 func TestTheSchemaDocumentsEveryKey(t *testing.T) {
 	var root map[string]any
 	if err := json.Unmarshal(reports.Schema(), &root); err != nil {
 		t.Fatal(err)
 	}
-	documented := root["properties"].(map[string]any)
-	report := reflect.TypeFor[reports.Report]()
-	for i := range report.NumField() {
-		key, _, _ := strings.Cut(report.Field(i).Tag.Get("json"), ",")
-		if _, ok := documented[key]; !ok {
-			t.Errorf("%s (%s) is not in schema.json", report.Field(i).Name, key)
+	documents(t, "report", root, root, reflect.TypeFor[reports.Report]())
+}
+
+// documents compares what a schema says of an object with the fields of its type.
+func documents(t *testing.T, at string, root, schema map[string]any, is reflect.Type) {
+	t.Helper()
+	if name, ok := schema["$ref"].(string); ok {
+		schema = root["$defs"].(map[string]any)[strings.TrimPrefix(name, "#/$defs/")].(map[string]any)
+	}
+	switch {
+	case is.Kind() == reflect.Pointer:
+		documents(t, at, root, schema, is.Elem())
+		return
+	case is.Kind() == reflect.Slice:
+		items, ok := schema["items"].(map[string]any)
+		if !ok {
+			t.Errorf("%s: schema.json does not say what is in it", at)
+			return
+		}
+		documents(t, at+"[]", root, items, is.Elem())
+		return
+	case is.Kind() != reflect.Struct || schema["properties"] == nil: // text, a time
+		return
+	}
+	documented := maps.Clone(schema["properties"].(map[string]any))
+	for i := range is.NumField() {
+		key, _, _ := strings.Cut(is.Field(i).Tag.Get("json"), ",")
+		if inner, ok := documented[key].(map[string]any); ok {
+			documents(t, at+"."+key, root, inner, is.Field(i).Type)
+		} else {
+			t.Errorf("%s.%s (%s) is not in schema.json", at, is.Field(i).Name, key)
 		}
 		delete(documented, key)
 	}
 	for key := range documented {
-		t.Errorf("schema.json documents %s, which no report holds", key)
+		t.Errorf("schema.json documents %s.%s, which no report holds", at, key)
 	}
 }

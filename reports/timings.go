@@ -16,6 +16,8 @@ type Timings struct {
 	Fetch      time.Duration // procedure begun → backup and keys are on the hosts
 	Restore    time.Duration // procedure begun → data directories are ready
 	Redundancy time.Duration // procedure begun (strike, if nobody did anything) → every expected voter healthy and equal
+	FirstAck   time.Duration // procedure begun → first acknowledged write of the cluster that it made; see Phases.FirstAck
+	Recovered  time.Duration // strike → the same
 
 	// Outage is the total of Gaps. OutageSpan runs from the last
 	// acknowledgement before the first gap to the first after the last. Both
@@ -64,6 +66,8 @@ func Measure(ev *harness.Evidence) (Timings, error) {
 	probes := newSilences(harness.GapThreshold, watch.from, watch.until)
 	stock := newSilences(harness.GapThreshold+harness.StockPeriod, watch.from, watch.until)
 	zombie := zombies(ev)
+	moment, replaced := ev.At(harness.HistoryReplaced)
+	first := acknowledged{since: moment}
 	for op, err := range ev.Ledger.Operations() {
 		if err != nil {
 			return Timings{}, fmt.Errorf("measure the outage: %w", err)
@@ -78,6 +82,9 @@ func Measure(ev *harness.Evidence) (Timings, error) {
 		}
 		if op.Outcome == harness.Acked && !zombie(op) {
 			client.ack(op.Return)
+			if op.Kind == harness.ProbeOp {
+				first.see(op)
+			}
 		} else {
 			client.attempt(op.Call)
 		}
@@ -91,6 +98,10 @@ func Measure(ev *harness.Evidence) (Timings, error) {
 		t.Gaps[i].Cause = causes.of(g.From)
 		t.Outage += g.Length()
 	}
+	if !replaced {
+		first.at = firstBack(ev, t.Gaps)
+	}
+	t.back(ev, first.at)
 	if n := len(t.Gaps); n > 0 {
 		t.OutageSpan = t.Gaps[n-1].To - t.Gaps[0].From
 	}
@@ -118,6 +129,45 @@ func phases(ev *harness.Evidence) Timings {
 		t.Unfit = append(t.Unfit, ev.Machine.Unfit)
 	}
 	return t
+}
+
+// acknowledged finds the first acknowledged probe of a history that replaced
+// another one. A probe that was sent before the moment and answered after it may be
+// of either; the next one is sent 20 ms later, and tells as much.
+type acknowledged struct {
+	since time.Duration
+	at    time.Duration // 0: none yet
+}
+
+func (a *acknowledged) see(op harness.Operation) {
+	if op.Call >= a.since && (a.at == 0 || op.Return < a.at) {
+		a.at = op.Return
+	}
+}
+
+// firstBack is when service was first back once the procedure had begun, after a
+// gap; 0: it never was, or it had not gone.
+func firstBack(ev *harness.Evidence, gaps []Silence) time.Duration {
+	began, ok := ev.At(harness.ProcedureBegan)
+	for _, g := range gaps {
+		if ok && !g.Open && g.To >= began {
+			return g.To
+		}
+	}
+	return 0
+}
+
+// back tells how long it took until then, 0 for never.
+func (t *Timings) back(ev *harness.Evidence, then time.Duration) {
+	if then == 0 {
+		return
+	}
+	if began, ok := ev.At(harness.ProcedureBegan); ok {
+		t.FirstAck = max(then-began, 0)
+	}
+	if struck, ok := ev.At(harness.Struck); ok {
+		t.Recovered = max(then-struck, 0)
+	}
 }
 
 func between(ev *harness.Evidence, from, to harness.Mark) time.Duration {

@@ -178,6 +178,56 @@ func TestPhasesThatDidNotOccurAreAbsent(t *testing.T) {
 	}
 }
 
+// The first acknowledgement is of the cluster that the procedure made, which is the
+// one that was there before where history was never replaced.
+func TestTheFirstAcknowledgement(t *testing.T) {
+	probe := harness.ProbeOp
+	// A gap before the procedure begins, at 1,500 ms, and one after.
+	twice := func(ops ...[]harness.Operation) *harness.Evidence {
+		ev := struckAt(9000, slices.Concat(append([][]harness.Operation{acks(probe, 1, 0, 1000, 20)}, ops...)...))
+		ev.Marks[harness.ProcedureBegan] = ms(1500)
+		ev.After = []harness.MemberView{{ClusterID: 2}}
+		return ev
+	}
+	replaced := func(at int64, ops ...[]harness.Operation) *harness.Evidence {
+		ev := twice(ops...)
+		ev.Marks[harness.HistoryReplaced] = ms(at)
+		return ev
+	}
+	answeredLate := acks(probe, 2, 2010, 2010, 1)
+	answeredLate[0].Call = ms(1990)
+	for name, c := range map[string]struct {
+		ev   *harness.Evidence
+		want int64 // offset; 0: there was none
+	}{
+		"history stays, and service is back":        {ev: twice(acks(probe, 1, 3000, 9000, 20)), want: 3000},
+		"the gap before the procedure is not its":   {ev: twice(acks(probe, 1, 1300, 2000, 20), acks(probe, 1, 4000, 9000, 20)), want: 4000},
+		"history stays, and service never comes":    {ev: twice(failures(probe, 1020, 5000, 20))},
+		"history stays, and service was never lost": {ev: twice(acks(probe, 1, 1020, 9000, 20))},
+		"history is replaced":                       {ev: replaced(2000, acks(probe, 2, 3000, 9000, 20)), want: 3000},
+		"without a gap":                             {ev: replaced(2000, acks(probe, 1, 1020, 1980, 20), acks(probe, 2, 2010, 9000, 20)), want: 2010},
+		"another cluster's is none":                 {ev: replaced(2000, acks(probe, 1, 1600, 2800, 20), acks(probe, 2, 3000, 9000, 20)), want: 3000},
+		"sent before history was replaced":          {ev: replaced(2000, answeredLate, acks(probe, 2, 3000, 9000, 20)), want: 3000},
+		"of probes alone":                           {ev: replaced(2000, acks(harness.WriteOp, 2, 2500, 9000, 20), acks(probe, 2, 3000, 9000, 20)), want: 3000},
+		"recorded out of order":                     {ev: replaced(2000, acks(probe, 2, 3020, 3020, 1), acks(probe, 2, 3000, 3000, 1), acks(probe, 2, 3040, 9000, 20)), want: 3000},
+		"the recovered cluster never acknowledged":  {ev: replaced(2000, acks(probe, 1, 1020, 9000, 20))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := reports.Measure(c.ev)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, recovered := ms(c.want-1500), ms(c.want-1000)
+			if c.want == 0 {
+				first, recovered = 0, 0
+			}
+			if got.FirstAck != first || got.Recovered != recovered {
+				t.Errorf("%v from the procedure's beginning, %v from the strike; want %v and %v", got.FirstAck, got.Recovered, first, recovered)
+			}
+		})
+	}
+}
+
 func TestWhatCannotBeMeasuredIsUnfit(t *testing.T) {
 	noTraffic := struckAt(0)
 	delete(noTraffic.Marks, harness.TrafficBegan)

@@ -64,6 +64,9 @@ func sabotaged() []Control {
 		{Name: "lease-times-started-anew", Summary: "a restore as etcd has it: the times of leases start anew",
 			Catches:  "lease-terms-kept",
 			Scenario: strictly(etcdSnapshotRestore())},
+		{Name: "backup-job-died", Summary: "the backup job stopped without a word, and what it had taken is restored by the book",
+			Catches:  "loss-within-policy",
+			Scenario: died(etcdSnapshotRestore(), 2)},
 		{Name: "alarm-carried-over", Summary: "NOSPACE is raised before the last backup, and the restored cluster has it under the ID of a member that is no more",
 			// What waits for health waits for ever, and writes are refused.
 			Catches: "no-alarms", Containers: true,
@@ -380,6 +383,19 @@ func hurried(s harness.Scenario, within time.Duration) harness.Scenario {
 // these slips do shows only if something was lost.
 func losing(s harness.Scenario) harness.Scenario {
 	s.Backups.Age = s.Backups.Every / 2
+	return s
+}
+
+// died lets the backup job stop after so many backups, long before the strike. The
+// scenario's own interval is the policy that is held against what is lost.
+func died(s harness.Scenario, after int) harness.Scenario {
+	s.Backups.Dies = after
+	return withinPolicy(s)
+}
+
+// withinPolicy promises that no more is lost than the backup job's interval explains.
+func withinPolicy(s harness.Scenario) harness.Scenario {
+	s.Promises = append(slices.Clone(s.Promises), check.LossWithinPolicy{Interval: s.Backups.Every})
 	return s
 }
 

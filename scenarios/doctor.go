@@ -18,6 +18,7 @@ func doctored() []Control {
 	replacement, install, disconnected := etcdMemberReplace(), dcosInstallFailure(), rkeRestoreNewNodes()
 	// Soon after the newest backup there are keys that nobody has touched since.
 	snapshot.Backups.Age = snapshot.Backups.Every / 10
+	snapshot = withinPolicy(snapshot)
 	return []Control{
 		{Name: "write-dropped", Summary: "an acknowledged write is gone though later ones survived",
 			Scenario: survivor, Catches: "cut-at-survivor", Doctor: dropWrite},
@@ -61,6 +62,8 @@ func doctored() []Control {
 			Scenario: disconnected, Catches: "hosts-were-off", Premise: true, Doctor: forgetPower},
 		{Name: "lost-member-still-listed", Summary: "a member still lists the one that was lost",
 			Scenario: replacement, Catches: "member-replaced", Doctor: listLost},
+		{Name: "backups-older-than-told", Summary: "every backup was begun ten intervals before the job's clock says",
+			Scenario: snapshot, Catches: "loss-within-policy", Doctor: ageBackups(10 * snapshot.Backups.Every)},
 		{Name: "cache-keeps-what-is-gone", Summary: "a component was never told, and its cache keeps a key that is gone",
 			Scenario: snapshot, Catches: "caches-fresh", Doctor: keepInCache},
 	}
@@ -131,7 +134,7 @@ func before(ev *harness.Evidence, o harness.Operation) bool {
 func newestBackup(ev *harness.Evidence) *harness.Backup {
 	var newest *harness.Backup
 	for i, b := range ev.Backups {
-		if b.Verified && b.Begun+b.Took <= ev.Marks[harness.ProcedureBegan] {
+		if b.KeptAt(ev.Marks[harness.ProcedureBegan]) {
 			newest = &ev.Backups[i]
 		}
 	}
@@ -270,6 +273,20 @@ func stripLease(ev *harness.Evidence) error {
 
 func keyedLease(views []harness.LeaseView) int {
 	return slices.IndexFunc(views, func(l harness.LeaseView) bool { return l.Remaining >= 0 && len(l.Found) > 0 })
+}
+
+// ageBackups has every backup begun, and kept, that much earlier.
+func ageBackups(by time.Duration) Doctor {
+	return func(ev *harness.Evidence) error {
+		if len(ev.Backups) == 0 {
+			return fmt.Errorf("the evidence tells of no backup")
+		}
+		ev.Backups = slices.Clone(ev.Backups)
+		for i := range ev.Backups {
+			ev.Backups[i].Begun -= by
+		}
+		return nil
+	}
 }
 
 func forgetMark(m harness.Mark) Doctor {

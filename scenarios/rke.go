@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -25,7 +26,8 @@ func rkeRestoreNewNodes() harness.Scenario {
 		Break:    []harness.Fault{fault.PowerOff{Who: harness.Everyone}},
 		Premises: []harness.Check{check.HostsWereOff{Who: harness.Everyone}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.RkeRestore{NewNodes: true},
-		Promises: rkeRestored(false, harness.Hosts("m4", "m5", "m6")),
+		Promises: rkeRestored(false, rkeNewNodes(3)),
+		Promised: func(nodes int) []harness.Check { return rkeRestored(false, rkeNewNodes(nodes)) },
 		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.LeaseTermsKept{}, check.DeadStayOut{}},
 		StandIns: []string{
 			"s3cmd, and the nodes' access to S3: what is pulled comes through the operator's session",
@@ -33,6 +35,15 @@ func rkeRestoreNewNodes() harness.Scenario {
 		},
 		Within: 60 * time.Second,
 	}
+}
+
+// rkeNewNodes are the nodes that take the places of as many old ones.
+func rkeNewNodes(n int) harness.Selector {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("m%d", n+1+i)
+	}
+	return harness.Hosts(names...)
 }
 
 // rkeRestoreCleanedNodes: the data on every node is ruined, the nodes are there.
@@ -47,7 +58,7 @@ func rkeRestoreCleanedNodes() harness.Scenario {
 	s.Break = []harness.Fault{fault.RuinData{Who: harness.Everyone}}
 	s.Premises = []harness.Check{check.EtcdDied{Who: harness.Everyone}, check.WritesWereAcknowledged{}}
 	s.Recover = recovery.RkeRestore{}
-	s.Promises = rkeRestored(true, harness.Everyone)
+	s.Promises, s.Promised = rkeRestored(true, harness.Everyone), nil
 	s.Hazards = []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.LeaseTermsKept{}} // no node is left out
 	return s
 }

@@ -232,7 +232,9 @@ func (c CutAtSurvivor) Judge(ev *harness.Evidence) harness.Result {
 }
 
 // CutAtSnapshot holds when what came back is exactly the newest backup that
-// verified before the procedure began.
+// verified and was kept when the procedure began. One that was found damaged when
+// it was fetched did not verify; one that the site kept unverified must have been
+// looked at by then.
 type CutAtSnapshot struct{ none }
 
 // Name is cut-at-snapshot.
@@ -250,18 +252,29 @@ func (CutAtSnapshot) Judge(ev *harness.Evidence) harness.Result {
 		return notSeen("the procedure never began")
 	}
 	var newest *harness.Backup
+	passed := ""
 	for i, b := range ev.Backups {
-		if b.Verified && b.Begun+b.Took <= began {
-			newest = &ev.Backups[i]
+		if !b.KeptAt(began) {
+			continue
 		}
+		if why, _ := ev.PassedOver(b.Name); why != "" {
+			passed += "; " + b.Name + " was passed over"
+			continue
+		}
+		newest, passed = &ev.Backups[i], ""
 	}
 	if newest == nil {
 		return notSeen("no backup was taken and verified before the procedure began")
 	}
+	if _, looked := ev.PassedOver(newest.Name); newest.Unverified && !looked {
+		return notSeen("%s was kept unverified, and nobody looked whether it is whole", newest.Name)
+	}
 	if _, ok := ev.At(harness.HistoryReplaced); !ok {
 		return notSeen("the procedure never restored a backup")
 	}
-	return judgeCut(ev, func(*histories) (interval, int64) {
+	found := judgeCut(ev, func(*histories) (interval, int64) {
 		return interval{newest.Revision, newest.Revision}, newest.Revision
 	})
+	found.Detail += passed
+	return found
 }

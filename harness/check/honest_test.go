@@ -254,6 +254,8 @@ func honestChecks() []harness.Check {
 			checks[i] = check.MemberReplaced{Host: "m3"}
 		case check.CutAtSurvivor:
 			checks[i] = check.CutAtSurvivor{Host: "m1"}
+		case check.LossWithinPolicy:
+			checks[i] = bounded
 		case check.MembersAre:
 			checks[i] = check.MembersAre{Who: harness.Everyone}
 		case check.ClusterID:

@@ -21,7 +21,7 @@ type judged struct {
 }
 
 func tables() []judged {
-	return slices.Concat(premiseCases, procedureCases, memberCases, replicaCases, trialCases, refusalCases, leaseCases, revisionCases, watcherCases, momentCases, keptCases, cacheCases, deadCases, termCases, loginCases)
+	return slices.Concat(premiseCases, procedureCases, memberCases, replicaCases, trialCases, refusalCases, leaseCases, revisionCases, watcherCases, momentCases, keptCases, cacheCases, deadCases, termCases, loginCases, policyCases)
 }
 
 func TestChecks(t *testing.T) {
@@ -61,6 +61,9 @@ func TestEveryCheckHoldsOnAnHonestDrill(t *testing.T) {
 		if c.Name() == fenced.Name() {
 			deadReturn(ev, b)
 		}
+		if c.Name() == bounded.Name() {
+			backedUp(ev, b)
+		}
 		if r := c.Judge(ev); r.Verdict != harness.Held || r.Detail == "" {
 			t.Errorf("%s: %s: %s", c.Name(), r.Verdict, r.Detail)
 		}
@@ -99,7 +102,7 @@ func TestADamagedLedgerProvesNothing(t *testing.T) {
 	damage := errors.New("ledger.bin, block 3: the file is damaged")
 	for _, c := range []harness.Check{
 		check.WritesWereAcknowledged{}, check.SurvivorWasBehind{Host: "m1"}, check.ServiceRestored{}, check.RevisionsUnique{}, check.WatcherInformed{},
-		check.NothingLost{}, check.NewWritesKept{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{}, check.LeasesAgree{},
+		check.NothingLost{}, check.NewWritesKept{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{}, bounded, check.LeasesAgree{},
 	} {
 		ev, b := honest()
 		b.opsErr = damage
@@ -107,7 +110,7 @@ func TestADamagedLedgerProvesNothing(t *testing.T) {
 			t.Errorf("%s: %s: %s", c.Name(), r.Verdict, r.Detail)
 		}
 	}
-	for _, c := range []harness.Check{check.WatcherInformed{}, check.LeasesAgree{}, check.NothingLost{}, check.NewWritesKept{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{}} {
+	for _, c := range []harness.Check{check.WatcherInformed{}, check.LeasesAgree{}, check.NothingLost{}, check.NewWritesKept{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{}, bounded} {
 		ev, b := honest()
 		b.keysErr = damage
 		if r := c.Judge(ev); r.Verdict != harness.Inconclusive || !strings.Contains(r.Detail, damage.Error()) {

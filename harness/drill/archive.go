@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
 	"github.com/etcd-firedrill/firedrill/fixtures/s3server"
@@ -108,14 +109,31 @@ func (a *archive) fetch(ctx context.Context, name, sum, host string) (path strin
 	return path, done, nil
 }
 
-// backup makes a backup a file, verified once more.
-func (a *archive) backup(ctx context.Context, b harness.Backup, host string) (path string, done func(), err error) {
+// remove takes an object of ours out of the store.
+func (a *archive) remove(ctx context.Context, name string) error {
+	return a.store.Remove(ctx, a.under+name)
+}
+
+// backup makes a backup a file, verified once more, for one host. What that took
+// is noted down in the record, and why it is not to be used.
+func (a *archive) backup(ctx context.Context, b harness.Backup, record *harness.FetchRecord) (path string, done func(), err error) {
+	defer func() {
+		if errors.Is(err, errUnfit) {
+			record.Problem = err.Error()
+		}
+	}()
 	if a.place != "" { // it is a file already, and its own hash tells what a copy's would
 		path, done = filepath.Join(a.place, b.Name), func() {}
-	} else if path, done, err = a.fetch(ctx, b.Name, b.SHA256, host); err != nil {
-		return "", func() {}, err
+	} else {
+		begun := time.Now()
+		path, done, err = a.fetch(ctx, b.Name, b.SHA256, record.Host)
+		if record.Read = time.Since(begun); err != nil {
+			return "", func() {}, err
+		}
 	}
-	if _, err = dataset.Verify(ctx, path); err != nil {
+	begun := time.Now()
+	record.Bytes, err = dataset.Verify(ctx, path)
+	if record.Verify = time.Since(begun); err != nil {
 		done()
 		if errors.Is(err, dataset.ErrDamaged) {
 			err = fmt.Errorf("%w: %w", errUnfit, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,8 +23,8 @@ import (
 // recovers stops it first. It backs up a cluster only where that serves: a
 // snapshot of a member without quorum is that member's state, not the cluster's.
 type backupJob struct {
+	harness.BackupJob
 	d      *drill
-	every  time.Duration
 	cancel context.CancelFunc
 	done   chan struct{}
 
@@ -34,9 +35,9 @@ type backupJob struct {
 	held     chan struct{} // closed when another may be begun; nil: it may
 }
 
-func startBackups(ctx context.Context, d *drill, every time.Duration) *backupJob {
+func startBackups(ctx context.Context, d *drill, job harness.BackupJob) *backupJob {
 	ctx, cancel := context.WithCancel(ctx)
-	j := &backupJob{d: d, every: every, cancel: cancel, done: make(chan struct{})}
+	j := &backupJob{BackupJob: job, d: d, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(j.done)
 		if err := crew.Caught(func() { j.work(ctx) }); err != nil {
@@ -46,23 +47,34 @@ func startBackups(ctx context.Context, d *drill, every time.Duration) *backupJob
 	return j
 }
 
-// work takes backups until ctx ends.
+// work takes backups until ctx ends, or the job dies.
 func (j *backupJob) work(ctx context.Context) {
-	tick := time.NewTicker(j.every)
+	tick := time.NewTicker(j.Every)
 	defer tick.Stop()
-	for n := 1; j.begin(ctx); n++ {
+	for n, kept := 1, 0; j.begin(ctx); n++ {
 		begun, _ := j.newest()
 		b, err := j.take(ctx, n, begun)
-		if ctx.Err() != nil {
-			return
+		stopped := ctx.Err() != nil
+		if stopped && !b.Kept() {
+			b.Problem = "the job was told to stop while it was taken"
 		}
 		j.mu.Lock()
 		j.taken, j.underWay = append(j.taken, b), false
 		j.mu.Unlock()
+		if stopped {
+			return
+		}
 		if err != nil {
 			j.d.broke(breakage{host: b.Host, err: fmt.Errorf("take backup %s: %w", b.Name, err)})
 		}
 		j.tell(b)
+		if b.Kept() {
+			kept++
+			j.retain(ctx)
+		}
+		if j.Dies > 0 && kept == j.Dies {
+			return
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -72,11 +84,15 @@ func (j *backupJob) work(ctx context.Context) {
 }
 
 func (j *backupJob) tell(b harness.Backup) {
-	if b.Verified {
-		j.d.timeline.say(harness.BackupEvent, b.Host, "backup %s: revision %d, %s, %d bytes", b.Name, b.Revision, countOf(int(b.Keys), "key"), b.Bytes)
+	if !b.Kept() {
+		j.d.timeline.say(harness.BackupEvent, b.Host, "backup %s is none: %s", b.Name, b.Problem)
 		return
 	}
-	j.d.timeline.say(harness.BackupEvent, b.Host, "backup %s is none: %s", b.Name, b.Problem)
+	how := ""
+	if b.Unverified {
+		how = ", not verified"
+	}
+	j.d.timeline.say(harness.BackupEvent, b.Host, "backup %s: revision %d, %s, %d bytes%s", b.Name, b.Revision, countOf(int(b.Keys), "key"), b.Bytes, how)
 }
 
 // begin begins a backup, as soon as one may be begun; false: ctx ended.
@@ -131,6 +147,9 @@ func (j *backupJob) list() []harness.Backup {
 	return slices.Clone(j.taken)
 }
 
+// takeDeadline bounds the taking of one backup, from whichever host.
+const takeDeadline = 5 * time.Minute
+
 // onHost is where a snapshot lies on its host until it was pulled.
 const onHost = "/root/backup.db"
 
@@ -144,7 +163,7 @@ const backupScript = `rm -f ` + onHost + ` && {{etcdctl name}} --command-timeout
 func (j *backupJob) take(ctx context.Context, n int, begun time.Duration) (b harness.Backup, err error) {
 	b = harness.Backup{Name: fmt.Sprintf("backup-%03d.db", n), Begun: begun}
 	defer func() { b.Took = j.d.timeline.now() - b.Begun }()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, takeDeadline+j.d.weight(takeDeadline))
 	defer cancel()
 	b.Problem = "no host is there to take it from"
 	for _, h := range j.d.present() {
@@ -181,7 +200,7 @@ func ignoreEnd(ctx context.Context, err error) error {
 }
 
 // pull copies the snapshot from its host and keeps it, once its trailer was
-// found right.
+// found right, or as it came where the job verifies nothing.
 func (j *backupJob) pull(ctx context.Context, h harness.Host, status string, b *harness.Backup) error {
 	var told struct {
 		Hash     uint32 `json:"hash"`
@@ -196,29 +215,47 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, status string, b *
 	b.Hash, b.Revision, b.Keys, b.Size = told.Hash, told.Revision, told.TotalKey, told.Size
 	partial := filepath.Join(j.d.archive.scratch, b.Name)
 	defer func() { _ = os.Remove(partial) }() // closing the archive removes what is left
-	f, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
+	var err error
+	if b.Bytes, err = copyOff(ctx, h, partial); err != nil {
+		b.Problem = err.Error()
 		return fmt.Errorf("keep backup %s: %w", b.Name, err)
 	}
-	err = h.Download(ctx, onHost, f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		b.Problem = err.Error()
-		return err
-	}
-	if b.Bytes, err = dataset.Verify(ctx, partial); err != nil {
-		b.Problem = err.Error()
-		if errors.Is(err, dataset.ErrDamaged) {
-			return nil
+	pulled := j.d.timeline.now()
+	b.Snapshot = pulled - b.Begun
+	if !j.Unverified {
+		if _, err = dataset.Verify(ctx, partial); err != nil {
+			b.Problem = err.Error()
+			if errors.Is(err, dataset.ErrDamaged) {
+				return nil
+			}
+			return fmt.Errorf("verify backup %s: %w", b.Name, err)
 		}
-		return fmt.Errorf("verify backup %s: %w", b.Name, err)
+	}
+	verified := j.d.timeline.now()
+	if !j.Unverified {
+		b.Verify = verified - pulled
 	}
 	if b.SHA256, err = j.d.archive.keep(ctx, b.Name, partial); err != nil {
 		b.Problem = err.Error()
 		return err
 	}
-	b.Verified, b.Problem = true, ""
+	b.Upload = j.d.timeline.now() - verified
+	b.Verified, b.Unverified, b.Problem = !j.Unverified, j.Unverified, ""
 	return nil
+}
+
+// copyOff copies the snapshot off its host and returns its size.
+func copyOff(ctx context.Context, h harness.Host, path string) (size int64, err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	err = h.Download(ctx, onHost, f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		size, err = f.Seek(0, io.SeekEnd)
+	}
+	return size, errors.Join(err, f.Close())
 }

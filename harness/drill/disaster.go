@@ -26,7 +26,7 @@ func (d *drill) steady(ctx context.Context) error {
 	}
 	if d.scenario.Backups.Every > 0 {
 		// It outlives the deadline of this part; close and recover stop it.
-		d.backups = startBackups(context.WithoutCancel(ctx), d, d.scenario.Backups.Every)
+		d.backups = startBackups(context.WithoutCancel(ctx), d, d.scenario.Backups)
 	}
 	if err := d.traffic.AwaitSteady(ctx, steadyAcks); err != nil {
 		return err
@@ -71,16 +71,20 @@ func (d *drill) awaitBackups(ctx context.Context) error {
 	if d.backups == nil {
 		return nil
 	}
-	return poll(ctx, fmt.Sprintf("%d backups were taken", backupsBeforeStrike), func(context.Context) (bool, string) {
-		verified := 0
+	want := backupsBeforeStrike
+	if dies := d.backups.Dies; dies > 0 {
+		want = min(want, dies)
+	}
+	return poll(ctx, fmt.Sprintf("%d backups were taken", want), func(context.Context) (bool, string) {
+		kept := 0
 		last := "none was tried"
 		for _, b := range d.backups.list() {
-			if b.Verified {
-				verified++
+			if b.Kept() {
+				kept++
 			}
 			last = b.Name + " " + b.Problem
 		}
-		return verified >= backupsBeforeStrike, fmt.Sprintf("%d, the last: %s", verified, last)
+		return kept >= want, fmt.Sprintf("%d, the last: %s", kept, last)
 	})
 }
 
@@ -128,9 +132,12 @@ func (d *drill) untilTheStrike(ctx context.Context) error {
 			return nil
 		}
 	}
+	if d.backups.Dies > 0 {
+		return d.untilLongDead(ctx)
+	}
 	age := d.scenario.Backups.Age
 	if age == 0 {
-		age = time.Duration(d.rnd.Int64N(int64(d.backups.every)))
+		age = time.Duration(d.rnd.Int64N(int64(d.backups.Every)))
 	}
 	begun, err := d.lastBackup(ctx, age)
 	if err != nil {
@@ -149,6 +156,23 @@ func (d *drill) untilTheStrike(ctx context.Context) error {
 		_, underWay := d.backups.newest()
 		return !underWay, "it is under way"
 	})
+}
+
+// untilLongDead waits until the backup job has died and its newest backup is older
+// than harness.DeadFor intervals.
+func (d *drill) untilLongDead(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the backup job to die after %s: %w", countOf(d.backups.Dies, "backup"), ctx.Err())
+	case <-d.backups.done:
+	}
+	begun, _ := d.backups.newest()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(begun + harness.DeadFor*d.backups.Every - d.timeline.now()):
+		return nil
+	}
 }
 
 // lastBackup waits for a backup that is no older than that, and holds the job so
@@ -209,7 +233,7 @@ func (d *drill) AwaitBackup(ctx context.Context) error {
 			if b.Begun < now {
 				continue
 			}
-			if b.Verified {
+			if b.Kept() {
 				return true, ""
 			}
 			last = b.Name + " " + b.Problem

@@ -91,6 +91,8 @@ func (d *drill) note(e harness.HostEvent) {
 		d.broke(breakage{host: e.Host, err: fmt.Errorf("%w: on %s", harness.ErrAgentLost, e.Host)})
 	case e.Kind == harness.ManifestBad:
 		d.badManifest(e)
+	case e.Kind == harness.EtcdStarted:
+		d.started(e.Host, at)
 	case e.Kind == harness.EtcdExited && e.Exit != nil:
 		d.exited(e, at)
 	case e.Kind == harness.HostDestroyed:
@@ -108,6 +110,15 @@ func (d *drill) destroyed(host string, at time.Duration) {
 	_, over := d.ev.Marks[harness.Collected]
 	if _, already := d.ev.Gone[host]; !over && !already {
 		d.ev.Gone[host] = at
+	}
+}
+
+// started records an etcd that was started, until the evidence was collected.
+func (d *drill) started(host string, at time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, over := d.ev.Marks[harness.Collected]; !over {
+		d.ev.Starts = append(d.ev.Starts, harness.HostStart{Host: host, At: at})
 	}
 }
 

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -167,14 +168,24 @@ func findingsOf(ev *harness.Evidence) ([]harness.Finding, *harness.Loss, error) 
 		if err != nil {
 			return nil, nil, err
 		}
-		if loss == nil {
-			loss = result.Loss
-		}
+		loss = lossOf(loss, result.Loss)
 		findings = append(findings, harness.Finding{
 			Check: c.Name(), Kind: stored.Kind, Verdict: result.Verdict, Claim: c.Claim(), Detail: result.Detail, Offending: result.Offending,
 		})
 	}
 	return findings, loss, nil
+}
+
+// lossOf is the loss by the first check that found one, with the bound of whoever
+// held it against a policy.
+func lossOf(found, by *harness.Loss) *harness.Loss {
+	switch {
+	case found == nil || by == nil:
+		return cmp.Or(found, by)
+	case found.Bound == 0:
+		found.Bound = by.Bound
+	}
+	return found
 }
 
 // judged runs one check. A check that panics is an error that names it.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/workload"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
@@ -26,10 +28,18 @@ type Options struct {
 	PreloadFrom string        // a snapshot file of the user's to be born from; none where the procedure creates the cluster
 	Store       string        // where backups are kept, a directory or s3://bucket/prefix; "": the drill's own
 	S3Endpoint  string        // URL of the S3 server; "": Amazon's
-	Writers     int           // 0: the scenario's own
-	Rate        int           // writes per second, all writers together; 0: the scenario's own
-	Flags       []string      // the user's flags as typed, for the command that runs the drill again
-	Version     string        // of firedrill
+
+	// What a snapshot policy says of the site's backup job and of its own. Only for
+	// scenarios that take backups.
+	BackupEvery      time.Duration     // from the beginning of one to the beginning of the next; 0: the scenario's own
+	BackupKeep       harness.Retention // zero: the scenario's own, which is everything
+	BackupUnverified bool              // backups are kept as they come; they are verified when they are fetched
+	Promises         []harness.Check   // judged and stored beside the scenario's own
+
+	Writers int      // 0: the scenario's own
+	Rate    int      // writes per second, all writers together; 0: the scenario's own
+	Flags   []string // the user's flags as typed, for the command that runs the drill again
+	Version string   // of firedrill
 
 	Progress func(harness.Event) // called for each line of the timeline, one at a time
 	// Keep leaves the cluster standing when the drill is over: Hold is called
@@ -57,6 +67,9 @@ type plan struct {
 	traffic harness.Traffic
 	within  time.Duration
 	args    []string // server flags without dashes
+
+	promises []harness.Check
+	backups  harness.BackupJob
 }
 
 func planned(s harness.Scenario, o Options) (plan, error) {
@@ -73,7 +86,10 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	if members < 1 || members > 9 {
 		return unsuited("%d members: from 1 to 9 are possible", members)
 	}
-	p := plan{within: s.Within, traffic: s.Under}
+	p := plan{within: s.Within, traffic: s.Under, promises: s.Promises, backups: s.Backups}
+	if members != s.Given.Members && s.Promised != nil {
+		p.promises = s.Promised(members)
+	}
 	for i := range members {
 		p.hosts = append(p.hosts, fmt.Sprintf("m%d", i+1))
 	}
@@ -102,8 +118,8 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	if s.AtBirth && (s.Backups.Every > 0 || s.Given.Grown) {
 		return unsuited("what is struck while it is first created has neither backups nor grown from one member")
 	}
-	if b := s.Backups; b.Age < 0 || b.Age > 0 && b.Age >= b.Every {
-		return unsuited("the newest backup cannot be %v old when one is begun every %v", b.Age, b.Every)
+	if err := p.policy(o); err != nil {
+		return unsuited("%v", err)
 	}
 	if tls := s.Given.TLS; s.Given.Auth && (tls.ClientCert == "" || tls.ClientKey == "" || s.AtBirth) {
 		return unsuited("with authentication the operator's etcdctl needs a certificate of its own, and a cluster that is there before the strike")
@@ -128,6 +144,46 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	}
 	p.args = args
 	return p, nil
+}
+
+// policy works in what the options say of the backup job, and of its promises.
+func (p *plan) policy(o Options) error {
+	asked := o.BackupEvery != 0 || o.BackupKeep != (harness.Retention{}) || o.BackupUnverified || len(o.Promises) > 0
+	if asked && p.backups.Every == 0 {
+		return errors.New("it takes no backups, so no interval, no retention and no promise of a snapshot policy applies to it\nhint: choose a scenario that restores a snapshot, such as etcd-snapshot-restore")
+	}
+	if o.BackupEvery != 0 {
+		p.backups.Every = o.BackupEvery
+	}
+	if o.BackupKeep != (harness.Retention{}) {
+		p.backups.Keep = o.BackupKeep
+	}
+	p.backups.Unverified = p.backups.Unverified || o.BackupUnverified
+	for _, c := range o.Promises {
+		if c == nil {
+			return errors.New("one of the promises is none")
+		}
+		// What evidence cannot keep, nobody could judge when the drill is over.
+		stored, err := check.Store(harness.Promise, c)
+		if err == nil {
+			_, err = check.Load(stored)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	p.promises = slices.Concat(p.promises, o.Promises)
+	switch b := p.backups; {
+	case b.Every < 0 || b.Keep.Count < 0 || b.Keep.Age < 0 || b.Dies < 0:
+		return errors.New("intervals, numbers and ages of backups cannot be negative")
+	case b.Every == 0 && (b.Age != 0 || b.Keep != (harness.Retention{}) || b.Unverified || b.Dies != 0):
+		return errors.New("it takes no backups that could be kept in some way")
+	case b.Age < 0 || b.Age > 0 && b.Age >= b.Every:
+		return fmt.Errorf("the newest backup cannot be %v old when one is begun every %v", b.Age, b.Every)
+	case b.Age > 0 && b.Dies > 0:
+		return errors.New("a backup job that dies leaves the moment of the strike to nobody else")
+	}
+	return nil
 }
 
 // serverFlags takes the dashes off a user's server flags, and refuses those

@@ -138,6 +138,8 @@ func (d *drill) stepOn(ctx context.Context, number int, step harness.Step, on ha
 	record.Took = d.timeline.now() - record.At
 	if runErr != nil {
 		record.Error = runErr.Error()
+	} else if record.Output.ExitCode == 0 {
+		record.Completes = step.Completes
 	}
 	if err := d.keep(record); err != nil {
 		return outcome{}, err

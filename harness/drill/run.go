@@ -98,6 +98,7 @@ func Run(ctx context.Context, rt harness.Runtime, s harness.Scenario, o Options)
 	if err != nil {
 		return reports.Report{}, err
 	}
+	s.Promises, s.Backups = p.promises, p.backups
 	d := &drill{
 		scenario: s, opts: o, plan: p,
 		hosts: map[string]harness.Host{}, logs: map[string]*hostLog{}, deaths: map[string]int{},
@@ -212,8 +213,13 @@ func within(ctx context.Context, limit time.Duration, do func(context.Context) e
 // backups were taken. A backup is read from the member and read again to be
 // verified.
 func (d *drill) steadyDeadline() time.Duration {
-	backup := d.scenario.Backups.Every + 2*d.weight(steadyPatience)
-	return steadyPatience + 2*d.writing(steadyAcks) + (backupsBeforeStrike+1)*backup
+	job := d.scenario.Backups
+	backup := job.Every + 2*d.weight(steadyPatience)
+	backups := backupsBeforeStrike + 1
+	if job.Dies > 0 {
+		backups = job.Dies + harness.DeadFor + 1
+	}
+	return steadyPatience + 2*d.writing(steadyAcks) + time.Duration(backups)*backup
 }
 
 // writing is how long it takes until every writer has sent so many writes.
@@ -272,6 +278,7 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 		Seed: d.opts.Seed, Strict: d.opts.Strict, Started: started, BornHosts: d.plan.hosts,
 		TrafficPrefix: fmt.Sprintf("/firedrill/%s/", d.id), Writers: d.plan.traffic.Writers,
 		Marks: map[harness.Mark]time.Duration{}, Gone: map[string]time.Duration{}, Procedure: harness.ProcedureRecord{Within: d.plan.within},
+		Starts: []harness.HostStart{}, Fetches: []harness.FetchRecord{},
 	}
 	d.timeline.say(harness.DrillEvent, "", "%s: %s", d.scenario.Name, d.scenario.Summary)
 	return nil

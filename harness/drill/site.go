@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/observe"
@@ -42,6 +44,7 @@ func (s site) Provision(ctx context.Context, name string) error {
 // Fetch puts the newest backup that verifies on a host, or one that is back
 // places older. Backups are verified again as they are read: one that is damaged
 // by now is passed over as an operator would, one that cannot be read is not.
+// Whatever was looked at is evidence, with what it took.
 func (s site) Fetch(ctx context.Context, on harness.Host, path string, back int) (string, error) {
 	taken, err := s.d.backups.newestFirst()
 	if err != nil {
@@ -49,25 +52,34 @@ func (s site) Fetch(ctx context.Context, on harness.Host, path string, back int)
 	}
 	passed := ""
 	for _, b := range taken {
-		file, done, err := s.d.archive.backup(ctx, b, on.Name())
-		if errors.Is(err, errUnfit) {
+		record := harness.FetchRecord{Backup: b.Name, Host: on.Name(), At: s.d.timeline.now()}
+		file, done, err := s.d.archive.backup(ctx, b, &record)
+		if err == nil && back == 0 {
+			carried := time.Now()
+			err = s.upload(ctx, on, path, file)
+			record.Carry, record.Brought = time.Since(carried), err == nil
+		}
+		done()
+		s.d.fetched(record)
+		switch {
+		case errors.Is(err, errUnfit):
 			passed += fmt.Sprintf("passed over %s: %v\n", b.Name, err)
-			continue
-		}
-		if err != nil {
+		case err != nil:
 			return "", err
-		}
-		defer done()
-		if back > 0 {
+		case back > 0:
 			back--
-			continue
+		default:
+			return passed + fmt.Sprintf("%s: hash %x, revision %d, total keys %d, total size %d", b.Name, b.Hash, b.Revision, b.Keys, b.Size), nil
 		}
-		if err := s.upload(ctx, on, path, file); err != nil {
-			return "", err
-		}
-		return passed + fmt.Sprintf("%s: hash %x, revision %d, total keys %d, total size %d", b.Name, b.Hash, b.Revision, b.Keys, b.Size), nil
 	}
 	return "", fmt.Errorf("%sin %s there is %w that is old enough: %d were taken", passed, s.d.archive.store, harness.ErrNoBackup, len(taken))
+}
+
+// fetched records a backup that was looked at; several hosts fetch at once.
+func (d *drill) fetched(record harness.FetchRecord) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ev.Fetches = append(d.ev.Fetches, record)
 }
 
 func (s site) upload(ctx context.Context, on harness.Host, path, file string) error {
@@ -123,19 +135,14 @@ func (s site) Certify(ctx context.Context, on harness.Host, path string) (string
 	return "certificates of the bundle's authority: " + s.d.scenario.Given.TLS.CA + ", " + s.d.scenario.Given.TLS.Cert, nil
 }
 
-// newestFirst lists the verified backups.
+// newestFirst lists the backups that are kept.
 func (j *backupJob) newestFirst() ([]harness.Backup, error) {
 	if j == nil {
 		return nil, fmt.Errorf("%w: this site takes no backups", harness.ErrNoBackup)
 	}
-	taken := j.list()
-	var verified []harness.Backup
-	for i := len(taken) - 1; i >= 0; i-- {
-		if taken[i].Verified {
-			verified = append(verified, taken[i])
-		}
-	}
-	return verified, nil
+	kept := slices.DeleteFunc(j.list(), func(b harness.Backup) bool { return !b.KeptAt(j.d.timeline.now()) })
+	slices.Reverse(kept)
+	return kept, nil
 }
 
 // Announce points all clients at these hosts: those that there are, and those to

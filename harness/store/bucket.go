@@ -260,3 +260,23 @@ func (b *bucket) List(ctx context.Context) ([]Object, error) {
 	slices.SortFunc(all, byName)
 	return all, nil
 }
+
+// Remove asks first whose the object is: S3 deletes what is not there, and what
+// somebody else put, without a word.
+func (b *bucket) Remove(ctx context.Context, name string) error {
+	a := b.on("remove", name)
+	if err := checkName(name); err != nil {
+		return attempt{"remove from", b.String()}.failed(err)
+	}
+	info, err := b.client.StatObject(ctx, b.name, b.prefix+name, minio.StatObjectOptions{})
+	if err != nil {
+		return b.failed(ctx, a, err)
+	}
+	if info.UserMetadata[metaSum] == "" {
+		return a.foreign()
+	}
+	if err := b.client.RemoveObject(ctx, b.name, b.prefix+name, minio.RemoveObjectOptions{}); err != nil {
+		return b.failed(ctx, a, err)
+	}
+	return nil
+}

@@ -110,6 +110,38 @@ func (d *directory) publish(a attempt, draft, name string) error {
 	}
 }
 
+// Remove removes the object before its checksum: whoever looks between the two
+// sees no object, and a checksum that is left alone is not shown.
+func (d *directory) Remove(ctx context.Context, name string) error {
+	a := d.on("remove", name)
+	if err := checkName(name); err != nil {
+		return attempt{"remove from", d.path}.failed(err)
+	}
+	if err := ctx.Err(); err != nil {
+		return a.failed(err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, err := d.stat(name); err != nil {
+		return notThere(a.failed(err), "list the store to see which backups it has")
+	}
+	if _, err := d.root.Lstat(name + sumSuffix); errors.Is(err, fs.ErrNotExist) {
+		return a.foreign()
+	}
+	if err := d.root.Remove(name); err != nil {
+		return a.failed(err)
+	}
+	err := d.discard(name + sumSuffix)
+	parent, openErr := d.root.Open(path.Dir(name))
+	if err = errors.Join(err, openErr); openErr == nil {
+		err = errors.Join(err, parent.Sync(), parent.Close())
+	}
+	if err != nil {
+		return a.failed(err)
+	}
+	return nil
+}
+
 func (d *directory) discard(file string) error {
 	if err := d.root.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -44,6 +44,13 @@ type Store interface {
 	// upload is not among them.
 	List(ctx context.Context) ([]Object, error)
 
+	// Remove takes an object out of the store: it is neither listed nor got any
+	// more. One that is not there is ErrNotFound, and one that somebody else put,
+	// without a SHA-256 of ours, is ErrUnchecked and stays. An S3 bucket that keeps
+	// versions has the removed ones still. After any other error it is there or it
+	// is not: list the store.
+	Remove(ctx context.Context, name string) error
+
 	// String is the store's location, without credentials.
 	String() string
 
@@ -173,6 +180,11 @@ func (a attempt) whole(o Object, bytes int64, sum string) error {
 		return a.damaged("its SHA-256 is %s, and was %s when it was put%s", o.SHA256, sum, hintDamaged)
 	}
 	return nil
+}
+
+// foreign is unchecked, of what is not to be removed.
+func (a attempt) foreign() error {
+	return fmt.Errorf("%s %s: %w: no SHA-256 was stored with it, so it is somebody else's and stays\nhint: have whoever put it there remove it", a.doing, a.on, ErrUnchecked)
 }
 
 func (a attempt) unchecked() error {

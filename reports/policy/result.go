@@ -1,0 +1,113 @@
+package policy
+
+import (
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+// SchemaVersion is the value of Result.Schema. It is raised when a reader of the
+// old form would misread the new one.
+const SchemaVersion = 1
+
+// Result is what a sweep came to. Its JSON form is sweep.json, described key by
+// key in schema.json of this package.
+type Result struct {
+	Schema    int       `json:"schema"`
+	Kind      string    `json:"kind"` // "policy", so that files can be told apart
+	Firedrill string    `json:"firedrill_version"`
+	Started   time.Time `json:"started"`
+	Finished  bool      `json:"finished"` // every run of every point was made
+	Planned   int       `json:"planned_runs"`
+	Runtime   string    `json:"runtime"`
+	Etcd      string    `json:"etcd_version"`
+	Machine   Machine   `json:"machine"`
+	Policy    Policy    `json:"policy"`
+	Sweep     Sweep     `json:"sweep"`
+
+	Runs         []Run         `json:"runs"`
+	Summaries    []Summary     `json:"summaries"`    // measured: one for each point that was run
+	Fits         []Fit         `json:"fits"`         // computed: each phase over database size
+	Targets      []Verdict     `json:"targets"`      // what was promised, and what was seen
+	Alternatives []Alternative `json:"alternatives"` // computed: the next cheaper and the next safer policy
+}
+
+// Machine is what it ran on.
+type Machine struct {
+	CPUs   int    `json:"cpus"`
+	Model  string `json:"cpu_model,omitempty"`
+	Memory int64  `json:"memory_bytes,omitempty"`
+	OS     string `json:"os"` // "linux/amd64"
+	Kernel string `json:"kernel,omitempty"`
+	Disk   string `json:"disk,omitempty"` // file system that the hosts lie on
+}
+
+// Summary is what the runs of one point came to.
+type Summary struct {
+	Point
+	Runs     int `json:"runs"`
+	Held     int `json:"held"`
+	Counted  int `json:"counted"`  // runs with figures
+	Exceeded int `json:"exceeded"` // runs that lost more than the policy can explain
+
+	Phases     map[Phase]Spread `json:"phases_ms"`
+	Recovered  Spread           `json:"recovered_ms"`
+	LostMS     Spread           `json:"lost_ms"`
+	LostWrites Spread           `json:"lost_writes"`
+	BoundMS    Spread           `json:"bound_ms"`
+}
+
+// Spread is how figures are spread. Nothing is said that so few runs cannot say.
+type Spread struct {
+	Of    int   `json:"of"` // how many figures; 0: none, and nothing below means anything
+	P50   int64 `json:"p50"`
+	Worst int64 `json:"worst"`
+	// P95 is absent below 20 figures: too few runs.
+	P95 *int64 `json:"p95,omitempty"`
+	// Low and High enclose the true median with at least Confidence (of 1); absent
+	// where so few figures reach no such confidence.
+	Low        *int64  `json:"low,omitempty"`
+	High       *int64  `json:"high,omitempty"`
+	Confidence float64 `json:"confidence,omitempty"`
+}
+
+// Fit is a straight line through a phase's figures over the database's size:
+// computed, not measured. It holds between the sizes that were measured.
+type Fit struct {
+	Procedure string  `json:"procedure"`
+	Members   int     `json:"members"`
+	ValueSize int     `json:"value_size"`
+	Phase     Phase   `json:"phase"`
+	Fixed     float64 `json:"fixed_ms"`     // at no size
+	PerGiB    float64 `json:"ms_per_gib"`   // for each GiB more
+	R2        float64 `json:"r_squared"`    //
+	Residual  float64 `json:"residual_ms"`  // standard deviation of what the line leaves
+	Worst     float64 `json:"worst_off_ms"` // greatest distance of a figure from the line
+	Figures   int     `json:"figures"`      // how many it is drawn through
+	From      int64   `json:"from_bytes"`   // least and greatest size that was measured
+	To        int64   `json:"to_bytes"`
+}
+
+// Verdict is one target against what was seen.
+type Verdict struct {
+	Target  string          `json:"target"` // "rto", "rpo", "loss-bound", "every drill held"
+	Wanted  int64           `json:"wanted_ms,omitempty"`
+	Worst   int64           `json:"worst_ms,omitempty"` // seen
+	Verdict harness.Verdict `json:"verdict"`            // what was not seen is never Held
+	Detail  string          `json:"detail"`
+}
+
+// Alternative is a policy beside this one, and what it would give by the
+// figures of this sweep: computed, not measured.
+type Alternative struct {
+	Name     string   `json:"name"` // "cheaper", "safer"
+	Interval Duration `json:"interval"`
+	Count    int      `json:"count,omitempty"` // snapshots kept
+	// LossMS is the most that may be lost at the largest size: interval + snapshot + upload.
+	LossMS int64 `json:"loss_ms"`
+	// Bytes is what must be stored, and SnapshotsPerDay how often members are read.
+	Bytes           int64   `json:"stored_bytes"`
+	SnapshotsPerDay float64 `json:"snapshots_per_day"`
+	MeetsRPO        *bool   `json:"meets_rpo,omitempty"` // absent: there is no such target
+	Detail          string  `json:"detail"`
+}

@@ -1,0 +1,66 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// Duration is a time as people write it, "30m" or "12h".
+type Duration time.Duration
+
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalText prints it as UnmarshalText reads it.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what time.ParseDuration reads. A negative time is an error.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration, such as 90s, 30m or 12h", text)
+	}
+	if parsed < 0 {
+		return fmt.Errorf("%q: a duration cannot be negative here", text)
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+// Size is a number of bytes, read as people write it, "256MiB", and kept in
+// JSON as a number.
+type Size int64
+
+func (s Size) String() string { return humanize.IBytes(uint64(max(s, 0))) }
+
+// ParseSize reads "256MiB", "4 GiB" or "1048576".
+func ParseSize(text string) (Size, error) {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > 1<<50 {
+		return 0, fmt.Errorf("%q is no size, such as 256MiB or 4GiB", text)
+	}
+	return Size(n), nil
+}
+
+// UnmarshalJSON reads a number of bytes, or a text as ParseSize does.
+func (s *Size) UnmarshalJSON(data []byte) error {
+	var n int64
+	if json.Unmarshal(data, &n) == nil {
+		if n < 0 {
+			return fmt.Errorf("%d is no size", n)
+		}
+		*s = Size(n)
+		return nil
+	}
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return fmt.Errorf("%s is no size, such as 256MiB", data)
+	}
+	parsed, err := ParseSize(text)
+	if err == nil {
+		*s = parsed
+	}
+	return err
+}
