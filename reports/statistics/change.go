@@ -17,16 +17,16 @@ type Comparison struct {
 	// P is how likely ranks as different as these, or more, are by chance alone,
 	// by the two-sided Mann-Whitney U test: exact unless there are many figures.
 	P float64
-	// Possible: so many figures can differ beyond Alpha at all. Where not, P says
-	// nothing: there are too few.
-	Possible bool
+	// Least is the P of as many figures that are quite apart. Where it is not below
+	// Alpha there are too few, and P says nothing.
+	Least float64
 }
 
 // Compare holds two samples against each other. Without figures in both of them
-// nothing is possible.
+// P and Least are 1.
 func Compare(before, after []float64) Comparison {
 	if len(before) == 0 || len(after) == 0 {
-		return Comparison{P: 1}
+		return Comparison{P: 1, Least: 1}
 	}
 	c := Comparison{Before: Median(before), After: Median(after), P: chance(before, after)}
 	if c.Before != 0 {
@@ -37,7 +37,7 @@ func Compare(before, after []float64) Comparison {
 	for i := range apart {
 		apart[i] = float64(i)
 	}
-	c.Possible = chance(apart[:len(before)], apart[len(before):]) < Alpha
+	c.Least = chance(apart[:len(before)], apart[len(before):])
 	return c
 }
 

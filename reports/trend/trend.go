@@ -20,7 +20,7 @@ const (
 	Unchanged Change = "unchanged" // no difference beyond chance was seen; there may be one
 	Faster    Change = "faster"
 	Slower    Change = "slower"
-	TooFew    Change = "too few runs" // so few cannot show a difference, however great
+	TooFew    Change = "too few runs" // so few cannot tell a difference from chance, however great
 	NotInBoth Change = "not in both"  // the first source or the last has no figure of it
 )
 
@@ -33,11 +33,12 @@ type Row struct {
 	// Ratio is the median of the last over that of the first; 0 where one is missing.
 	Ratio float64 `json:"ratio,omitempty"`
 	// P is how likely so great a difference is by chance, and Adjusted the same in
-	// view of how many rows were looked at. 1 where there were too few runs.
+	// view of how many rows of this phase were looked at. 1 where there were too few
+	// runs for any difference.
 	P        float64 `json:"p"`
 	Adjusted float64 `json:"p_adjusted"`
 
-	possible bool
+	least float64 // P of as many runs that are quite apart
 }
 
 // Trend is several sources side by side.
@@ -64,12 +65,12 @@ func Compare(sources []Source) Trend {
 			}
 		}
 	}
-	t.adjust()
+	t.judge()
 	return t
 }
 
 func rowOf(sources []Source, subject Subject, phase policy.Phase) (r Row, seen bool) {
-	r = Row{Subject: subject, Phase: phase, Figures: []policy.Spread{}, Change: TooFew, P: 1, Adjusted: 1}
+	r = Row{Subject: subject, Phase: phase, Figures: []policy.Spread{}, Change: TooFew, P: 1, Adjusted: 1, least: 1}
 	for _, s := range sources {
 		figures := s.figures[subject][phase]
 		whole := make([]int64, len(figures))
@@ -84,32 +85,27 @@ func rowOf(sources []Source, subject Subject, phase policy.Phase) (r Row, seen b
 		return r, seen
 	}
 	c := statistics.Compare(sources[0].figures[subject][phase], sources[len(sources)-1].figures[subject][phase])
-	r.Ratio, r.possible = c.Ratio, c.Possible
-	if c.Possible {
+	r.Ratio, r.least = c.Ratio, c.Least
+	if c.Least < statistics.Alpha {
 		r.P = c.P
 	}
 	return r, seen
 }
 
-// adjust says of each row what its P says among so many, and of all what they say
-// together.
-func (t *Trend) adjust() {
-	var p []float64
-	var of []int
-	for i, r := range t.Rows {
-		if r.possible {
-			p, of = append(p, r.P), append(of, i)
+// judge says of each row what its P says among so many of its phase, and of all
+// what they say together. Phases are adjusted apart: they are parts of the same
+// recovery, and change together.
+func (t *Trend) judge() {
+	for _, phase := range phases() {
+		var p []float64
+		var rows []*Row
+		for i := range t.Rows {
+			if r := &t.Rows[i]; r.Phase == phase && r.Change != NotInBoth && r.least < statistics.Alpha {
+				p, rows = append(p, r.P), append(rows, r)
+			}
 		}
-	}
-	for i, adjusted := range statistics.Adjust(p) {
-		r := &t.Rows[of[i]]
-		r.Adjusted, r.Change = adjusted, Unchanged
-		switch {
-		case adjusted >= statistics.Alpha:
-		case r.Ratio > 1:
-			r.Change = Slower
-		case r.Ratio < 1:
-			r.Change = Faster
+		for i, adjusted := range statistics.Adjust(p) {
+			rows[i].Adjusted, rows[i].Change = adjusted, rows[i].says(adjusted, len(rows))
 		}
 	}
 	t.Change = TooFew
@@ -119,6 +115,20 @@ func (t *Trend) adjust() {
 			return
 		}
 	}
+}
+
+// says is what a row says by its adjusted P, being one of so many. Where even the
+// least P would not do if it were the only change, what looks like one may be one.
+func (r Row) says(adjusted float64, of int) Change {
+	switch {
+	case adjusted >= statistics.Alpha && r.P < statistics.Alpha && r.least*float64(of) >= statistics.Alpha:
+		return TooFew
+	case adjusted >= statistics.Alpha || r.Ratio == 1:
+		return Unchanged
+	case r.Ratio > 1:
+		return Slower
+	}
+	return Faster
 }
 
 // Encode writes the trend as indented JSON.

@@ -3,6 +3,7 @@ package trend_test
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -78,28 +79,58 @@ func TestWhetherRestoringHasChanged(t *testing.T) {
 	}
 }
 
-// Who looks at twenty rows sees one change by chance: it is not called one.
-func TestOneOfManyIsChance(t *testing.T) {
-	var before, after bytes.Buffer
-	drill := func(to *bytes.Buffer, scenario string, ms int64) {
-		r := reports.Report{Schema: 1, Scenario: scenario, Runtime: "process", Verdict: harness.Held, MembersBefore: []string{"m1"}, Phases: reports.Phases{FirstAck: ms}}
-		if err := r.Encode(to); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i := range 20 {
-		for n := range int64(4) {
-			drill(&before, "s"+string(rune('a'+i)), 100+n)
-			ms := 100 + n
-			if i == 3 {
-				ms = 200 + n // apart as far as four can be: P is 0.029
+// many are two files of twenty scenarios, of which one has changed.
+func many(t *testing.T, before, after []int64) trend.Trend {
+	t.Helper()
+	var sources []trend.Source
+	for i, changed := range [][]int64{before, after} {
+		var text bytes.Buffer
+		for n := range 20 {
+			figures := before
+			if n == 3 {
+				figures = changed
 			}
-			drill(&after, "s"+string(rune('a'+i)), ms)
+			for _, ms := range figures {
+				r := reports.Report{
+					Schema: 1, Scenario: "s" + string(rune('a'+n)), Runtime: "process", Verdict: harness.Held, MembersBefore: []string{"m1"}, Phases: reports.Phases{FirstAck: ms},
+				}
+				if err := r.Encode(&text); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
+		sources = append(sources, read(t, []string{"before", "after"}[i], text.Bytes()))
 	}
-	got := trend.Compare([]trend.Source{read(t, "before", before.Bytes()), read(t, "after", after.Bytes())})
-	if r := got.Rows[3]; got.Change != trend.Unchanged || len(got.Rows) != 20 || r.P > 0.03 || r.Adjusted < 0.5 {
-		t.Errorf("%s, %d rows, %+v", got.Change, len(got.Rows), r)
+	got := trend.Compare(sources)
+	if len(got.Rows) != 20 {
+		t.Fatalf("%d rows", len(got.Rows))
+	}
+	return got
+}
+
+// Who looks at twenty rows sees one change by chance: it is not called one, unless
+// it is beyond that too.
+func TestOneOfMany(t *testing.T) {
+	six := []int64{1000, 1010, 1020, 1030, 1040, 1050}
+	for name, c := range map[string]struct {
+		before, after []int64
+		p             float64
+		want          trend.Change
+	}{
+		"as by chance":      {six, []int64{1015, 1060, 1070, 1080, 1090, 1100}, 0.026, trend.Unchanged},
+		"quite apart":       {six, []int64{1055, 1060, 1070, 1080, 1090, 1100}, 0.0022, trend.Slower},
+		"four of each only": {six[:4], []int64{1055, 1060, 1070, 1080}, 0.0286, trend.TooFew},
+	} {
+		got := many(t, c.before, c.after)
+		r := got.Rows[3]
+		if got.Change != c.want || r.Change != c.want || math.Abs(r.P-c.p) > 0.0005 || math.Abs(r.Adjusted-min(20*r.P, 1)) > 1e-9 {
+			t.Errorf("%s: %s, want %s; %+v", name, got.Change, c.want, r)
+		}
+		for i, other := range got.Rows {
+			if i != 3 && other.Change != trend.Unchanged {
+				t.Errorf("%s: %+v", name, other)
+			}
+		}
 	}
 }
 
