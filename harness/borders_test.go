@@ -80,6 +80,14 @@ var borders = []border{
 		why: "a report is made from stored evidence, without running anything",
 	},
 	{
+		from: []string{"ours/reports/statistics"}, never: []string{"ours/..."}, deep: true,
+		why: "what figures can say does not depend on what they are figures of",
+	},
+	{
+		from: []string{"ours/harness/sweep"}, never: []string{"ours/..."}, save: []string{"ours/harness", "ours/harness/crew", "ours/reports/..."}, deep: true,
+		why: "a sweep keeps and orders runs, and is given the function that makes one",
+	},
+	{
 		from: []string{"ours/..."}, but: []string{"ours/harness/container/..."}, never: []string{testbench + "/..."},
 		why: "one package speaks to the container engine",
 	},
@@ -237,6 +245,10 @@ func TestBordersStop(t *testing.T) {
 		{from: "harness/drill", reaches: module + "/scenarios", want: true},
 		{from: "harness/drill", reaches: module + "/reports"},
 		{from: "reports/render", reaches: module + "/harness/drill", deep: true, want: true},
+		{from: "reports/statistics", reaches: module + "/harness", want: true},
+		{from: "reports/statistics", reaches: "gonum.org/v1/gonum/stat"},
+		{from: "harness/sweep", reaches: module + "/harness/drill", deep: true, want: true},
+		{from: "harness/sweep", reaches: module + "/reports/policy"},
 		{from: "harness/process", reaches: testbench + "/network", want: true},
 		{from: "harness/container", reaches: testbench + "/network"},
 		{from: "harness/observe", reaches: serverv3 + "/etcdserver", want: true},

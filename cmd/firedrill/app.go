@@ -100,7 +100,7 @@ func (a *app) command() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.listCommand(), a.catalogueCommand(), a.explainCommand(), a.runCommand(), a.checkCommand(), a.cleanCommand(), a.versionCommand())
+	root.AddCommand(a.listCommand(), a.catalogueCommand(), a.explainCommand(), a.runCommand(), a.checkCommand(), a.cleanCommand(), a.versionCommand(), a.policyCommand(), a.reportCommand())
 	return root
 }
 

@@ -2,6 +2,7 @@
 // it: how long until a cluster serves again, how much is lost, and whether that
 // is what the policy promised.
 //
+//	Plan     what a policy file holds: a Policy and a Sweep
 //	Policy   what its owner decided: how often, how many are kept, where, verified how, and the targets
 //	Sweep    over what it is tried: database sizes, value sizes, members, procedures, so many runs each
 //	Point    one combination of them; Run, one drill of it, reduced to figures
@@ -13,6 +14,6 @@
 //
 // As all of reports it runs nothing, asks nobody and reads no clock: harness/sweep
 // runs the drills, cmd/firedrill wires both, reports/render shows it. A drill is
-// reduced to a Run by NewRun, from its report alone, so that stored reports can be
+// reduced to a Run by Plan.NewRun, from its report alone, so that stored reports can be
 // counted again.
 package policy

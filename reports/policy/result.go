@@ -14,7 +14,7 @@ const SchemaVersion = 1
 // key in schema.json of this package.
 type Result struct {
 	Schema    int       `json:"schema"`
-	Kind      string    `json:"kind"` // "policy", so that files can be told apart
+	Kind      string    `json:"kind"` // Kind, so that files can be told apart
 	Firedrill string    `json:"firedrill_version"`
 	Started   time.Time `json:"started"`
 	Finished  bool      `json:"finished"` // every run of every point was made
@@ -22,14 +22,18 @@ type Result struct {
 	Runtime   string    `json:"runtime"`
 	Etcd      string    `json:"etcd_version"`
 	Machine   Machine   `json:"machine"`
+	Image     string    `json:"image,omitempty"`     // that etcd was taken from, on the container runtime
+	EtcdBin   string    `json:"etcd_bin,omitempty"`  // directory that etcd was taken from, on the process runtime
+	EtcdArgs  []string  `json:"etcd_args,omitempty"` // more server flags of every member
 	Policy    Policy    `json:"policy"`
 	Sweep     Sweep     `json:"sweep"`
 
 	Runs         []Run         `json:"runs"`
-	Summaries    []Summary     `json:"summaries"`    // measured: one for each point that was run
-	Fits         []Fit         `json:"fits"`         // computed: each phase over database size
-	Targets      []Verdict     `json:"targets"`      // what was promised, and what was seen
-	Alternatives []Alternative `json:"alternatives"` // computed: the next cheaper and the next safer policy
+	Summaries    []Summary     `json:"summaries"`          // measured: one for each point that was run
+	Fits         []Fit         `json:"fits"`               // computed: each phase over database size
+	Unfitted     []string      `json:"unfitted,omitempty"` // where there is no line, and why
+	Targets      []Verdict     `json:"targets"`            // what was promised, and what was seen
+	Alternatives []Alternative `json:"alternatives"`       // computed: the next cheaper and the next safer policy
 }
 
 // Machine is what it ran on.
@@ -90,19 +94,21 @@ type Fit struct {
 
 // Verdict is one target against what was seen.
 type Verdict struct {
-	Target  string          `json:"target"` // "rto", "rpo", "loss-bound", "every drill held"
-	Wanted  int64           `json:"wanted_ms,omitempty"`
-	Worst   int64           `json:"worst_ms,omitempty"` // seen
-	Verdict harness.Verdict `json:"verdict"`            // what was not seen is never Held
+	Target string `json:"target"` // "rto", "rpo", "loss-bound", "every drill held"
+	Wanted int64  `json:"wanted_ms,omitempty"`
+	// Worst is what was seen; of rpo, the most that the policy can lose (computed),
+	// because a drill's interval may be compressed.
+	Worst   int64           `json:"worst_ms,omitempty"`
+	Verdict harness.Verdict `json:"verdict"` // what was not seen is never Held
 	Detail  string          `json:"detail"`
 }
 
-// Alternative is a policy beside this one, and what it would give by the
-// figures of this sweep: computed, not measured.
+// Alternative is a policy beside this one, or this one itself, and what it would
+// give by the figures of this sweep: computed, not measured.
 type Alternative struct {
-	Name     string   `json:"name"` // "cheaper", "safer"
+	Name     string   `json:"name"` // AsItIs, Cheaper, Safer
 	Interval Duration `json:"interval"`
-	Count    int      `json:"count,omitempty"` // snapshots kept
+	Count    int      `json:"count,omitempty"` // snapshots kept; 0: all
 	// LossMS is the most that may be lost at the largest size: interval + snapshot + upload.
 	LossMS int64 `json:"loss_ms"`
 	// Bytes is what must be stored, and SnapshotsPerDay how often members are read.

@@ -1,9 +1,11 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/reports"
 )
 
 // Phase is a part of backing up or recovering that is timed.
@@ -60,15 +62,126 @@ type Loss struct {
 	AckedWrites int64 `json:"acked_writes"`
 	LostWrites  int64 `json:"lost_writes"`
 	LostMS      int64 `json:"lost_ms"` // from the first lost acknowledgement to the last
-	// BoundMS is interval (compressed) + snapshot + upload of this very run: a loss
-	// above it is a violation, whatever the targets.
+	// AgeMS is how old the newest backup that could be restored was at the strike,
+	// from its beginning. It shows a job that stopped even where nobody wrote much.
+	// Absent: no such backup was seen.
+	AgeMS int64 `json:"backup_age_ms,omitempty"`
+	// BoundMS is what the policy explains at most, as check.LossWithinPolicy has it:
+	// interval (compressed) + snapshot with its verification + upload of this very
+	// run, and what strike and machine took besides. A loss or an age above it is a
+	// violation, whatever the targets.
 	BoundMS int64 `json:"bound_ms"`
 }
 
 // Exceeded tells whether more was lost than the policy can explain.
-func (l Loss) Exceeded() bool { return l.LostMS > l.BoundMS }
+func (l Loss) Exceeded() bool { return max(l.LostMS, l.AgeMS) > l.BoundMS }
 
 // Counts tells whether a run's figures are to be counted.
 func (r Run) Counts() bool {
 	return r.Broke == "" && len(r.Unfit) == 0 && r.Verdict != harness.Inconclusive
 }
+
+// NewRun reduces a drill's report to what a sweep counts. It took so long, from the
+// first host to the last thing torn down. The backup that was restored is the one
+// that was fetched last; of a drill that fetched none, nothing of backups is known.
+func (p Plan) NewRun(point Point, number int, r reports.Report, took time.Duration) Run {
+	run := Run{
+		Point: point, Number: number, Seed: r.Seed, Started: r.Started, Drill: r.Drill, Directory: r.Directory,
+		Took: took.Milliseconds(), Verdict: r.Verdict, Unfit: slices.Clone(r.Unfit), Phases: map[Phase]int64{},
+		Recovered: r.Phases.Recovered,
+	}
+	for _, f := range r.Findings {
+		if f.Verdict != harness.Held && f.Kind != harness.Hazard {
+			run.Failed = append(run.Failed, f.Check)
+		}
+	}
+	run.note(RestoreHost, restoring(r.Steps))
+	run.note(Ack, r.Phases.FirstAck)
+	run.note(Redundancy, r.Phases.Redundancy)
+	if !r.OutageOpen && r.OutageUnmeasured == "" {
+		run.note(Outage, r.Phases.Outage)
+	}
+	restored, ok := run.fetched(r)
+	if ok {
+		run.note(Snapshot, restored.Snapshot)
+		run.note(VerifyTaken, restored.Verify)
+		run.note(Upload, restored.Upload)
+		run.DatabaseBytes, run.Keys = restored.Bytes, restored.Keys
+	}
+	if r.Loss != nil {
+		run.Loss = &Loss{AckedWrites: r.Loss.AckedWrites, LostWrites: r.Loss.LostWrites, LostMS: r.Loss.LostSpan}
+		run.Loss.AgeMS = newestAge(r)
+		if run.Loss.BoundMS = r.Loss.Bound; run.Loss.BoundMS == 0 { // nobody judged it
+			run.Loss.BoundMS = p.Sweep.Scaled(p.Policy.Interval).Milliseconds() + slowest(r.Backups)
+		}
+	}
+	return run
+}
+
+// note keeps what occurred.
+func (r *Run) note(phase Phase, ms int64) {
+	if ms > 0 {
+		r.Phases[phase] = ms
+	}
+}
+
+// fetched takes the times of the slowest host, and returns the backup.
+func (r *Run) fetched(report reports.Report) (restored reports.Backup, ok bool) {
+	if len(report.Fetches) == 0 {
+		return restored, false
+	}
+	name := report.Fetches[len(report.Fetches)-1].Backup
+	var fetch, verify int64
+	for _, f := range report.Fetches {
+		if f.Backup == name {
+			fetch, verify = max(fetch, f.Fetch), max(verify, f.Verify)
+		}
+	}
+	r.note(Fetch, fetch)
+	r.note(VerifyFetched, verify)
+	i := slices.IndexFunc(report.Backups, func(b reports.Backup) bool { return b.Name == name })
+	if i < 0 {
+		return restored, false
+	}
+	return report.Backups[i], true
+}
+
+// restoring is how long the slowest host took to restore.
+func restoring(steps []reports.Step) int64 {
+	hosts := map[string]int64{}
+	var slowest int64
+	for _, s := range steps {
+		if s.Phase == "restore" {
+			hosts[s.Host] += s.Took
+			slowest = max(slowest, hosts[s.Host])
+		}
+	}
+	return slowest
+}
+
+// newestAge is how old the newest backup was that could be restored, at the strike;
+// 0: there was none.
+func newestAge(r reports.Report) int64 {
+	var age int64
+	for _, b := range r.Backups {
+		if len(r.Strikes) > 0 && b.Kept && b.Problem == "" {
+			age = max(r.Strikes[0].At-b.At, 0) // they are in order
+		}
+	}
+	return age
+}
+
+// slowest is how long the slowest of the backups took, until it could be restored.
+func slowest(backups []reports.Backup) int64 {
+	var ms int64
+	for _, b := range backups {
+		if b.Problem == "" {
+			ms = max(ms, b.Snapshot+b.Verify+b.Upload)
+		}
+	}
+	return ms
+}
+
+// taking is how long it took to take the backup that was restored, until it could
+// be: what a policy loses beyond its interval.
+func (r Run) taking() int64 { return r.Phases[Snapshot] + r.Phases[VerifyTaken] + r.Phases[Upload] }

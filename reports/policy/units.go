@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -11,7 +12,16 @@ import (
 // Duration is a time as people write it, "30m" or "12h".
 type Duration time.Duration
 
-func (d Duration) String() string { return time.Duration(d).String() }
+// String leaves out what nobody wrote: "24h", not "24h0m0s".
+func (d Duration) String() string {
+	text := time.Duration(d).String()
+	for _, nothing := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, nothing) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
 
 // MarshalText prints it as UnmarshalText reads it.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	sweeps "github.com/etcd-firedrill/firedrill/harness/sweep"
+	"github.com/etcd-firedrill/firedrill/reports/render"
+	"github.com/etcd-firedrill/firedrill/reports/trend"
+)
+
+func (a *app) reportCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "report",
+		Short: "look at stored reports",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknown("report", args[0], []string{"trend"}, "firedrill report --help lists them")
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.trendCommand())
+	return c
+}
+
+// slower is trend's exit code where restoring takes longer than it did.
+const slower = exitViolated
+
+func (a *app) trendCommand() *cobra.Command {
+	var asJSON, asMarkdown bool
+	c := &cobra.Command{
+		Use:   "trend FILE FILE…",
+		Short: "lay past reports side by side: does restoring take longer than it did?",
+		Long: "Lay past reports side by side and tell whether restoring takes another time in the last of them than in\n" +
+			"the first, by the Mann-Whitney U test. A FILE is sweep.json or report.json, the directory of one, or holds\n" +
+			"what `run --json` printed.\n\n" +
+			"Exit codes: 0 no change beyond chance, or faster, 1 slower, 2 too few runs to tell, 3 a file cannot be read.",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return hint(fmt.Errorf("%s needs two files or more, but got %d", c.CommandPath(), len(args)), "usage: %s", c.UseLine())
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			t, err := trendOf(args)
+			if err != nil {
+				return hint(err, "give sweep.json, report.json, or what run --json printed")
+			}
+			switch t.Change {
+			case trend.Slower:
+				a.code = slower
+			case trend.TooFew:
+				a.code = exitInconclusive
+			}
+			switch {
+			case asJSON:
+				return t.Encode(a.out)
+			case asMarkdown:
+				_, err = io.WriteString(a.out, render.TrendMarkdown(t))
+			default:
+				_, err = io.WriteString(a.out, a.style.Trend(t))
+			}
+			return err
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	c.Flags().BoolVar(&asMarkdown, "markdown", false, "as Markdown")
+	c.MarkFlagsMutuallyExclusive("json", "markdown")
+	return c
+}
+
+func trendOf(files []string) (trend.Trend, error) {
+	var sources []trend.Source
+	for _, name := range files {
+		text, err := reportIn(name)
+		if err != nil {
+			return trend.Trend{}, err
+		}
+		s, err := trend.Read(name, text)
+		if err != nil {
+			return trend.Trend{}, err
+		}
+		sources = append(sources, s)
+	}
+	return trend.Compare(sources), nil
+}
+
+// reportIn reads a file, or what a sweep or a drill left in a directory.
+func reportIn(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil || !info.IsDir() {
+		return os.ReadFile(name)
+	}
+	text, err := os.ReadFile(filepath.Join(name, sweeps.ResultFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return os.ReadFile(filepath.Join(name, "report.json"))
+	}
+	return text, err
+}

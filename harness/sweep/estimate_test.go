@@ -1,0 +1,110 @@
+package sweep
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/reports/policy"
+)
+
+func TestEstimateIsByTheRunsMostAlike(t *testing.T) {
+	at := func(procedure string, mib policy.Size) policy.Point {
+		return policy.Point{Procedure: procedure, Size: mib << 20, ValueSize: 512, Members: 3}
+	}
+	run := func(p policy.Point, seconds int64) policy.Run { return policy.Run{Point: p, Took: seconds * 1000} }
+	left := func(points ...policy.Point) (all []task) {
+		for _, p := range points {
+			all = append(all, task{Point: p})
+		}
+		return all
+	}
+	broke := run(at("a", 64), 1)
+	broke.Broke = "no disk"
+	for name, c := range map[string]struct {
+		left []task
+		runs []policy.Run
+		want string
+	}{
+		"nothing yet":          {left(at("a", 64)), nil, "no estimate yet"},
+		"nothing that counts":  {left(at("a", 64)), []policy.Run{broke}, "no estimate yet"},
+		"its own point":        {left(at("a", 64), at("a", 64)), []policy.Run{run(at("a", 64), 10), run(at("a", 64), 20), run(at("b", 64), 500)}, "about 30 s"},
+		"its size":             {left(at("a", 64)), []policy.Run{run(at("b", 64), 40), run(at("a", 1024), 500)}, "about 40 s"},
+		"the nearest size":     {left(at("a", 256)), []policy.Run{run(at("a", 16), 10), run(at("a", 1024), 200)}, "about 3 min, judged by other sizes"},
+		"nearest by factor":    {left(at("a", 16)), []policy.Run{run(at("a", 2), 7), run(at("a", 64), 60)}, "about 60 s, judged by other sizes"},
+		"hours":                {left(at("a", 64), at("a", 64)), []policy.Run{run(at("a", 64), 7200)}, "about 4.0 h"},
+		"a broken one is none": {left(at("a", 64)), []policy.Run{broke, run(at("a", 64), 12)}, "about 12 s"},
+	} {
+		if got := estimate(c.left, c.runs); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestOutcomeInALine(t *testing.T) {
+	for want, run := range map[string]policy.Run{
+		"held in 20.00 s; recovered after 3.20 s; 4 writes over 0.03 s lost, of 1.02 s that the policy explains": {
+			Took: 20_000, Verdict: harness.Held, Recovered: 3200, Loss: &policy.Loss{LostWrites: 4, LostMS: 30, BoundMS: 1020},
+		},
+		"VIOLATED in 20.00 s; no recovery was seen; 400 writes over 9.00 s lost, by a backup 9.50 s old: MORE THAN THE 1.02 s that the policy explains; not held: loss-within-policy": {
+			Took: 20_000, Verdict: harness.Violated, Loss: &policy.Loss{LostWrites: 400, LostMS: 9000, AgeMS: 9500, BoundMS: 1020}, Failed: []string{"loss-within-policy"},
+		},
+		"INCONCLUSIVE in 1.00 s; recovered after 0.10 s; loss unknown; figures are not counted: busy": {
+			Took: 1000, Recovered: 100, Unfit: []string{"busy"},
+		},
+	} {
+		if got := outcome(run); got != want {
+			t.Errorf("%q\nwant %q", got, want)
+		}
+	}
+}
+
+func TestTheMachineAsTheKernelTellsIt(t *testing.T) {
+	proc := t.TempDir()
+	for name, text := range map[string]string{
+		"cpuinfo":              "processor\t: 0\nmodel name\t: A Processor @ 2.00GHz\n\nprocessor\t: 1\nmodel name\t: Another\n",
+		"meminfo":              "MemFree:  1 kB\nMemTotal:       24689044 kB\n",
+		"sys/kernel/osrelease": "6.1.0-9-amd64\n",
+		"self/mountinfo": "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n" +
+			"31 22 0:30 / /tmp rw - tmpfs tmpfs rw\n32 31 0:31 / /tmp/disk rw master:2 - xfs /dev/sdb rw\n33 22 0:32 / /tmpfoo rw - btrfs x rw\nbroken\n",
+	} {
+		path := filepath.Join(proc, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for disk, want := range map[string]string{"/": "ext4", "/home": "ext4", "/tmp": "tmpfs", "/tmp/x": "tmpfs", "/tmp/disk/y": "xfs", "/tmpfoo": "btrfs", "/tmpfo": "ext4"} {
+		if got := machineOf(proc, disk); got.Disk != want {
+			t.Errorf("%s lies on %q, want %q", disk, got.Disk, want)
+		}
+	}
+	got := machineOf(proc, "/")
+	if got.Model != "A Processor @ 2.00GHz" || got.Memory != 24689044<<10 || got.Kernel != "6.1.0-9-amd64" || got.CPUs < 1 || got.OS == "" {
+		t.Errorf("%+v", got)
+	}
+	if got := machineOf(filepath.Join(proc, "missing"), "/"); got.Model != "" || got.Memory != 0 || got.Disk != "" || got.CPUs < 1 {
+		t.Errorf("where the kernel tells nothing: %+v", got)
+	}
+	if got := ThisMachine("."); got.OS == "" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// No text makes the reader of runs panic, and what it calls whole is read again.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"size_bytes":1,"value_size":1,"members":1,"procedure":"x","number":1,"seed":1,"started":"2026-11-25T03:00:00Z","took_ms":5,"verdict":"held"}` + "\n" + `{"size_by`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		runs, whole, err := parse(text)
+		if err != nil {
+			return
+		}
+		again, rest, err := parse(text[:whole])
+		if err != nil || len(again) != len(runs) || rest != whole {
+			t.Errorf("%d runs in %d bytes, and then %d in %d: %v", len(runs), whole, len(again), rest, err)
+		}
+	})
+}

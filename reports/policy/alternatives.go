@@ -1,0 +1,77 @@
+package policy
+
+import (
+	"fmt"
+	"time"
+)
+
+const day = Duration(24 * time.Hour)
+
+// alternatives computes this policy, one of half as many snapshots and one of
+// twice as many, by what snapshot and upload took at the largest size that was
+// measured. None without such figures.
+func (r Result) alternatives() []Alternative {
+	var largest Size
+	for _, run := range r.Runs {
+		if run.measured() {
+			largest = max(largest, run.Size)
+		}
+	}
+	var bytes, backup int64
+	for _, run := range r.Runs {
+		if run.measured() && run.Size == largest {
+			bytes, backup = max(bytes, run.DatabaseBytes), max(backup, run.taking())
+		}
+	}
+	if largest == 0 {
+		return []Alternative{}
+	}
+	return []Alternative{
+		r.alternative(AsItIs, r.Policy.Interval, bytes, backup),
+		r.alternative(Cheaper, 2*r.Policy.Interval, bytes, backup),
+		r.alternative(Safer, r.Policy.Interval/2, bytes, backup),
+	}
+}
+
+// measured tells whether a run says how large a backup is and how long it takes.
+func (r Run) measured() bool { return r.Counts() && r.DatabaseBytes > 0 && r.taking() > 0 }
+
+// The names of alternatives.
+const (
+	AsItIs  = "as it is"
+	Cheaper = "cheaper"
+	Safer   = "safer"
+)
+
+func (r Result) alternative(name string, interval Duration, bytes, backup int64) Alternative {
+	a := Alternative{
+		Name: name, Interval: interval, Count: r.Policy.Retention.keeps(interval),
+		LossMS: milliseconds(interval) + backup, SnapshotsPerDay: float64(day) / float64(interval),
+	}
+	a.Bytes = int64(a.Count) * bytes
+	if rpo := r.Policy.Targets.RPO; rpo > 0 {
+		meets := a.LossMS <= milliseconds(rpo)
+		a.MeetsRPO = &meets
+	}
+	switch {
+	case backup >= milliseconds(interval):
+		a.Detail = fmt.Sprintf("not possible: a snapshot and its upload alone took %s", plain(backup))
+	case a.Count == 0:
+		a.Detail = "everything is kept, so that what is stored grows for ever"
+	default:
+		a.Detail = fmt.Sprintf("the newest snapshots reach back %s", Duration(a.Count)*interval)
+	}
+	return a
+}
+
+// keeps is how many snapshots a retention keeps at this interval; 0: all of them.
+// One of exactly that age is kept.
+func (t Retention) keeps(interval Duration) int {
+	keeps := t.Count
+	if t.Age > 0 {
+		if young := int(t.Age/interval) + 1; keeps == 0 || young < keeps {
+			keeps = young
+		}
+	}
+	return keeps
+}

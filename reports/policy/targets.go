@@ -1,0 +1,223 @@
+package policy
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+// The names of targets.
+const (
+	TargetRTO   = "rto"
+	TargetRPO   = "rpo"
+	TargetBound = "loss-bound"
+	TargetHeld  = "every drill held"
+)
+
+// Verdict is what the sweep as a whole showed: the worst of its targets.
+func (r Result) Verdict() harness.Verdict {
+	verdict := harness.Held
+	for _, t := range r.Targets {
+		if t.Verdict == harness.Violated {
+			return harness.Violated
+		}
+		if t.Verdict == harness.Inconclusive {
+			verdict = harness.Inconclusive
+		}
+	}
+	if len(r.Targets) == 0 {
+		return harness.Inconclusive
+	}
+	return verdict
+}
+
+func (r Run) held() bool { return r.Broke == "" && r.Verdict == harness.Held }
+
+func (r Result) judge() []Verdict {
+	var verdicts []Verdict
+	if rto := r.Policy.Targets.RTO; rto > 0 {
+		verdicts = append(verdicts, r.judgeRTO(milliseconds(rto)))
+	}
+	bound := r.judgeBound()
+	if rpo := r.Policy.Targets.RPO; rpo > 0 {
+		verdicts = append(verdicts, r.judgeRPO(milliseconds(rpo), bound))
+	}
+	return append(verdicts, bound, r.judgeDrills())
+}
+
+// missing says why what was seen is not enough to call a target held; "": it is. A
+// run without the figure has not shown it.
+func (r Result) missing(has func(Run) bool) string {
+	if !r.Finished {
+		made := 0
+		for _, run := range r.Runs {
+			if run.Broke == "" {
+				made++
+			}
+		}
+		return fmt.Sprintf("%d of %d runs were made", made, r.Planned)
+	}
+	for _, p := range r.Sweep.Points() {
+		counted := 0
+		for _, run := range ofPoint(r.Runs, p) {
+			if !run.Counts() {
+				continue
+			}
+			if !has(run) {
+				return fmt.Sprintf("run %d of %s shows none", run.Number, p.Title())
+			}
+			counted++
+		}
+		if counted < MinRuns {
+			return fmt.Sprintf("too few runs: of %s %d count, and %d are needed", p.Title(), counted, MinRuns)
+		}
+	}
+	return ""
+}
+
+// Title is a point in words.
+func (p Point) Title() string {
+	return fmt.Sprintf("%s, %s of %d-byte values, %s", p.Procedure, p.Size, p.ValueSize, counted(p.Members, "member"))
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func (r Result) judgeRTO(wanted int64) Verdict {
+	v := Verdict{Target: TargetRTO, Wanted: wanted}
+	seen, above := 0, 0
+	for _, run := range r.Runs {
+		if !run.Counts() || run.Recovered == 0 {
+			continue
+		}
+		seen++
+		v.Worst = max(v.Worst, run.Recovered)
+		if run.Recovered > wanted {
+			above++
+		}
+	}
+	what := fmt.Sprintf("from the strike to the first acknowledged write of the recovered cluster, %s seen", counted(seen, "time"))
+	if above > 0 {
+		v.Verdict, v.Detail = harness.Violated, fmt.Sprintf("%s, %d of them longer than promised", what, above)
+		return v
+	}
+	if why := r.missing(func(run Run) bool { return run.Recovered > 0 }); why != "" {
+		v.Detail = why
+		return v
+	}
+	v.Verdict, v.Detail = harness.Held, what
+	return v
+}
+
+// judgeBound holds each run's loss against what the policy explains. That a
+// machine was too busy, or that a drill did not hold, excuses none.
+func (r Result) judgeBound() Verdict {
+	v := Verdict{Target: TargetBound}
+	seen, above, tightest := 0, 0, int64(0)
+	for _, run := range r.Runs {
+		if run.Loss == nil {
+			continue
+		}
+		lost := max(run.Loss.LostMS, run.Loss.AgeMS)
+		if room := run.Loss.BoundMS - lost; seen == 0 || room < tightest {
+			tightest, v.Wanted, v.Worst = room, run.Loss.BoundMS, lost
+		}
+		seen++
+		if run.Loss.Exceeded() {
+			above++
+		}
+	}
+	if above > 0 {
+		v.Verdict = harness.Violated
+		v.Detail = fmt.Sprintf("%s lost more than interval, snapshot and upload explain: backups were not taken as the policy says; the worst of them is shown", counted(above, "run"))
+		return v
+	}
+	if why := r.missing(func(run Run) bool { return run.Loss != nil }); why != "" {
+		v.Detail = why
+		return v
+	}
+	v.Verdict = harness.Held
+	v.Detail = fmt.Sprintf("no run of %d lost more than interval, snapshot and upload explain; the closest is shown", seen)
+	return v
+}
+
+// judgeRPO holds the most that the policy can lose in production against the
+// target. That is arithmetic, for a drill's interval may be compressed, and no
+// strike comes at the worst moment by chance; it stands on runs that kept the bound.
+func (r Result) judgeRPO(wanted int64, bound Verdict) Verdict {
+	v := Verdict{Target: TargetRPO, Wanted: wanted}
+	var backup, seen int64
+	for _, run := range r.Runs {
+		if run.Loss != nil {
+			seen = max(seen, run.Loss.LostMS)
+		}
+		if run.Counts() {
+			backup = max(backup, run.taking())
+		}
+	}
+	if backup == 0 {
+		v.Detail = "no run counts that shows how long a backup takes"
+		if bound.Verdict == harness.Violated {
+			v.Verdict, v.Detail = harness.Violated, "runs lost more than the policy explains"
+		}
+		return v
+	}
+	v.Worst = milliseconds(r.Policy.Interval) + backup
+	v.Detail = fmt.Sprintf("at worst the interval of %s, and %s of snapshot and upload, are lost (computed); seen in drills: %s",
+		r.Policy.Interval, plain(backup), plain(seen))
+	if r.Sweep.TimeScale > 1 {
+		v.Detail += fmt.Sprintf(" of an interval compressed to %s", Duration(r.Sweep.Scaled(r.Policy.Interval)))
+	}
+	switch {
+	case v.Worst > wanted, r.Sweep.TimeScale <= 1 && seen > wanted:
+		v.Verdict = harness.Violated
+	case bound.Verdict == harness.Violated:
+		v.Verdict = harness.Violated
+		v.Detail += "; but runs lost more than the policy explains"
+	case bound.Verdict == harness.Held:
+		v.Verdict = harness.Held
+	default:
+		v.Detail += "; " + bound.Detail
+	}
+	return v
+}
+
+func (r Result) judgeDrills() Verdict {
+	v := Verdict{Target: TargetHeld}
+	held, violated, other := 0, 0, 0
+	first := ""
+	for _, run := range r.Runs {
+		switch {
+		case run.held():
+			held++
+			continue
+		case run.Broke == "" && run.Verdict == harness.Violated:
+			if violated++; violated == 1 {
+				first = fmt.Sprintf("first run %d of %s", run.Number, run.Title())
+			}
+		default:
+			other++
+		}
+	}
+	v.Detail = fmt.Sprintf("%d of %d", held, r.Planned)
+	switch {
+	case violated > 0:
+		v.Verdict = harness.Violated
+		v.Detail += fmt.Sprintf(", %d violated, %s", violated, first)
+	case held == r.Planned && held > 0:
+		v.Verdict = harness.Held
+	case other > 0:
+		v.Detail += fmt.Sprintf(", %d without a verdict", other)
+	}
+	return v
+}
+
+func milliseconds(d Duration) int64 { return time.Duration(d).Milliseconds() }
+
+// plain is a time in words.
+func plain(ms int64) string { return Duration(time.Duration(ms) * time.Millisecond).String() }

@@ -1,0 +1,11 @@
+// Package trend lays past reports side by side and says whether restoring takes
+// another time than it did: by a test, not by eye.
+//
+//	Source   one file: the runs in it, each with where and of what it was
+//	Row      one phase of one subject: its figures in every file, and what the test says of the first and the last
+//	Trend    all rows, and the verdict
+//
+// It is apart from reports/policy because it compares what came of different
+// sweeps and of single drills alike. It imports that package, reports and
+// statistics, and reads no file and no clock.
+package trend

@@ -1,0 +1,143 @@
+package trend
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/etcd-firedrill/firedrill/reports/policy"
+	"github.com/etcd-firedrill/firedrill/reports/statistics"
+)
+
+// Change is what the test says of a row, and of all rows together.
+type Change string
+
+// The changes. Of all rows together, slower comes before too few runs, that before
+// faster, and that before unchanged; what is not in both is left aside.
+const (
+	Unchanged Change = "unchanged" // no difference beyond chance was seen; there may be one
+	Faster    Change = "faster"
+	Slower    Change = "slower"
+	TooFew    Change = "too few runs" // so few cannot tell a difference from chance, however great
+	NotInBoth Change = "not in both"  // the first source or the last has no figure of it
+)
+
+// Row is one phase of one subject.
+type Row struct {
+	Subject
+	Phase   policy.Phase    `json:"phase"`
+	Figures []policy.Spread `json:"figures_ms"` // of each source, in their order; one of none was not in it
+	Change  Change          `json:"change"`     // from the first source to the last
+	// Ratio is the median of the last over that of the first; 0 where one is missing.
+	Ratio float64 `json:"ratio,omitempty"`
+	// P is how likely so great a difference is by chance, and Adjusted the same in
+	// view of how many rows of this phase were looked at. 1 where there were too few
+	// runs for any difference.
+	P        float64 `json:"p"`
+	Adjusted float64 `json:"p_adjusted"`
+
+	least float64 // P of as many runs that are quite apart
+}
+
+// Trend is several sources side by side.
+type Trend struct {
+	Sources []Source `json:"sources"`
+	Rows    []Row    `json:"rows"`
+	Change  Change   `json:"change"`
+}
+
+// Compare lays sources side by side, in the order that they are given, and holds
+// the last against the first.
+func Compare(sources []Source) Trend {
+	t := Trend{Sources: sources, Rows: []Row{}}
+	subjects := map[Subject]bool{}
+	for _, s := range sources {
+		for subject := range s.figures {
+			subjects[subject] = true
+		}
+	}
+	for _, subject := range slices.SortedFunc(maps.Keys(subjects), Subject.compare) {
+		for _, phase := range phases() {
+			if row, ok := rowOf(sources, subject, phase); ok {
+				t.Rows = append(t.Rows, row)
+			}
+		}
+	}
+	t.judge()
+	return t
+}
+
+func rowOf(sources []Source, subject Subject, phase policy.Phase) (r Row, seen bool) {
+	r = Row{Subject: subject, Phase: phase, Figures: []policy.Spread{}, Change: TooFew, P: 1, Adjusted: 1, least: 1}
+	for _, s := range sources {
+		figures := s.figures[subject][phase]
+		whole := make([]int64, len(figures))
+		for i, ms := range figures {
+			whole[i] = int64(ms)
+		}
+		r.Figures = append(r.Figures, policy.SpreadOf(whole))
+		seen = seen || len(figures) > 0
+	}
+	if !seen || len(sources) < 2 || r.Figures[0].Of == 0 || r.Figures[len(sources)-1].Of == 0 {
+		r.Change = NotInBoth
+		return r, seen
+	}
+	c := statistics.Compare(sources[0].figures[subject][phase], sources[len(sources)-1].figures[subject][phase])
+	r.Ratio, r.least = c.Ratio, c.Least
+	if c.Least < statistics.Alpha {
+		r.P = c.P
+	}
+	return r, seen
+}
+
+// judge says of each row what its P says among so many of its phase, and of all
+// what they say together. Phases are adjusted apart: they are parts of the same
+// recovery, and change together.
+func (t *Trend) judge() {
+	for _, phase := range phases() {
+		var p []float64
+		var rows []*Row
+		for i := range t.Rows {
+			if r := &t.Rows[i]; r.Phase == phase && r.Change != NotInBoth && r.least < statistics.Alpha {
+				p, rows = append(p, r.P), append(rows, r)
+			}
+		}
+		for i, adjusted := range statistics.Adjust(p) {
+			rows[i].Adjusted, rows[i].Change = adjusted, rows[i].says(adjusted, len(rows))
+		}
+	}
+	t.Change = TooFew
+	for _, c := range []Change{Slower, TooFew, Faster, Unchanged} {
+		if slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Change == c }) {
+			t.Change = c
+			return
+		}
+	}
+}
+
+// says is what a row says by its adjusted P, being one of so many. Where even the
+// least P would not do if it were the only change, what looks like one may be one.
+func (r Row) says(adjusted float64, of int) Change {
+	switch {
+	case adjusted >= statistics.Alpha && r.P < statistics.Alpha && r.least*float64(of) >= statistics.Alpha:
+		return TooFew
+	case adjusted >= statistics.Alpha || r.Ratio == 1:
+		return Unchanged
+	case r.Ratio > 1:
+		return Slower
+	}
+	return Faster
+}
+
+// Encode writes the trend as indented JSON.
+func (t Trend) Encode(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(t); err != nil {
+		return fmt.Errorf("write the trend: %w", err)
+	}
+	return nil
+}
