@@ -138,8 +138,8 @@ type BackupJob struct {
 	// if it is damaged.
 	Unverified bool
 	// Dies is for sabotage alone: after so many backups the job stops without a word,
-	// and the strike comes once the newest is older than DeadFor intervals. 0: it
-	// does not.
+	// and the strike comes once the newest is older than DeadFor intervals and twice
+	// what a backup took. 0: it does not.
 	Dies int
 }
 

@@ -159,7 +159,8 @@ func (d *drill) untilTheStrike(ctx context.Context) error {
 }
 
 // untilLongDead waits until the backup job has died and its newest backup is older
-// than harness.DeadFor intervals.
+// than harness.DeadFor intervals, and than twice what a backup took: on a machine
+// that is busy, too, that is more than its policy explains.
 func (d *drill) untilLongDead(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -167,10 +168,14 @@ func (d *drill) untilLongDead(ctx context.Context) error {
 	case <-d.backups.done:
 	}
 	begun, _ := d.backups.newest()
+	var longest time.Duration
+	for _, b := range d.backups.list() {
+		longest = max(longest, b.Took)
+	}
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(begun + harness.DeadFor*d.backups.Every - d.timeline.now()):
+	case <-time.After(begun + harness.DeadFor*d.backups.Every + 2*longest - d.timeline.now()):
 		return nil
 	}
 }
