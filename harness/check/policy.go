@@ -25,6 +25,10 @@ import (
 // newest backup that could be restored, from its beginning. The second shows a job
 // that has stopped even where nobody wrote much. A backup that was removed, or that
 // was passed over because it was damaged, could not be restored.
+//
+// Where a backup takes longer than the interval, the job begins the next one as soon
+// as it can. What exceeds the bound by no more than that proves nothing about the
+// policy, which cannot be kept so, or whose interval was compressed too far.
 type LossWithinPolicy struct {
 	none
 	Interval time.Duration // from the beginning of one backup to the beginning of the next, as the drill had it
@@ -105,16 +109,20 @@ func (c LossWithinPolicy) hold(ev *harness.Evidence, struck time.Duration, j job
 		loss.LostWrites, loss.AckedWrites, loss.LostSpan.Seconds(), age.Seconds(),
 		loss.Bound.Seconds(), c.Interval, j.longest.Seconds(), strike.Seconds(), late.Seconds())
 	var wrong []string
-	if over := loss.LostSpan - loss.Bound; over > 0 {
+	slow := max(j.longest-c.Interval, 0)
+	if over := loss.LostSpan - loss.Bound; over > slow {
 		wrong = append(wrong, fmt.Sprintf("the writes that are lost were acknowledged over %.2f s, %.2f s too many", loss.LostSpan.Seconds(), over.Seconds()))
 	}
-	if over := age - loss.Bound; over > 0 {
+	if over := age - loss.Bound; over > slow {
 		wrong = append(wrong, fmt.Sprintf("%s, the newest of %d backups that could be restored, was begun at %.2f s and the strike came at %.2f s, %.2f s too late for it",
 			j.newest.Name, j.begun, j.newest.Begun.Seconds(), struck.Seconds(), over.Seconds()))
 	}
 	result := held("%s", text)
-	if len(wrong) > 0 {
+	switch {
+	case len(wrong) > 0:
 		result = violated(wrong, "%s", text)
+	case max(loss.LostSpan, age) > loss.Bound:
+		result = notSeen("backups took longer than the interval, which the job could not keep: %s", text)
 	}
 	result.Loss = loss
 	return result

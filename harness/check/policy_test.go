@@ -20,6 +20,15 @@ func backup(name string, begun time.Duration) harness.Backup {
 	return harness.Backup{Name: name, Host: "m1", Begun: begun, Took: 100 * time.Millisecond, Verified: true, Revision: lastOld}
 }
 
+// tight is a policy of an interval in which no long backup can be taken.
+var tight = check.LossWithinPolicy{Interval: 300 * time.Millisecond}
+
+func long(name string, begun time.Duration) harness.Backup {
+	b := backup(name, begun)
+	b.Took = 600 * time.Millisecond
+	return b
+}
+
 func backups(list ...harness.Backup) func(*harness.Evidence, *book) {
 	return func(ev *harness.Evidence, _ *book) { ev.Backups = slices.Clone(list) }
 }
@@ -100,6 +109,10 @@ var policyCases = []judged{
 	{bounded, "the newest is kept unverified", beside("b2", 1500*time.Millisecond, unverified), harness.Held, "begun 0.50 s"},
 	{bounded, "the newest is damaged", both(beside("b2", 1500*time.Millisecond, unverified), fetched(damaged, skipped)), harness.Violated, "begun 1.15 s"},
 	{bounded, "the newest was damaged on one host only", both(beside("b2", 1500*time.Millisecond, unverified), fetched(damaged, brought)), harness.Held, "begun 0.50 s"},
+
+	{tight, "backups take longer than the interval", backups(long("b1", 1300*time.Millisecond)), harness.Held, "the policy explains 0.90 s"},
+	{tight, "and the newest is older for that", backups(long("b1", 900*time.Millisecond)), harness.Inconclusive, "which the job could not keep"},
+	{tight, "and it is older than even that explains", backups(long("b1", 700*time.Millisecond)), harness.Violated, "begun 1.30 s before the strike"},
 
 	{check.LossWithinPolicy{}, "no interval", backedUp, harness.Inconclusive, "no interval"},
 	{bounded, "nothing struck", both(backedUp, without(harness.Struck)), harness.Inconclusive, "nothing was struck"},
