@@ -65,8 +65,11 @@ func known(r policy.Result) string {
 			recovered = max(recovered, run.Recovered)
 		}
 	}
-	text := fmt.Sprintf("%d of %d runs count; worst recovery %s", counted, len(r.Runs), seconds(recovered))
-	if rto := r.Policy.Targets.RTO; rto > 0 {
+	text := fmt.Sprintf("%d of %d runs count", counted, len(r.Runs))
+	if recovered > 0 {
+		text += "; worst recovery " + seconds(recovered)
+	}
+	if rto := r.Policy.Targets.RTO; rto > 0 && recovered > 0 {
 		text += fmt.Sprintf(" of %s promised", rto)
 	}
 	text += fmt.Sprintf("; worst loss %s", seconds(lost))

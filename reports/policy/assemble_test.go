@@ -195,7 +195,7 @@ func TestTargets(t *testing.T) {
 					}
 				}
 				return runs
-			}, inconclusive, inconclusive, inconclusive, held, inconclusive,
+			}, inconclusive, inconclusive, held, held, inconclusive,
 		},
 		"none counts": {
 			func(_ *policy.Result, runs []policy.Run) []policy.Run {
@@ -203,7 +203,7 @@ func TestTargets(t *testing.T) {
 					runs[i].Unfit = []string{"busy"}
 				}
 				return runs
-			}, inconclusive, inconclusive, inconclusive, held, inconclusive,
+			}, inconclusive, inconclusive, held, held, inconclusive,
 		},
 		"it is not finished": {
 			func(_ *policy.Result, runs []policy.Run) []policy.Run { return runs[:29] }, inconclusive, inconclusive, inconclusive, inconclusive, inconclusive,

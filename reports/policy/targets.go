@@ -34,6 +34,10 @@ func (r Result) Verdict() harness.Verdict {
 
 func (r Run) held() bool { return r.Broke == "" && r.Verdict == harness.Held }
 
+// judged tells whether a run's loss is to be believed: data does not suffer from a
+// busy machine.
+func (r Run) judged() bool { return r.Broke == "" && r.Verdict != harness.Inconclusive }
+
 func (r Result) judge() []Verdict {
 	var verdicts []Verdict
 	if rto := r.Policy.Targets.RTO; rto > 0 {
@@ -46,9 +50,9 @@ func (r Result) judge() []Verdict {
 	return append(verdicts, bound, r.judgeDrills())
 }
 
-// missing says why what was seen is not enough to call a target held; "": it is. A
-// run without the figure has not shown it.
-func (r Result) missing(has func(Run) bool) string {
+// missing says why what was seen is not enough to call a target held; "": it is. Of
+// the runs that count for it, one without the figure has not shown it.
+func (r Result) missing(counts, has func(Run) bool) string {
 	if !r.Finished {
 		made := 0
 		for _, run := range r.Runs {
@@ -61,7 +65,7 @@ func (r Result) missing(has func(Run) bool) string {
 	for _, p := range r.Sweep.Points() {
 		counted := 0
 		for _, run := range ofPoint(r.Runs, p) {
-			if !run.Counts() {
+			if !counts(run) {
 				continue
 			}
 			if !has(run) {
@@ -106,7 +110,7 @@ func (r Result) judgeRTO(wanted int64) Verdict {
 		v.Verdict, v.Detail = harness.Violated, fmt.Sprintf("%s, %d of them longer than promised", what, above)
 		return v
 	}
-	if why := r.missing(func(run Run) bool { return run.Recovered > 0 }); why != "" {
+	if why := r.missing(Run.Counts, func(run Run) bool { return run.Recovered > 0 }); why != "" {
 		v.Detail = why
 		return v
 	}
@@ -137,7 +141,7 @@ func (r Result) judgeBound() Verdict {
 		v.Detail = fmt.Sprintf("%s lost more than interval, snapshot and upload explain: backups were not taken as the policy says; the worst of them is shown", counted(above, "run"))
 		return v
 	}
-	if why := r.missing(func(run Run) bool { return run.Loss != nil }); why != "" {
+	if why := r.missing(Run.judged, func(run Run) bool { return run.Loss != nil }); why != "" {
 		v.Detail = why
 		return v
 	}
@@ -179,10 +183,14 @@ func (r Result) judgeRPO(wanted int64, bound Verdict) Verdict {
 	case bound.Verdict == harness.Violated:
 		v.Verdict = harness.Violated
 		v.Detail += "; but runs lost more than the policy explains"
-	case bound.Verdict == harness.Held:
-		v.Verdict = harness.Held
-	default:
+	case bound.Verdict != harness.Held:
 		v.Detail += "; " + bound.Detail
+	default:
+		if why := r.missing(Run.Counts, func(run Run) bool { return run.taking() > 0 }); why != "" {
+			v.Detail += "; " + why
+			return v
+		}
+		v.Verdict = harness.Held
 	}
 	return v
 }

@@ -149,11 +149,18 @@ func machineWords(r policy.Result) string {
 }
 
 func targetFigures(t policy.Verdict) string {
-	if t.Wanted == 0 {
+	switch {
+	case t.Wanted == 0:
 		return ""
+	case unseen(t):
+		return " of " + span(t.Wanted) + " at most"
 	}
 	return fmt.Sprintf(" %s of %s", span(t.Worst), span(t.Wanted))
 }
+
+// unseen tells whether a target has no figure to be held against. A loss of nothing
+// is one.
+func unseen(t policy.Verdict) bool { return t.Worst == 0 && t.Verdict == harness.Inconclusive }
 
 // span shows a time as policies have them, of hours and days too.
 func span(ms int64) string {

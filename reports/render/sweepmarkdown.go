@@ -22,6 +22,9 @@ func SweepMarkdown(r policy.Result) string {
 		if t.Wanted > 0 {
 			seen, of = span(t.Worst), span(t.Wanted)
 		}
+		if t.Wanted > 0 && unseen(t) {
+			seen = "-"
+		}
 		rows = append(rows, []string{shout(t.Verdict), t.Target, seen, of, plain(t.Detail)})
 	}
 	b.WriteString(markdown(rows, 4))
