@@ -193,12 +193,12 @@ func lossFigureOf(l *reports.Loss) figureView {
 	case l.LostWrites == 0:
 		return figureView{Name: "Loss", Value: "none", Notes: []string{"of " + commas(l.AckedWrites, "acknowledged write")}}
 	}
-	f := figureView{Name: "Loss", Value: commas(l.LostWrites, "write"), Notes: []string{"of " + commas(l.AckedWrites, "acknowledged write")}}
-	if l.LostSpan > 0 {
-		f.Notes[0] += ", spanning " + human(l.LostSpan)
-	}
+	f := figureView{Name: "Loss", Value: humanize.Comma(l.LostWrites), Notes: []string{"of " + commas(l.AckedWrites, "acknowledged write")}}
 	if l.Cut > 0 {
-		f.Notes = append(f.Notes, "those after revision "+humanize.Comma(l.Cut))
+		f.Notes = append(f.Notes, fmt.Sprintf("those after revision %d", l.Cut))
+	}
+	if l.LostSpan > 0 {
+		f.Notes = append(f.Notes, human(l.LostSpan)+" from the first to the last")
 	}
 	return f
 }
@@ -240,19 +240,19 @@ func membersOf(r reports.Report) []memberView {
 		case !before:
 			row.Note = "new"
 		case r.MemberIDsBefore[name] == r.MemberIDsAfter[name]:
-			row.Note = "the same member"
+			row.Note = "the same"
 		default:
-			row.Note = "a new member of that name"
+			row.Note = "new, of the same name"
 		}
 		rows = append(rows, row)
 	}
 	if before, after := r.ClusterIDBefore, r.ClusterIDAfter; before != "" || after != "" {
-		row := memberView{Name: "cluster", Before: orDash(before), After: orDash(after)}
+		row := memberView{Name: "cluster", Before: orDash(short(before)), After: orDash(short(after))}
 		switch {
 		case before == after:
-			row.Note = "the same cluster"
+			row.Note = "the same"
 		case before != "" && after != "":
-			row.Note = "another cluster ID"
+			row.Note = "another"
 		}
 		rows = append(rows, row)
 	}
@@ -266,8 +266,11 @@ func presence(there bool, id string) string {
 	if id == "" {
 		return "member"
 	}
-	return id
+	return short(id)
 }
+
+// short is the first digits of an ID, as many as tell members apart.
+func short(id string) string { return id[:min(len(id), 6)] }
 
 func orDash(text string) string {
 	if text == "" {

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ func SweepHTML(result policy.Result, worst *reports.Report) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	groups := groupsOf(result)
+	groups, shared := groupsOf(result)
 	view := sweepPage{
 		sheet:   s,
 		Name:    title,
@@ -33,6 +34,7 @@ func SweepHTML(result policy.Result, worst *reports.Report) (string, error) {
 		Targets: targetsOf(result.Targets),
 		Facts:   factsOf(result),
 		Ran:     ranOn(result),
+		Shared:  shared,
 		Tables:  tablesOf(groups),
 		Charts:  chartsOf(result, groups),
 		Fits:    fitsOf(result, groups),
@@ -56,6 +58,7 @@ type sweepPage struct {
 	Notices             []noticeView
 	Targets             []targetView
 	Facts, Ran          []fact
+	Shared              string // what all groups have in common
 	Tables              []tableView
 	Charts              chartsView
 	Fits                *fitsView
@@ -67,9 +70,8 @@ type sweepPage struct {
 type noticeView struct{ Head, Text string }
 
 type targetView struct {
-	Tone, Word          string
-	Name, Wanted, Worst string
-	Detail              string
+	Tone, Word, Name, Detail string
+	Figures                  string // promised, and worst seen; empty if neither is known
 }
 
 type fact struct{ Name, Value string }
@@ -149,16 +151,26 @@ func noticesOf(result policy.Result) []noticeView {
 	return out
 }
 
-// span is a chosen time without the zeros that time.Duration prints.
+// span is a chosen time as people say it, such as 1 h 30 min,
+// without the parts that are zero.
 func span(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
+	if d < time.Second {
+		return human(d.Milliseconds())
 	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
+	var parts []string
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{time.Hour, "h"}, {time.Minute, "min"}} {
+		if n := d / unit.length; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, unit.name))
+			d -= n * unit.length
+		}
 	}
-	return text
+	if d > 0 {
+		parts = append(parts, strconv.FormatFloat(d.Seconds(), 'f', -1, 64)+" s")
+	}
+	return strings.Join(parts, " ")
 }
 
 func spanOf(d policy.Duration) string { return span(time.Duration(d)) }
@@ -180,13 +192,15 @@ func targetName(target string) string {
 func targetsOf(verdicts []policy.Verdict) []targetView {
 	var out []targetView
 	for _, t := range verdicts {
-		v := targetView{Tone: t.Verdict.String(), Word: t.Verdict.String(), Name: targetName(t.Target), Wanted: "–", Worst: "–", Detail: t.Detail}
+		v := targetView{Tone: t.Verdict.String(), Word: t.Verdict.String(), Name: targetName(t.Target), Detail: t.Detail}
+		var figures []string
 		if t.Wanted > 0 {
-			v.Wanted = span(time.Duration(t.Wanted) * time.Millisecond)
+			figures = append(figures, "promised "+span(time.Duration(t.Wanted)*time.Millisecond))
 		}
 		if t.Worst > 0 {
-			v.Worst = human(t.Worst)
+			figures = append(figures, "worst seen "+human(t.Worst))
 		}
+		v.Figures = strings.Join(figures, ", ")
 		out = append(out, v)
 	}
 	return out

@@ -112,10 +112,10 @@ func stacks(id, title string, groups []group, parts []partOf) []picture {
 			said = append(said, describe(row))
 		}
 		k := chart.Stack{
-			Heading: chart.Heading{ID: fmt.Sprintf("%s-%d", id, i+1), Title: title + ": " + g.name(), Description: "Medians. " + strings.Join(said, " ")},
+			Heading: chart.Heading{ID: fmt.Sprintf("%s-%d", id, i+1), Title: title + ": " + g.name, Description: "Medians. " + strings.Join(said, " ")},
 			Scale:   scale, Rows: rows[i],
 		}
-		out = append(out, picture{Caption: g.name(), SVG: drawn(k.SVG())})
+		out = append(out, picture{Caption: g.name, SVG: drawn(k.SVG())})
 	}
 	return out
 }
@@ -184,10 +184,10 @@ func (k spreadOf) pictures(groups []group) []picture {
 	var out []picture
 	for i, g := range groups {
 		strip := chart.Strip{
-			Heading: chart.Heading{ID: fmt.Sprintf("%s-%d", k.id, i+1), Title: k.title + ": " + g.name(), Description: saidOf(rows[i], k.limits)},
+			Heading: chart.Heading{ID: fmt.Sprintf("%s-%d", k.id, i+1), Title: k.title + ": " + g.name, Description: saidOf(rows[i], k.limits)},
 			Scale:   scale, Rows: rows[i], Limits: k.limits,
 		}
-		p := picture{Caption: g.name(), SVG: drawn(strip.SVG())}
+		p := picture{Caption: g.name, SVG: drawn(strip.SVG())}
 		if scale.Logarithmic() {
 			p.Axis = "logarithmic axis: each step is ten times the one before"
 		}

@@ -16,11 +16,17 @@ import (
 type fitsView struct {
 	Legend   []entry
 	Pictures []picture
-	Rows     []fitView
+	Tables   []fitTable
+}
+
+// fitTable is the lines of one group.
+type fitTable struct {
+	Name, Range string
+	Rows        []fitView
 }
 
 type fitView struct {
-	Phase, Group, Line, Range, Residual, Worst, R2, Figures string
+	Phase, Line, Residual, Worst, R2, Figures string
 }
 
 const gib = 1 << 30
@@ -31,14 +37,28 @@ func fitsOf(result policy.Result, groups []group) *fitsView {
 	}
 	v := &fitsView{}
 	for i, g := range groups {
-		v.Legend = append(v.Legend, entry{chart.AsMark, chart.Series(i), g.name() + ": measured"})
+		v.Legend = append(v.Legend, entry{chart.AsMark, chart.Series(i), g.name + ": measured"})
 	}
 	v.Legend = append(v.Legend, entry{chart.AsFit, chart.SeriesA, "computed, in the colour of its points"})
 	for _, phase := range phasesOf(result.Fits) {
 		v.Pictures = append(v.Pictures, fitPicture(result, groups, phase))
 	}
-	for _, f := range result.Fits {
-		v.Rows = append(v.Rows, fitRow(f))
+	for _, g := range groups {
+		t := fitTable{Name: g.name}
+		for _, phase := range phasesOf(result.Fits) {
+			f, ok := g.fit(result.Fits, phase)
+			if !ok {
+				continue
+			}
+			t.Range = "from " + sizeCell(f.From) + " to " + sizeCell(f.To)
+			t.Rows = append(t.Rows, fitView{
+				Phase: phaseName(phase), Line: lineOf(f), Residual: "± " + chart.Time(f.Residual), Worst: chart.Time(f.Worst),
+				R2: fmt.Sprintf("%.3f", f.R2), Figures: fmt.Sprint(f.Figures),
+			})
+		}
+		if len(t.Rows) > 0 {
+			v.Tables = append(v.Tables, t)
+		}
 	}
 	return v
 }
@@ -93,7 +113,7 @@ func fitPicture(result policy.Result, groups []group, phase policy.Phase) pictur
 			cloud.Lines = []chart.Segment{{
 				FromX: float64(f.From), FromY: at(f.From), ToX: float64(f.To), ToY: at(f.To), Title: "computed: " + lineOf(f),
 			}}
-			said = append(said, g.name()+": "+lineOf(f)+".")
+			said = append(said, g.name+": "+lineOf(f)+".")
 		}
 		k.Clouds = append(k.Clouds, cloud)
 	}
@@ -126,13 +146,4 @@ func signed(ms float64) string {
 		return "−" + chart.Time(-ms)
 	}
 	return chart.Time(ms)
-}
-
-func fitRow(f policy.Fit) fitView {
-	g := group{Point: policy.Point{Procedure: f.Procedure, Members: f.Members, ValueSize: f.ValueSize}}
-	return fitView{
-		Phase: phaseName(f.Phase), Group: g.name(), Line: lineOf(f),
-		Range:    sizeCell(f.From) + " to " + sizeCell(f.To),
-		Residual: "± " + chart.Time(f.Residual), Worst: chart.Time(f.Worst), R2: fmt.Sprintf("%.3f", f.R2), Figures: fmt.Sprint(f.Figures),
-	}
 }

@@ -15,6 +15,7 @@ import (
 // curve is drawn through.
 type group struct {
 	policy.Point // of its first point
+	name         string
 	points       []pointOf
 }
 
@@ -26,15 +27,15 @@ type pointOf struct {
 }
 
 // groupsOf sorts what was measured into groups, in the sweep's order. What the sweep
-// did not ask for and is there all the same comes last.
-func groupsOf(result policy.Result) []group {
+// did not ask for and is there all the same comes last. Each is named by what tells
+// it from the others; what all have in common is said once.
+func groupsOf(result policy.Result) (groups []group, shared string) {
 	points := result.Sweep.Points()
 	for _, r := range result.Runs {
 		if !slices.Contains(points, r.Point) {
 			points = append(points, r.Point)
 		}
 	}
-	var groups []group
 	for _, p := range points {
 		of := pointOf{Point: p}
 		for i := range result.Summaries {
@@ -54,9 +55,10 @@ func groupsOf(result policy.Result) []group {
 		}
 		groups[at].points = append(groups[at].points, of)
 	}
-	return slices.DeleteFunc(groups, func(g group) bool {
+	groups = slices.DeleteFunc(groups, func(g group) bool {
 		return !slices.ContainsFunc(g.points, func(p pointOf) bool { return len(p.runs) > 0 || p.summary != nil })
 	})
+	return groups, named(groups)
 }
 
 // curve is a point without its size.
@@ -65,9 +67,26 @@ func curve(p policy.Point) policy.Point {
 	return p
 }
 
-// name is what tells a group from the others.
-func (g group) name() string {
-	return fmt.Sprintf("%s, %s, values of %s", g.Procedure, plural(int64(g.Members), "member"), humanize.IBytes(uint64(max(g.ValueSize, 0))))
+// named names groups, and returns what is the same in all of them.
+func named(groups []group) (shared string) {
+	var same []string
+	for _, part := range []func(policy.Point) string{
+		func(p policy.Point) string { return plural(int64(p.Members), "member") },
+		func(p policy.Point) string { return "values of " + humanize.IBytes(uint64(max(p.ValueSize, 0))) },
+	} {
+		differ := slices.ContainsFunc(groups, func(g group) bool { return part(g.Point) != part(groups[0].Point) })
+		for i := range groups {
+			if differ {
+				groups[i].name += ", " + part(groups[i].Point)
+			} else if i == 0 {
+				same = append(same, part(groups[0].Point))
+			}
+		}
+	}
+	for i := range groups {
+		groups[i].name = groups[i].Procedure + groups[i].name
+	}
+	return strings.Join(same, ", ")
 }
 
 // tableView is the spreads of a group: what matters, and then every phase.
@@ -112,7 +131,7 @@ func phaseName(p policy.Phase) string {
 func tablesOf(groups []group) []tableView {
 	var out []tableView
 	for _, g := range groups {
-		t := tableView{Name: g.name()}
+		t := tableView{Name: g.name}
 		t.Head = append(t.Head, g.spreads("strike → first write", human, func(s policy.Summary) policy.Spread { return s.Recovered })...)
 		t.Head = append(t.Head, g.spreads("loss, in time", human, func(s policy.Summary) policy.Spread { return s.LostMS })...)
 		t.Head = append(t.Head, g.spreads("loss, in writes", humanize.Comma, func(s policy.Summary) policy.Spread { return s.LostWrites })...)
@@ -180,7 +199,7 @@ type runView struct {
 func runsOf(groups []group) []runsView {
 	var out []runsView
 	for _, g := range groups {
-		v := runsView{Name: g.name()}
+		v := runsView{Name: g.name}
 		for _, p := range g.points {
 			for _, r := range p.runs {
 				v.Rows = append(v.Rows, runRow(r))

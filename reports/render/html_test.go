@@ -286,7 +286,7 @@ func TestComputedIsSaidToBeComputed(t *testing.T) {
 			t.Errorf("%s is followed by %q", heading, line)
 		}
 	}
-	for _, want := range []string{"Time scale 60×", "every 30s instead of every 30m", "too few runs"} {
+	for _, want := range []string{"Time scale 60×", "every 30 s instead of every 30 min", "too few runs"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no %q", want)
 		}

@@ -41,7 +41,7 @@ func Markdown(drills []Outcome) string {
 			}
 			const note = 100 // for the sentence below
 			section := markdownDrill(o, "###")
-			if b.Len()+len(section)+1+note > MarkdownLimit {
+			if left > 0 || b.Len()+len(section)+1+note > MarkdownLimit {
 				left++
 				continue
 			}

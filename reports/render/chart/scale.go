@@ -135,9 +135,12 @@ func roundUp(v float64) float64 {
 // clock names a tick of a timeline: seconds, and nothing else.
 func clock(ms float64) string { return strconv.FormatFloat(ms/1000, 'f', -1, 64) }
 
-// Time names milliseconds as people say them: 250 ms, 1.5 s, 2 min, 6 h, 3 d. It is
+// Time names milliseconds as people say them: 0, 250 ms, 1.5 s, 2 min, 6 h, 3 d. It is
 // for round numbers: of others it keeps three figures.
 func Time(ms float64) string {
+	if ms == 0 {
+		return "0"
+	}
 	for _, unit := range []struct {
 		size float64
 		name string

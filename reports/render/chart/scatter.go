@@ -29,6 +29,10 @@ type Segment struct {
 	Title                  string
 }
 
+// little is the width in pixels for which ticks are laid out: these pictures stand
+// side by side.
+const little = 170
+
 // SVG draws it.
 func (k Scatter) SVG() string {
 	const top, bottom = 6.0, 150.0
@@ -55,7 +59,11 @@ func (k Scatter) SVG() string {
 		ticks = append(ticks, placed{k.X.at(v), k.Name(v)})
 		c.line("axis", k.X.at(v), bottom, k.X.at(v), bottom+4, "")
 	}
-	c.keys(ticks, bottom+axisHeight-4)
+	for i, fits := range fitting(ticks, little) {
+		if fits {
+			c.text("tick", ticks[i].x, bottom+axisHeight-4, ticks[i].key)
+		}
+	}
 	for _, cloud := range k.Clouds {
 		for _, l := range cloud.Lines {
 			c.line("fit "+string(cloud.Paint), k.X.at(l.FromX), up(l.FromY), k.X.at(l.ToX), up(l.ToY), l.Title)

@@ -83,7 +83,7 @@ func (k Strip) SVG() string {
 		}
 		if r.Median != nil {
 			x := k.Scale.at(*r.Median)
-			c.line(string(Median), x, middle-11, x, middle+11, "median: "+Time(*r.Median))
+			c.line(string(Median), x, middle-18, x, middle+18, "median: "+Time(*r.Median))
 		}
 		k.dots(&c, r.Dots, middle)
 	}

@@ -34,7 +34,11 @@ func Swatch(form Form, p Paint) string {
 		if !ok {
 			shape = circle
 		}
-		inner = fmt.Sprintf(`<path class="%s" transform="translate(11 7)" d="%s"/>`, class, shape)
+		x, y := 11, 7
+		if p == Strike {
+			x, y = 6, 2 // a flag flies from its pole
+		}
+		inner = fmt.Sprintf(`<path class="%s" transform="translate(%d %d)" d="%s"/>`, class, x, y, shape)
 	case AsFit:
 		inner = fmt.Sprintf(`<line class="fit %s" x1="0" y1="7" x2="22" y2="7"/>`, class)
 	case AsHost:

@@ -183,22 +183,9 @@ type placed struct {
 // keys writes those keys that do not run into the one before: more on a wide
 // picture than on a narrow one.
 func (c *canvas) keys(keys []placed, y float64) {
-	const letter, space = 6.5, 5 // pixels
-	last := map[int]float64{wide: -100, narrow: -100}
-	for _, k := range keys {
-		if k.key == "" {
-			continue
-		}
-		half := letter * float64(len([]rune(k.key))) / 2
-		fits := func(width int) bool {
-			middle := k.x / 100 * float64(width)
-			if middle-half < last[width]+space {
-				return false
-			}
-			last[width] = middle + half
-			return true
-		}
-		onWide, onNarrow := fits(wide), fits(narrow)
+	onWide, onNarrow := fitting(keys, wide), fitting(keys, narrow)
+	for i, k := range keys {
+		onWide, onNarrow := onWide[i], onNarrow[i]
 		switch {
 		case onNarrow && onWide:
 			c.text("key", k.x, y, k.key)
@@ -208,4 +195,19 @@ func (c *canvas) keys(keys []placed, y float64) {
 			c.text("key narrow-only", k.x, y, k.key)
 		}
 	}
+}
+
+// fitting tells which keys there is room for in a picture of this width.
+func fitting(keys []placed, width float64) []bool {
+	const letter, space = 6.5, 5 // pixels
+	out := make([]bool, len(keys))
+	last := -100.0
+	for i, k := range keys {
+		half := letter * float64(len([]rune(k.key))) / 2
+		middle := k.x / 100 * width
+		if k.key != "" && middle-half >= last+space {
+			out[i], last = true, middle+half
+		}
+	}
+	return out
 }
