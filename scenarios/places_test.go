@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,7 +56,7 @@ func runtimes() []place {
 func (p place) must(ctx context.Context) harness.Runtime {
 	GinkgoHelper()
 	rt, err := p.open(ctx)
-	if errors.Is(err, errNoEngine) && os.Getenv("FIREDRILL_REQUIRE") != p.name {
+	if errors.Is(err, errNoEngine) && !slices.Contains(strings.Split(os.Getenv("FIREDRILL_REQUIRE"), ","), p.name) {
 		Skip(err.Error())
 	}
 	Expect(err).NotTo(HaveOccurred())
@@ -65,7 +67,7 @@ func (p place) must(ctx context.Context) harness.Runtime {
 func (p place) mustFor(b *testing.B) harness.Runtime {
 	b.Helper()
 	rt, err := p.open(b.Context())
-	if errors.Is(err, errNoEngine) && os.Getenv("FIREDRILL_REQUIRE") != p.name {
+	if errors.Is(err, errNoEngine) && !slices.Contains(strings.Split(os.Getenv("FIREDRILL_REQUIRE"), ","), p.name) {
 		b.Skip(err.Error())
 	}
 	if err != nil {

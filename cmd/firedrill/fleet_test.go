@@ -138,6 +138,8 @@ func TestMisuseStartsNothing(t *testing.T) {
 		"run held --keep --repeat 2":                "--keep is for one drill",
 		"run held --preload-from /no/such/file":     "--preload-from",
 		"run held --junit /no/such/dir/x":           "--junit",
+		"run held --html /no/such/dir/x":            "--html",
+		"run held --markdown /no/such/dir/x":        "--markdown",
 		"run held --etcd-arg --data-dir=/x":         "data-dir",
 		"rnu held":                                  "did you mean run?",
 		"list extra":                                "takes no argument",
@@ -282,6 +284,30 @@ func TestJUnitFile(t *testing.T) {
 	}
 	if err := xml.Unmarshal(text, &file); err != nil || file.Tests != 3 || file.Failures != 1 || file.Errors != 1 {
 		t.Errorf("%+v, %v\n%s", file, err, text)
+	}
+}
+
+// One page holds all drills, those of a harness that broke too.
+func TestPapersOfSeveral(t *testing.T) {
+	s := newStage(t)
+	dir := t.TempDir()
+	page, summary := filepath.Join(dir, "page.html"), filepath.Join(dir, "summary.md")
+	if code := s.execute(t.Context(), "run", "held", "violated", "broke", "--html", page, "--markdown", summary); code != exitBroke {
+		t.Errorf("exit %d", code)
+	}
+	for path, wants := range map[string][]string{
+		page:    {"1 held, 1 violated, 1 broke", `<a href="#drill-1">held</a>`, `<article id="drill-3"`},
+		summary: {"## 3 fire drills: 1 held, 1 violated, 1 broke", "### VIOLATED: violated", "### BROKE: broke"},
+	} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range wants {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("%s: there is no %q in it", filepath.Base(path), want)
+			}
+		}
 	}
 }
 

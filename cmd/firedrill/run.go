@@ -15,7 +15,6 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
-	"github.com/etcd-firedrill/firedrill/reports/render"
 )
 
 // order is what the user asked `run` for.
@@ -28,6 +27,8 @@ type order struct {
 	parallel int
 	json     bool
 	junit    string
+	html     string
+	markdown string
 }
 
 // maxSeed keeps seeds short enough to be read out over the telephone.
@@ -77,6 +78,8 @@ func (a *app) runCommand() *cobra.Command {
 	f.BoolVar(&o.options.Keep, "keep", false, "leave the cluster standing and say how to get in; one drill only")
 	f.BoolVar(&o.json, "json", false, "one report a line on standard output; progress goes to standard error")
 	f.StringVar(&o.junit, "junit", "", "write a JUnit `file`")
+	f.StringVar(&o.html, "html", "", "write a page for people, one self-contained `file`")
+	f.StringVar(&o.markdown, "markdown", "", "write a Markdown `file` for a pull request or a CI job's summary")
 	a.completeLabels(c)
 	if err := c.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions([]string{"auto", "process", "container"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // as in completeLabels
@@ -89,7 +92,7 @@ func (a *app) runCommand() *cobra.Command {
 // full, typed or not.
 var notTheDrills = map[string]bool{
 	"all": true, "label": true, "repeat": true, "parallel": true,
-	"out": true, "json": true, "junit": true, "keep": true,
+	"out": true, "json": true, "junit": true, "html": true, "markdown": true, "keep": true,
 	"runtime": true, "seed": true,
 }
 
@@ -143,11 +146,11 @@ func (a *app) order(ctx context.Context, o order, args []string) error {
 	if err != nil {
 		return err
 	}
-	junit, err := openJUnit(o.junit)
+	papers, err := o.papers()
 	if err != nil {
 		return err
 	}
-	defer junit.Close()
+	defer papers.close()
 	if why != "" {
 		a.say("runtime %s: %s", rt.Name(), why)
 	}
@@ -161,10 +164,8 @@ func (a *app) order(ctx context.Context, o order, args []string) error {
 			return err
 		}
 	}
-	if junit != nil {
-		if err := errors.Join(render.JUnit(junit, outcomes), junit.Close()); err != nil {
-			return err
-		}
+	if err := papers.write(outcomes); err != nil {
+		return err
 	}
 	for _, outcome := range outcomes {
 		if outcome.Err != nil {
@@ -247,16 +248,4 @@ func (a *app) refuse(o order, jobs []job) error {
 		}
 	}
 	return nil
-}
-
-// openJUnit makes sure that the file can be written before an hour of drills.
-func openJUnit(path string) (*os.File, error) {
-	if path == "" {
-		return nil, nil
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return nil, hint(fmt.Errorf("--junit: %w", err), "the directory must be there")
-	}
-	return f, nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -51,7 +52,7 @@ func condition(name string) (bool, error) {
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
 	_, absent := engineName(context.Background())
-	if absent != nil && os.Getenv("FIREDRILL_REQUIRE") == "container" {
+	if absent != nil && slices.Contains(strings.Split(os.Getenv("FIREDRILL_REQUIRE"), ","), "container") {
 		return false, fmt.Errorf("FIREDRILL_REQUIRE=container: %w", absent)
 	}
 	return absent == nil, nil

@@ -1,0 +1,246 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/etcd-firedrill/firedrill/reports/policy"
+)
+
+// group is the points that differ in nothing but the size of the database: what a
+// curve is drawn through.
+type group struct {
+	policy.Point // of its first point
+	name         string
+	points       []pointOf
+}
+
+// pointOf is a point with what was measured of it.
+type pointOf struct {
+	policy.Point
+	summary *policy.Summary // nil if there is none
+	runs    []policy.Run
+}
+
+// groupsOf sorts what was measured into groups, in the sweep's order. What the sweep
+// did not ask for and is there all the same comes last. Each is named by what tells
+// it from the others; what all have in common is said once.
+func groupsOf(result policy.Result) (groups []group, shared string) {
+	points := result.Sweep.Points()
+	for _, r := range result.Runs {
+		if !slices.Contains(points, r.Point) {
+			points = append(points, r.Point)
+		}
+	}
+	for _, p := range points {
+		of := pointOf{Point: p}
+		for i := range result.Summaries {
+			if result.Summaries[i].Point == p {
+				of.summary = &result.Summaries[i]
+			}
+		}
+		for _, r := range result.Runs {
+			if r.Point == p {
+				of.runs = append(of.runs, r)
+			}
+		}
+		at := slices.IndexFunc(groups, func(g group) bool { return curve(g.Point) == curve(p) })
+		if at < 0 {
+			groups = append(groups, group{Point: p})
+			at = len(groups) - 1
+		}
+		groups[at].points = append(groups[at].points, of)
+	}
+	groups = slices.DeleteFunc(groups, func(g group) bool {
+		return !slices.ContainsFunc(g.points, func(p pointOf) bool { return len(p.runs) > 0 || p.summary != nil })
+	})
+	return groups, named(groups)
+}
+
+// curve is a point without its size.
+func curve(p policy.Point) policy.Point {
+	p.Size = 0
+	return p
+}
+
+// named names groups, and returns what is the same in all of them.
+func named(groups []group) (shared string) {
+	var same []string
+	for _, part := range []func(policy.Point) string{
+		func(p policy.Point) string { return plural(int64(p.Members), "member") },
+		func(p policy.Point) string { return "values of " + humanize.IBytes(uint64(max(p.ValueSize, 0))) },
+	} {
+		differ := slices.ContainsFunc(groups, func(g group) bool { return part(g.Point) != part(groups[0].Point) })
+		for i := range groups {
+			if differ {
+				groups[i].name += ", " + part(groups[i].Point)
+			} else if i == 0 {
+				same = append(same, part(groups[0].Point))
+			}
+		}
+	}
+	for i := range groups {
+		groups[i].name = groups[i].Procedure + groups[i].name
+	}
+	return strings.Join(same, ", ")
+}
+
+// tableView is the spreads of a group: what matters, and then every phase.
+type tableView struct {
+	Name       string
+	Head, Rest []spreadView
+}
+
+// spreadView is one figure of one size, spread over the runs.
+type spreadView struct {
+	Figure string // empty where it is that of the row above
+	Span   int    // rows of this figure, where it is not empty
+	Size   string
+	Of     string
+	P50    string
+	Range  string
+	P95    string
+	Worst  string
+	Note   string
+}
+
+// phaseNames is each phase in words.
+var phaseNames = map[policy.Phase]string{
+	policy.Snapshot:      "snapshot saved and pulled",
+	policy.VerifyTaken:   "verified when taken",
+	policy.Upload:        "uploaded",
+	policy.Fetch:         "fetched onto the hosts",
+	policy.VerifyFetched: "verified when fetched",
+	policy.RestoreHost:   "restored on a host",
+	policy.Ack:           "procedure begun → first write",
+	policy.Redundancy:    "procedure begun → full redundancy",
+	policy.Outage:        "outage, all gaps",
+}
+
+func phaseName(p policy.Phase) string {
+	if name, ok := phaseNames[p]; ok {
+		return name
+	}
+	return strings.ReplaceAll(string(p), "_", " ")
+}
+
+func tablesOf(groups []group) []tableView {
+	var out []tableView
+	for _, g := range groups {
+		t := tableView{Name: g.name}
+		t.Head = append(t.Head, g.spreads("strike → first write", human, func(s policy.Summary) policy.Spread { return s.Recovered })...)
+		t.Head = append(t.Head, g.spreads("loss, in time", human, func(s policy.Summary) policy.Spread { return s.LostMS })...)
+		t.Head = append(t.Head, g.spreads("loss, in writes", humanize.Comma, func(s policy.Summary) policy.Spread { return s.LostWrites })...)
+		t.Rest = append(t.Rest, g.spreads("bound of the loss", human, func(s policy.Summary) policy.Spread { return s.BoundMS })...)
+		for _, phase := range policy.Phases() {
+			t.Rest = append(t.Rest, g.spreads(phaseName(phase), human, func(s policy.Summary) policy.Spread { return s.Phases[phase] })...)
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// spreads are the rows of one figure, a size each. A figure that no run has is left
+// out.
+func (g group) spreads(figure string, show func(int64) string, of func(policy.Summary) policy.Spread) []spreadView {
+	var rows []spreadView
+	some := false
+	for _, p := range g.points {
+		row := spreadView{Size: p.Size.String(), Of: "0", P50: "–", Range: "–", P95: "–", Worst: "–"}
+		if p.summary != nil {
+			if s := of(*p.summary); s.Of > 0 {
+				some = true
+				row.fill(s, show)
+			}
+		}
+		rows = append(rows, row)
+	}
+	if !some {
+		return nil
+	}
+	rows[0].Figure, rows[0].Span = figure, len(rows)
+	return rows
+}
+
+func (v *spreadView) fill(s policy.Spread, show func(int64) string) {
+	v.Of, v.P50, v.Worst = strconv.Itoa(s.Of), show(s.P50), show(s.Worst)
+	v.Range, v.P95 = "too few runs", "too few runs"
+	if s.Low != nil && s.High != nil {
+		v.Range = fmt.Sprintf("%s – %s (%s)", show(*s.Low), show(*s.High), confidence(s.Confidence))
+	}
+	if s.P95 != nil {
+		v.P95 = show(*s.P95)
+	}
+}
+
+func confidence(share float64) string {
+	return strconv.FormatFloat(float64(int(share*1000))/10, 'f', -1, 64) + " %"
+}
+
+// runsView is every run of a group.
+type runsView struct {
+	Name string
+	Rows []runView
+}
+
+type runView struct {
+	Tone, Word                                         string
+	Size, Number, Seed                                 string
+	Recovered, Outage, Redundancy, Lost, Writes, Bound string
+	Took                                               string
+	Note                                               string
+	Exceeded                                           bool
+}
+
+func runsOf(groups []group) []runsView {
+	var out []runsView
+	for _, g := range groups {
+		v := runsView{Name: g.name}
+		for _, p := range g.points {
+			for _, r := range p.runs {
+				v.Rows = append(v.Rows, runRow(r))
+			}
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func runRow(r policy.Run) runView {
+	v := runView{
+		Tone: r.Verdict.String(), Word: r.Verdict.String(), Size: r.Size.String(), Number: strconv.Itoa(r.Number), Seed: strconv.FormatInt(r.Seed, 10),
+		Recovered: dash(r.Recovered), Outage: dash(r.Phases[policy.Outage]), Redundancy: dash(r.Phases[policy.Redundancy]),
+		Lost: "–", Writes: "–", Bound: "–", Took: dash(r.Took),
+	}
+	if r.Loss != nil {
+		v.Lost, v.Writes, v.Bound = human(r.Loss.LostMS), humanize.Comma(r.Loss.LostWrites), human(r.Loss.BoundMS)
+		v.Exceeded = r.Loss.Exceeded()
+	}
+	var notes []string
+	if r.Broke != "" {
+		v.Tone, v.Word = "inconclusive", "broke"
+		notes = append(notes, r.Broke)
+	}
+	if v.Exceeded {
+		notes = append(notes, "lost more than the policy can explain")
+	}
+	if len(r.Failed) > 0 {
+		notes = append(notes, "did not hold: "+strings.Join(r.Failed, ", "))
+	}
+	for _, why := range r.Unfit {
+		notes = append(notes, "not counted: "+why)
+	}
+	v.Note = strings.Join(notes, "; ")
+	return v
+}
+
+func dash(ms int64) string {
+	if ms == 0 {
+		return "–"
+	}
+	return human(ms)
+}
