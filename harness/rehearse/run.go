@@ -77,12 +77,13 @@ func Run(ctx context.Context, rt harness.Runtime, o Options) (report reports.Reh
 			err = fmt.Errorf("%w\nhint: free some space, or put our copy and the process runtime's hosts elsewhere by TMPDIR", err)
 		}
 	}()
-	if err := r.run(ctx, rt); err != nil {
-		return reports.Rehearsal{}, err
-	}
+	err = r.run(ctx, rt)
 	// What was seen while it was told to end is not to be trusted.
-	if ctx.Err() != nil {
-		return reports.Rehearsal{}, fmt.Errorf("rehearse %s: %w", o.Snapshot, context.Cause(ctx))
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("rehearse %s: %w", o.Snapshot, cause)
+	}
+	if err != nil {
+		return reports.Rehearsal{}, err
 	}
 	r.report.Phases.Total = milliseconds(time.Since(r.start))
 	if r.seen.raised {
@@ -268,7 +269,7 @@ func (r *rehearsal) examine() error {
 		r.note("hint: the snapshot's cluster has authentication: --user root:PASSWORD lets what it holds be looked at, as that user")
 	}
 	if f.Leases > 0 {
-		r.note("the snapshot has %d leases, whose keys go when these expire; keys are counted, and hashes taken, at its revision, before that", f.Leases)
+		r.note("leases granted in the snapshot: %d; their keys go when they expire, but keys are counted, and hashes taken, at the snapshot's revision", f.Leases)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func goodRehearsal() reports.Rehearsal {
 			{Prefix: "", Keys: 2, Bytes: 40}, {Prefix: "/registry/", Others: 31, Keys: 112, Bytes: 90_000}, {Prefix: "/registry/pods/", Keys: 770, Bytes: 899_000_000},
 			{Prefix: `/registry/` + strings.Repeat("long/", 20), Keys: 300, Bytes: 909_960},
 		}},
-		Notes:   []string{"the snapshot has 1 leases, whose keys go when these expire; keys are counted, and hashes taken, at its revision, before that"},
+		Notes:   []string{"leases granted in the snapshot: 1; their keys go when they expire, but keys are counted, and hashes taken, at the snapshot's revision"},
 		Machine: reports.RehearsalMachine{CPUs: 2, OS: "linux/amd64", Memory: 1 << 34, PeakRSS: 1 << 26},
 	}
 	for _, name := range []string{"m1", "m2", "m3"} {
