@@ -3,6 +3,7 @@ package rehearse
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -181,24 +182,39 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 const (
-	tailLines = 4
+	tailLines = 3
 	lineBytes = 300
 )
 
-// lines are the last that say something, each cut where it is very long.
+// lines are the last that say something: those by which etcd ended, if there are
+// any. Of etcd's own lines only the message and the error are told, each cut where it
+// is very long: other fields may quote what is stored.
 func (t *tail) lines() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var telling []string
+	var telling, last []string
 	for line := range bytes.Lines(t.text) {
 		text := strings.TrimRight(string(line), "\n")
 		if text == "" || text == "Usage:" || strings.HasPrefix(text, "  ") || strings.HasPrefix(text, "\t") {
 			continue
 		}
+		var own struct{ Level, Msg, Error string }
+		if json.Unmarshal(line, &own) == nil && own.Msg != "" {
+			text = own.Msg
+			if own.Error != "" {
+				text += ": " + own.Error
+			}
+		}
 		if len(text) > lineBytes {
 			text = strings.ToValidUTF8(text[:lineBytes], "") + " …"
 		}
 		telling = append(telling, text)
+		if own.Level == "fatal" || own.Level == "panic" {
+			last = append(last, text)
+		}
+	}
+	if len(last) > 0 {
+		telling = last
 	}
 	telling = slices.Compact(telling)
 	return telling[max(0, len(telling)-tailLines):]

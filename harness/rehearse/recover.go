@@ -26,9 +26,9 @@ const (
 	token        = "firedrill-rehearsal"
 )
 
-// errElsewhere ends what is done with a host because another's snapshot could not
-// be restored: a cluster that lacks a founder proves nothing.
-var errElsewhere = errors.New("the snapshot could not be restored on another host")
+// errElsewhere ends what is done with a host because another did not get so far: a
+// cluster that lacks a founder proves nothing.
+var errElsewhere = errors.New("another host does not serve what was restored")
 
 // recover makes a cluster of the snapshot: on each host the file is restored and
 // etcd started as soon as that host is ready, without waiting for the others. It

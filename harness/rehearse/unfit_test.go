@@ -122,7 +122,7 @@ func TestAFileThatNoEtcdStartsFrom(t *testing.T) {
 	})
 	r := rehearsed(t, onProcess(t), Options{Snapshot: written(t, content)})
 	expect(t, r, violated, map[string]harness.Verdict{"snapshot-whole": held, "restored-everywhere": held, "members-serve": violated, "takes-writes": inconclusive, "hashes-equal": inconclusive})
-	if f := verdicts(r)["members-serve"]; len(f.Offending) == 0 || !strings.Contains(f.Offending[0], "does not start") {
+	if f := verdicts(r)["members-serve"]; !strings.Contains(strings.Join(f.Offending, "\n"), "does not start") || !strings.Contains(strings.Join(f.Offending, "\n"), "logged: failed to unmarshal") {
 		t.Errorf("%+v", f)
 	}
 }

@@ -125,7 +125,7 @@ func rehearsedTimes(b *strings.Builder, r reports.Rehearsal) {
 		name string
 		ms   int64
 	}{
-		{"fetch", p.Fetch}, {"verify", p.Verify}, {"restore", p.Restore}, {"first write", p.FirstAck}, {"census", p.Census}, {"without a member", p.MemberLoss},
+		{"fetch", p.Fetch}, {"verify", p.Verify}, {"restore", p.Restore}, {"first write", p.FirstAck}, {"census", p.Census}, {"member loss", p.MemberLoss},
 	} {
 		if part.ms > 0 {
 			parts = append(parts, part.name+" "+human(part.ms))
@@ -153,9 +153,6 @@ func rehearsedHosts(b *strings.Builder, r reports.Rehearsal) {
 		}
 		if h.Hash != "" {
 			parts = append(parts, "hash "+h.Hash)
-		}
-		if h.DBBytes > 0 {
-			parts = append(parts, binarySize(h.DBBytes))
 		}
 		if h.Problem != "" {
 			parts = append(parts, h.Problem)

@@ -26,10 +26,10 @@ func RehearsalJUnit(w io.Writer, r reports.Rehearsal, took time.Duration, broke 
 		return writeJUnit(w, suite)
 	}
 	for i, f := range r.Findings {
-		c := junitCase{Name: f.Check, Class: class, Time: seconds(0)}
+		c := junitCase{Name: f.Check, Class: class, Time: seconds(0), Properties: []junitProperty{{"claim", f.Claim}}}
 		if i == 0 { // all of it, once
 			c.Time = seconds(took.Seconds())
-			c.Properties = []junitProperty{{"snapshot", rehearsed(r)}, {"verdict", r.Verdict.String()}}
+			c.Properties = append(c.Properties, junitProperty{"snapshot", rehearsed(r)}, junitProperty{"verdict", r.Verdict.String()})
 			c.Out = Style{}.Rehearsal(r)
 		}
 		if f.Verdict != harness.Held {
