@@ -219,7 +219,7 @@ func (r *rehearsal) await(ctx context.Context, m *member) error {
 	var hashed harness.MemberHash
 	hash := func() {
 		begun := time.Now()
-		hashed = observe.Hashes(ctx, []observe.Target{r.target(m)}, r.report.Snapshot.Revision)[0]
+		hashed = observe.HashesWithin(ctx, []observe.Target{r.target(m)}, r.report.Snapshot.Revision, r.weight(serveDeadline))[0]
 		m.report.HashKV = milliseconds(time.Since(begun))
 	}
 	if !r.report.Snapshot.Auth {
@@ -266,7 +266,7 @@ func (r *rehearsal) problem(ctx context.Context, m *member, err error) error {
 	case errors.Is(cause, context.Canceled), errors.Is(err, harness.ErrAgentLost):
 		return err
 	}
-	m.report.Problem = err.Error()
+	m.unasked = err.Error() // it runs, and may only be slow
 	r.say(harness.WarningEvent, m.name, "%v", err)
 	return nil
 }
@@ -368,7 +368,7 @@ func (r *rehearsal) compare(ctx context.Context) {
 		return true
 	}
 	if r.all(func(m *member) bool { return m.report.Hash != "" }) && !alike() {
-		for i, hashed := range observe.Hashes(ctx, r.targets(), r.report.Snapshot.Revision) {
+		for i, hashed := range observe.HashesWithin(ctx, r.targets(), r.report.Snapshot.Revision, r.weight(serveDeadline)) {
 			r.took(r.members[i], hashed)
 		}
 	}
