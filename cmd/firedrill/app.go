@@ -15,6 +15,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/harness/rehearse"
 	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/render"
 )
@@ -37,6 +38,7 @@ type app struct {
 	validate  func(harness.Scenario, drill.Options) error
 	run       func(context.Context, harness.Runtime, harness.Scenario, drill.Options) (reports.Report, error)
 	rejudge   func(dir string) (reports.Report, error)
+	rehearse  func(context.Context, harness.Runtime, rehearse.Options) (reports.Rehearsal, error)
 	runtime   func(context.Context, place) (harness.Runtime, string, error)
 	sweep     func(context.Context) ([]string, error)
 
@@ -100,7 +102,8 @@ func (a *app) command() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.listCommand(), a.catalogueCommand(), a.explainCommand(), a.runCommand(), a.checkCommand(), a.cleanCommand(), a.versionCommand(), a.policyCommand(), a.reportCommand())
+	root.AddCommand(a.listCommand(), a.catalogueCommand(), a.explainCommand(), a.runCommand(), a.policyCommand(), a.rehearseCommand(), a.reportCommand(),
+		a.checkCommand(), a.cleanCommand(), a.versionCommand())
 	return root
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/harness/process"
+	"github.com/etcd-firedrill/firedrill/harness/rehearse"
 	"github.com/etcd-firedrill/firedrill/scenarios"
 )
 
@@ -38,7 +39,7 @@ func firedrill(args []string) int {
 	}
 	a := &app{
 		out: os.Stdout, err: os.Stderr, style: styleOf(os.Stdout),
-		scenarios: scenarios.All, validate: drill.Validate, run: drill.Run, rejudge: drill.Rejudge,
+		scenarios: scenarios.All, validate: drill.Validate, run: drill.Run, rejudge: drill.Rejudge, rehearse: rehearse.Run,
 		runtime: where.choose, sweep: sweep,
 	}
 	return a.execute(ctx, args)

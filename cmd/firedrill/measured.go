@@ -128,17 +128,11 @@ func rewrite(path, section string) (err error) {
 	if err != nil {
 		return hint(fmt.Errorf("--write: %s: %w", path, err), "the section stands between the lines %s and %s, once", render.CatalogueBegin, render.CatalogueEnd)
 	}
-	fresh, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
+	if err := replaceFile(path, info.Mode().Perm(), func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	}); err != nil {
 		return fmt.Errorf("--write: %w", err)
-	}
-	_, err = fresh.WriteString(text)
-	err = errors.Join(err, fresh.Chmod(info.Mode().Perm()), fresh.Sync(), fresh.Close())
-	if err == nil {
-		err = os.Rename(fresh.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("--write: %w", err), os.Remove(fresh.Name()))
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func (a *app) policyCommand() *cobra.Command {
 	f.BoolVar(&s.json, "json", false, "the result on standard output, as sweep.json; progress goes to standard error")
 	for i := range s.outputs {
 		o := &s.outputs[i]
-		f.StringVar(&o.path, o.flag, "", o.usage)
+		f.StringVar(&o.path, strings.TrimPrefix(o.flag, "--"), "", o.usage)
 	}
 	if err := c.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions([]string{"auto", "process", "container"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // as in completeLabels

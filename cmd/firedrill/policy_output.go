@@ -4,63 +4,77 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 	"github.com/etcd-firedrill/firedrill/reports/render"
 )
 
 // output is a file that a result is written to besides.
 type output struct {
-	flag, usage string
-	render      func(io.Writer, policy.Result) error
-	path        string // "": it was not asked for
+	paper
+	usage  string
+	render func(io.Writer, policy.Result) error
+}
+
+func (o output) write(r policy.Result) error {
+	return o.replace(func(w io.Writer) error { return o.render(w, r) })
 }
 
 // policyOutputs are all of them, a flag each.
 func policyOutputs() []output {
 	return []output{
-		{flag: "markdown", usage: "write the result as Markdown to a `file`", render: func(w io.Writer, r policy.Result) error {
+		{paper: paper{flag: "--markdown"}, usage: "write the result as Markdown to a `file`", render: func(w io.Writer, r policy.Result) error {
 			_, err := io.WriteString(w, render.SweepMarkdown(r))
 			return err
 		}},
-		{flag: "csv", usage: "write every run as CSV to a `file`", render: render.SweepCSV},
-		{flag: "prometheus", usage: "write the result to a `file` of a Prometheus textfile collector", render: render.SweepPrometheus},
+		{paper: paper{flag: "--html"}, usage: "write a page for people, one self-contained `file`", render: sweepPage},
+		{paper: paper{flag: "--csv"}, usage: "write every run as CSV to a `file`", render: render.SweepCSV},
+		{paper: paper{flag: "--prometheus"}, usage: "write the result to a `file` of a Prometheus textfile collector", render: render.SweepPrometheus},
 	}
 }
 
-// possible tells before hours of drills whether the file can be written.
-func (o output) possible() error {
-	if o.path == "" {
-		return nil
-	}
-	if info, err := os.Stat(o.path); err == nil && info.IsDir() {
-		return hint(fmt.Errorf("--%s: %s is a directory", o.flag, o.path), "name a file")
-	}
-	fresh, err := os.CreateTemp(filepath.Dir(o.path), "."+filepath.Base(o.path)+".*")
+// sweepPage is the page of a sweep, with the timeline of its worst run where that
+// one's report is still there.
+func sweepPage(w io.Writer, r policy.Result) error {
+	worst, err := worstReport(r)
 	if err != nil {
-		return hint(fmt.Errorf("--%s: %w", o.flag, err), "the directory must be there")
+		return err
 	}
-	return errors.Join(fresh.Close(), os.Remove(fresh.Name()))
+	text, err := render.SweepHTML(r, worst)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, text)
+	return err
 }
 
-// write replaces the file at once or not at all, for others may read it meanwhile.
-func (o output) write(r policy.Result) (err error) {
-	if o.path == "" {
-		return nil
+// worstReport is the report of the run that took longest to recover, of those whose
+// figures count; nil where there is none, or where its evidence was removed.
+func worstReport(r policy.Result) (*reports.Report, error) {
+	var worst policy.Run
+	for _, run := range r.Runs {
+		if run.Counts() && run.Recovered > worst.Recovered && run.Directory != "" {
+			worst = run
+		}
 	}
-	fresh, err := os.CreateTemp(filepath.Dir(o.path), "."+filepath.Base(o.path)+".*")
+	if worst.Directory == "" {
+		return nil, nil
+	}
+	f, err := os.Open(filepath.Join(worst.Directory, "report.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
-		return fmt.Errorf("--%s: %w", o.flag, err)
+		return nil, fmt.Errorf("read the report of the worst run: %w", err)
 	}
-	err = o.render(fresh, r)
-	err = errors.Join(err, fresh.Chmod(0o644), fresh.Sync(), fresh.Close())
-	if err == nil {
-		err = os.Rename(fresh.Name(), o.path)
-	}
+	defer f.Close()
+	report, err := reports.Decode(f)
 	if err != nil {
-		return errors.Join(fmt.Errorf("--%s: %w", o.flag, err), os.Remove(fresh.Name()))
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	return nil
+	return &report, nil
 }

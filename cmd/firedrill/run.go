@@ -150,7 +150,6 @@ func (a *app) order(ctx context.Context, o order, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer papers.close()
 	if why != "" {
 		a.say("runtime %s: %s", rt.Name(), why)
 	}
@@ -164,7 +163,7 @@ func (a *app) order(ctx context.Context, o order, args []string) error {
 			return err
 		}
 	}
-	if err := papers.write(outcomes); err != nil {
+	if err := put(papers, outcomes); err != nil {
 		return err
 	}
 	for _, outcome := range outcomes {

@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 			"interrupt": interrupt,
 			"damage":    damage,
 			"nothing":   nothing,
+			"snapshot":  snapshot,
 		},
 	})
 }

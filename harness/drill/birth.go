@@ -32,17 +32,8 @@ func (d *drill) bornFlags(name string) []string {
 	for _, h := range among {
 		initial = append(initial, h+"="+d.desk.Peers[h])
 	}
-	return harness.ChangeFlags(append([]string{
-		"name=" + name,
-		"data-dir=" + harness.DataDir,
-		"listen-peer-urls=" + peer,
-		"initial-advertise-peer-urls=" + peer,
-		"listen-client-urls=" + client,
-		"advertise-client-urls=" + client,
-		"initial-cluster=" + strings.Join(initial, ","),
-		"initial-cluster-state=" + state,
-		"initial-cluster-token=" + d.desk.Token,
-	}, d.scenario.Given.TLS.Flags()...), d.plan.args...)
+	flags := harness.BirthFlags(name, peer, client, strings.Join(initial, ","), state, d.desk.Token)
+	return harness.ChangeFlags(append(flags, d.scenario.Given.TLS.Flags()...), d.plan.args...)
 }
 
 // founders are the hosts that the cluster is born on; others are added to it.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -138,7 +137,7 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	} else if t.Writers < 1 || t.Rate < 1 || t.Leases < 0 {
 		return unsuited("traffic of %d writers, %d writes per second and %d leases: at least one writer and one write are needed", t.Writers, t.Rate, t.Leases)
 	}
-	args, err := serverFlags(o.EtcdArgs)
+	args, err := harness.UserFlags(o.EtcdArgs)
 	if err != nil {
 		return unsuited("%v", err)
 	}
@@ -184,28 +183,4 @@ func (p *plan) policy(o Options) error {
 		return errors.New("a backup job that dies leaves the moment of the strike to nobody else")
 	}
 	return nil
-}
-
-// serverFlags takes the dashes off a user's server flags, and refuses those
-// that are no user's to give.
-func serverFlags(args []string) ([]string, error) {
-	var flags []string
-	for _, arg := range args {
-		flag := strings.TrimLeft(arg, "-")
-		if name, _, _ := strings.Cut(flag, "="); name == "" || strings.ContainsAny(arg, " \n\t'") {
-			return nil, fmt.Errorf("etcd flag %q: give it as --name=value", arg)
-		} else if ownFlags[name] {
-			return nil, fmt.Errorf("etcd flag --%s is set by the drill itself and cannot be given", name)
-		}
-		flags = append(flags, flag)
-	}
-	return flags, nil
-}
-
-// ownFlags are the server flags that make a host a member of its own cluster.
-var ownFlags = map[string]bool{
-	"name": true, "data-dir": true, "config-file": true, "force-new-cluster": true,
-	"listen-client-urls": true, "advertise-client-urls": true, "listen-peer-urls": true,
-	"initial-advertise-peer-urls": true, "initial-cluster": true, "initial-cluster-state": true, "initial-cluster-token": true,
-	"discovery": true, "discovery-srv": true,
 }

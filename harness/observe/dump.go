@@ -59,7 +59,7 @@ func Verify(ctx context.Context, source Target, targets []Target, prefix string,
 			return err
 		}
 		var hashing crew.Crew
-		hashing.Go(func() { v.Hashes = hashes(ctx, targets, v.Revision, besideDump) })
+		hashing.Go(func() { v.Hashes = hashes(ctx, targets, v.Revision, besideDump, hashTimeout) })
 		defer hashing.Wait() // also where the sink panics
 		v.Dataset, err = dump(ctx, c, source, v.Revision, prefix, into)
 		return err

@@ -29,14 +29,20 @@ const levelTimeout = 2 * time.Second
 // where CompactRevision is the same too: while it is not, all are asked again,
 // for 2 s.
 func Hashes(ctx context.Context, targets []Target, revision int64) []harness.MemberHash {
-	return hashes(ctx, targets, revision, len(targets))
+	return HashesWithin(ctx, targets, revision, hashTimeout)
+}
+
+// HashesWithin is Hashes for members that hold so much that the hashing itself
+// needs so long.
+func HashesWithin(ctx context.Context, targets []Target, revision int64, limit time.Duration) []harness.MemberHash {
+	return hashes(ctx, targets, revision, len(targets), limit)
 }
 
 // hashes is Hashes with at most so many members hashing at the same time.
-func hashes(ctx context.Context, targets []Target, revision int64, abreast int) []harness.MemberHash {
+func hashes(ctx context.Context, targets []Target, revision int64, abreast int, limit time.Duration) []harness.MemberHash {
 	deadline := time.Now().Add(levelTimeout)
 	for {
-		hashes := hashesNow(ctx, targets, revision, abreast)
+		hashes := hashesNow(ctx, targets, revision, abreast, limit)
 		if level(hashes) || time.Now().After(deadline) || ctx.Err() != nil {
 			return hashes
 		}
@@ -60,7 +66,7 @@ func level(hashes []harness.MemberHash) bool {
 	return true
 }
 
-func hashesNow(ctx context.Context, targets []Target, revision int64, abreast int) []harness.MemberHash {
+func hashesNow(ctx context.Context, targets []Target, revision int64, abreast int, limit time.Duration) []harness.MemberHash {
 	turns := make(chan struct{}, abreast)
 	return each(targets, func(t Target) harness.MemberHash {
 		hash := harness.MemberHash{Host: t.Host, Revision: revision}
@@ -71,7 +77,7 @@ func hashesNow(ctx context.Context, targets []Target, revision int64, abreast in
 			}
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			ctx, cancel := context.WithTimeout(ctx, hashTimeout)
+			ctx, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
 			resp, err := c.HashKV(ctx, t.Endpoint, revision)
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -21,7 +22,19 @@ type Target struct {
 	Host     string      // its host's name, for people
 	Endpoint string      // host:port
 	TLS      *tls.Config // nil: plain text
+	As       Login       // who asks; zero: nobody in particular, who may do anything where there is no authentication
 }
+
+// Login is a name and a password. However it is printed or encoded, neither is in it.
+type Login struct{ Name, Password string }
+
+const redacted = "(a user of etcd's)"
+
+// Format prints that this is a user, whatever the verb.
+func (Login) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// MarshalText encodes that this is a user, in JSON too.
+func (Login) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // with asks through a fresh client of these targets. The error names the first.
 func with(targets []Target, ask func(*clientv3.Client) error) error {
@@ -32,12 +45,19 @@ func with(targets []Target, ask func(*clientv3.Client) error) error {
 	for _, t := range targets {
 		endpoints = append(endpoints, t.Endpoint)
 	}
-	c, err := client.New(endpoints, targets[0].TLS)
+	c, err := open(endpoints, targets[0])
 	if err != nil {
 		return fmt.Errorf("ask etcd on %s: %w", targets[0].Host, err)
 	}
 	defer c.Close()
 	return ask(c)
+}
+
+func open(endpoints []string, t Target) (*clientv3.Client, error) {
+	if t.As == (Login{}) {
+		return client.New(endpoints, t.TLS)
+	}
+	return client.NewUser(endpoints, t.TLS, t.As.Name, t.As.Password, loginTimeout)
 }
 
 // each asks every target at once and returns the answers in the targets' order.

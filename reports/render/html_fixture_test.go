@@ -87,9 +87,9 @@ func restored() reports.Report {
 	return r
 }
 
-// swept is a sweep of three sizes and two procedures, five runs each, with figures as
+// sweptByHand is a sweep of three sizes and two procedures, five runs each, with figures as
 // a disk and an etcd make them; the same every time.
-func swept() policy.Result {
+func sweptByHand() policy.Result {
 	meets, fails := true, false
 	result := policy.Result{
 		Schema: 1, Kind: "policy", Firedrill: "v0.4.0", Started: time.Date(2026, 11, 25, 18, 0, 0, 0, time.UTC), Finished: true, Planned: 30,

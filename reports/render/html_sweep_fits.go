@@ -138,10 +138,11 @@ func lineOf(f policy.Fit) string {
 	if per < 0 {
 		sign, per = "−", -per
 	}
-	return fmt.Sprintf("%s %s %s for each GiB", signed(f.Fixed), sign, chart.Time(per))
+	return fmt.Sprintf("%s %s %s for each GiB", signedTime(f.Fixed), sign, chart.Time(per))
 }
 
-func signed(ms float64) string {
+// signedTime shows milliseconds of a chart that may be below 0, as a line's may.
+func signedTime(ms float64) string {
 	if ms < 0 {
 		return "−" + chart.Time(-ms)
 	}

@@ -62,7 +62,7 @@ func TestSweepHTML(t *testing.T) {
 // small is a sweep that was interrupted early: one run lost more than it may, one
 // broke, one size has none.
 func small() policy.Result {
-	r := swept()
+	r := sweptByHand()
 	r.Finished, r.Runs, r.Summaries = false, r.Runs[:4], r.Summaries[:1]
 	r.Runs[1].Loss.LostMS = r.Runs[1].Loss.BoundMS + 4000
 	r.Runs[1].Verdict, r.Runs[1].Failed = harness.Violated, []string{"loss-within-bound"}
@@ -79,14 +79,14 @@ func pages(t *testing.T) map[string]string {
 	worst := restored()
 	old := held()
 	nothing := reports.Report{Schema: 1, Scenario: "nothing-seen"}
-	huge := swept()
+	huge := sweptByHand()
 	huge.Runs[0].Recovered, huge.Runs[0].Phases[policy.Outage], huge.Runs[0].Loss.LostMS = 3_600_000, 1, 0
-	bare := swept()
+	bare := sweptByHand()
 	for i := range bare.Runs {
 		bare.Runs[i].Phases, bare.Runs[i].Loss, bare.Runs[i].Recovered = nil, nil, 0
 	}
 	bare.Summaries = nil
-	single := swept()
+	single := sweptByHand()
 	single.Sweep.Sizes, single.Runs, single.Summaries, single.Fits = single.Sweep.Sizes[:1], single.Runs[:1], nil, single.Fits[:1]
 	return map[string]string{
 		"drill":         drillsPage(t, one(restored())),
@@ -94,7 +94,7 @@ func pages(t *testing.T) map[string]string {
 		"old report":    drillsPage(t, one(old)),
 		"empty report":  drillsPage(t, one(nothing)),
 		"no drill":      drillsPage(t, nil),
-		"sweep":         sweepPage(t, swept(), &worst),
+		"sweep":         sweepPage(t, sweptByHand(), &worst),
 		"interrupted":   sweepPage(t, small(), nil),
 		"huge range":    sweepPage(t, huge, nil),
 		"no figures":    sweepPage(t, bare, nil),
@@ -208,7 +208,7 @@ func hostile() reports.Report {
 }
 
 func hostileSweep() policy.Result {
-	r := swept()
+	r := sweptByHand()
 	r.Policy.Name, r.Policy.Store, r.Policy.Endpoint, r.Policy.Verify = attack, attack, attack, attack
 	r.Runtime, r.Etcd, r.Firedrill = attack, attack, attack
 	r.Machine = policy.Machine{CPUs: 1, Model: attack, OS: attack, Kernel: attack, Disk: attack}
@@ -278,7 +278,7 @@ func TestOldReports(t *testing.T) {
 
 // What was computed is never shown without saying so.
 func TestComputedIsSaidToBeComputed(t *testing.T) {
-	text := sweepPage(t, swept(), nil)
+	text := sweepPage(t, sweptByHand(), nil)
 	for _, heading := range []string{`<h2 id="fits">`, `<h2 id="others">`} {
 		_, after, found := strings.Cut(text, heading)
 		line, _, _ := strings.Cut(after, "</h2>")
@@ -308,7 +308,7 @@ func TestSweepVerdict(t *testing.T) {
 		"unfinished":       {func(r *policy.Result) { r.Finished = false }, "inconclusive"},
 		"no targets":       {func(r *policy.Result) { r.Targets = nil }, "inconclusive"},
 	} {
-		r := swept()
+		r := sweptByHand()
 		c.change(&r)
 		if text := sweepPage(t, r, nil); !strings.Contains(text, `<header class="verdict `+c.want+`">`) {
 			t.Errorf("%s: the page is not headed %s", name, c.want)

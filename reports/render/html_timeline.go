@@ -79,6 +79,7 @@ func courseOf(r reports.Report) course {
 	return c
 }
 
+// letter is a to z, and then aa.
 func letter(i int) string {
 	const letters = "abcdefghijklmnopqrstuvwxyz"
 	if i < len(letters) {

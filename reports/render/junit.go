@@ -64,6 +64,10 @@ func JUnit(w io.Writer, outcomes []Outcome) error {
 		suite.Cases = append(suite.Cases, c)
 	}
 	suite.Time = seconds(total)
+	return writeJUnit(w, suite)
+}
+
+func writeJUnit(w io.Writer, suite junitSuite) error {
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return fmt.Errorf("write the JUnit file: %w", err)
 	}

@@ -32,14 +32,14 @@ func (s Style) Sweep(r policy.Result) string {
 			hang(&b, "    -", 6, fmt.Sprintf("%s, number %d, seed %d: %s", run.Title(), run.Number, run.Seed, trouble(run)))
 		}
 	}
-	for _, g := range groupsOf(r) {
+	for _, g := range laddersOf(r) {
 		b.WriteString("\n  " + s.paint(bold, "measured") + "  " + g.title() + "\n")
 		s.table(&b, g.overview(r))
 		b.WriteString("\n")
 		s.table(&b, g.phases())
 	}
 	b.WriteString("\n  " + s.paint(bold, "computed") + "  a straight line through each phase over the size of the database\n")
-	for _, g := range groupsOf(r) {
+	for _, g := range laddersOf(r) {
 		if rows := g.fits(r); len(rows) > 1 {
 			b.WriteString("    " + g.title() + "\n")
 			s.table(&b, rows)
@@ -153,53 +153,53 @@ func targetFigures(t policy.Verdict) string {
 	case t.Wanted == 0:
 		return ""
 	case unseen(t):
-		return " of " + span(t.Wanted) + " at most"
+		return " of " + lasting(t.Wanted) + " at most"
 	}
-	return fmt.Sprintf(" %s of %s", span(t.Worst), span(t.Wanted))
+	return fmt.Sprintf(" %s of %s", lasting(t.Worst), lasting(t.Wanted))
 }
 
 // unseen tells whether a target has no figure to be held against. A loss of nothing
 // is one.
 func unseen(t policy.Verdict) bool { return t.Worst == 0 && t.Verdict == harness.Inconclusive }
 
-// span shows a time as policies have them, of hours and days too.
-func span(ms int64) string {
+// lasting shows a time as policies have them, of hours and days too.
+func lasting(ms int64) string {
 	d := time.Duration(ms) * time.Millisecond
 	if d < 10*time.Minute {
 		return human(ms)
 	}
-	return policy.Duration(d.Round(time.Second)).String()
+	return span(d.Round(time.Second))
 }
 
-// group is the summaries that differ in size alone: what a curve is drawn of.
-type group struct {
+// ladder is the summaries that differ in size alone: what a curve is drawn of.
+type ladder struct {
 	point     policy.Point // without a size
 	summaries []policy.Summary
 }
 
-func groupsOf(r policy.Result) []group {
-	var groups []group
+func laddersOf(r policy.Result) []ladder {
+	var groups []ladder
 	for _, sum := range r.Summaries {
 		of := sum.Point
 		of.Size = 0
-		i := slices.IndexFunc(groups, func(g group) bool { return g.point == of })
+		i := slices.IndexFunc(groups, func(l ladder) bool { return l.point == of })
 		if i < 0 {
 			i = len(groups)
-			groups = append(groups, group{point: of})
+			groups = append(groups, ladder{point: of})
 		}
 		groups[i].summaries = append(groups[i].summaries, sum)
 	}
 	return groups
 }
 
-func (g group) title() string {
-	return fmt.Sprintf("%s, %s, values of %d bytes", g.point.Procedure, plural(int64(g.point.Members), "member"), g.point.ValueSize)
+func (l ladder) title() string {
+	return fmt.Sprintf("%s, %s, values of %d bytes", l.point.Procedure, plural(int64(l.point.Members), "member"), l.point.ValueSize)
 }
 
 // overview is a line for each size: how the drills went, the way back, and the loss.
-func (g group) overview(r policy.Result) [][]string {
+func (l ladder) overview(r policy.Result) [][]string {
 	rows := [][]string{{"size", "snapshot", "runs", "held", "counted", "recovered p50", "worst", "lost p50", "worst", "explained", "above it"}}
-	for _, s := range g.summaries {
+	for _, s := range l.summaries {
 		rows = append(rows, []string{
 			s.Size.String(), snapshotSize(r, s.Point), fmt.Sprint(s.Runs), fmt.Sprint(s.Held), fmt.Sprint(s.Counted),
 			p50(s.Recovered), worst(s.Recovered), p50(s.LostMS), worst(s.LostMS), worst(s.BoundMS), fmt.Sprint(s.Exceeded),
@@ -223,10 +223,10 @@ func snapshotSize(r policy.Result, p policy.Point) string {
 }
 
 // phases is a line for each phase and size.
-func (g group) phases() [][]string {
+func (l ladder) phases() [][]string {
 	rows := [][]string{{"phase", "size", "p50", "median between", "p95", "worst", "of"}}
 	for _, phase := range policy.Phases() {
-		for _, s := range g.summaries {
+		for _, s := range l.summaries {
 			spread, ok := s.Phases[phase]
 			if !ok {
 				continue
@@ -266,10 +266,10 @@ func between(s policy.Spread) string {
 }
 
 // fits is a line for each phase through which one was drawn.
-func (g group) fits(r policy.Result) [][]string {
+func (l ladder) fits(r policy.Result) [][]string {
 	rows := [][]string{{"phase", "fixed", "per GiB", "R²", "residual", "worst off", "of", "between"}}
 	for _, f := range r.Fits {
-		if f.Procedure != g.point.Procedure || f.Members != g.point.Members || f.ValueSize != g.point.ValueSize {
+		if f.Procedure != l.point.Procedure || f.Members != l.point.Members || f.ValueSize != l.point.ValueSize {
 			continue
 		}
 		rows = append(rows, []string{
@@ -300,7 +300,7 @@ func alternatives(r policy.Result) [][]string {
 		if a.MeetsRPO != nil {
 			meets = map[bool]string{true: "yes", false: "NO"}[*a.MeetsRPO]
 		}
-		rows = append(rows, []string{a.Name, a.Interval.String(), kept, stored, fmt.Sprintf("%.3g", a.SnapshotsPerDay), span(a.LossMS), meets})
+		rows = append(rows, []string{a.Name, a.Interval.String(), kept, stored, fmt.Sprintf("%.3g", a.SnapshotsPerDay), lasting(a.LossMS), meets})
 	}
 	return rows
 }

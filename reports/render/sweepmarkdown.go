@@ -20,7 +20,7 @@ func SweepMarkdown(r policy.Result) string {
 	for _, t := range r.Targets {
 		seen, of := "", ""
 		if t.Wanted > 0 {
-			seen, of = span(t.Worst), span(t.Wanted)
+			seen, of = lasting(t.Worst), lasting(t.Wanted)
 		}
 		if t.Wanted > 0 && unseen(t) {
 			seen = "-"
@@ -35,14 +35,14 @@ func SweepMarkdown(r policy.Result) string {
 		}
 	}
 	b.WriteString("\n### Measured\n")
-	for _, g := range groupsOf(r) {
+	for _, g := range laddersOf(r) {
 		fmt.Fprintf(&b, "\n#### %s\n\n", plain(g.title()))
 		b.WriteString(markdown(g.overview(r), 11) + "\n")
 		b.WriteString(markdown(g.phases(), 7))
 	}
 	b.WriteString("\n### Computed, not measured\n\n")
 	paragraph(&b, "A straight line through each phase over the size of the database. It holds between the sizes that were measured.")
-	for _, g := range groupsOf(r) {
+	for _, g := range laddersOf(r) {
 		if rows := g.fits(r); len(rows) > 1 {
 			fmt.Fprintf(&b, "%s\n\n%s\n", plain(g.title()), markdown(rows, 8))
 		}

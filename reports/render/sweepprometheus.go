@@ -18,10 +18,10 @@ import (
 // textfile collector. Times are seconds, as is usual there; what was not seen has
 // no series.
 func SweepPrometheus(to io.Writer, r policy.Result) error {
-	page := newPage(r.Policy.Name)
-	page.sweep(r)
+	text := newExposition(r.Policy.Name)
+	text.sweep(r)
 	for _, s := range r.Summaries {
-		page.summary(s)
+		text.summary(s)
 	}
 	for _, t := range r.Targets {
 		for _, v := range []harness.Verdict{harness.Held, harness.Violated, harness.Inconclusive} {
@@ -29,30 +29,30 @@ func SweepPrometheus(to io.Writer, r policy.Result) error {
 			if t.Verdict == v {
 				is = 1
 			}
-			page.set("target", "1 for the verdict of a target of the policy, 0 for the others.", is, "target", t.Target, "verdict", v.String())
+			text.set("target", "1 for the verdict of a target of the policy, 0 for the others.", is, "target", t.Target, "verdict", v.String())
 		}
 		if t.Wanted > 0 {
-			page.set("target_wanted_seconds", "What a target of the policy promises.", inSeconds(t.Wanted), "target", t.Target)
-			page.set("target_worst_seconds", "Worst that was seen; for rpo, the most that the policy can lose (computed).", inSeconds(t.Worst), "target", t.Target)
+			text.set("target_wanted_seconds", "What a target of the policy promises.", inSeconds(t.Wanted), "target", t.Target)
+			text.set("target_worst_seconds", "Worst that was seen; for rpo, the most that the policy can lose (computed).", inSeconds(t.Worst), "target", t.Target)
 		}
 	}
-	return page.write(to)
+	return text.write(to)
 }
 
-// page is metrics of one policy in the making.
-type page struct {
+// exposition is metrics of one policy in the making.
+type exposition struct {
 	policy string
 	gauges map[string]*prometheus.GaugeVec
 	all    *prometheus.Registry
 	errs   []error
 }
 
-func newPage(policy string) *page {
-	return &page{policy: policy, gauges: map[string]*prometheus.GaugeVec{}, all: prometheus.NewRegistry()}
+func newExposition(policy string) *exposition {
+	return &exposition{policy: policy, gauges: map[string]*prometheus.GaugeVec{}, all: prometheus.NewRegistry()}
 }
 
 // set sets a gauge; labels are names and values in turn.
-func (p *page) set(name, help string, value float64, labels ...string) {
+func (p *exposition) set(name, help string, value float64, labels ...string) {
 	names, values := []string{"policy"}, []string{p.policy}
 	for i := 0; i+1 < len(labels); i += 2 {
 		names, values = append(names, labels[i]), append(values, labels[i+1])
@@ -71,7 +71,7 @@ func (p *page) set(name, help string, value float64, labels ...string) {
 	g.Set(value)
 }
 
-func (p *page) write(to io.Writer) error {
+func (p *exposition) write(to io.Writer) error {
 	families, err := p.all.Gather()
 	if err = errors.Join(append(p.errs, err)...); err != nil {
 		return fmt.Errorf("gather the metrics of policy %s: %w", p.policy, err)
@@ -84,7 +84,7 @@ func (p *page) write(to io.Writer) error {
 	return nil
 }
 
-func (p *page) sweep(r policy.Result) {
+func (p *exposition) sweep(r policy.Result) {
 	finished := 0.0
 	if r.Finished {
 		finished = 1
@@ -100,7 +100,7 @@ func (p *page) sweep(r policy.Result) {
 	}
 }
 
-func (p *page) summary(s policy.Summary) {
+func (p *exposition) summary(s policy.Summary) {
 	point := []string{
 		"procedure", s.Procedure, "members", strconv.Itoa(s.Members), "value_bytes", strconv.Itoa(s.ValueSize),
 		"size_bytes", strconv.FormatInt(int64(s.Size), 10),

@@ -86,17 +86,9 @@ func trendSources(t trend.Trend) [][]string {
 		if s.CPUs > 0 {
 			cores = fmt.Sprint(s.CPUs)
 		}
-		rows = append(rows, []string{letter(i), s.Name, s.Started.UTC().Format("2006-01-02"), fmt.Sprint(s.Runs), fmt.Sprint(s.Counted), s.Firedrill, s.Etcd, cores})
+		rows = append(rows, []string{strings.ToUpper(letter(i)), s.Name, s.Started.UTC().Format("2006-01-02"), fmt.Sprint(s.Runs), fmt.Sprint(s.Counted), s.Firedrill, s.Etcd, cores})
 	}
 	return rows
-}
-
-// letter is A to Z, and then AA.
-func letter(i int) string {
-	if i < 26 {
-		return string(rune('A' + i))
-	}
-	return letter(i/26-1) + letter(i%26)
 }
 
 // shownSources are the columns that fit on a page: the first and the newest.
@@ -113,7 +105,7 @@ func trendRows(t trend.Trend, of trend.Subject) [][]string {
 	header := []string{"phase"}
 	shown := shownSources(len(t.Sources))
 	for _, i := range shown {
-		header = append(header, letter(i)+" p50", "worst")
+		header = append(header, strings.ToUpper(letter(i))+" p50", "worst")
 	}
 	rows := [][]string{append(header, "ratio", "p", "change")}
 	for _, r := range t.Rows {

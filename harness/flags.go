@@ -1,0 +1,48 @@
+package harness
+
+import (
+	"fmt"
+	"strings"
+)
+
+// BirthFlags are the server flags of an etcd ("name=value", without dashes) that
+// is a member of its cluster from its birth, or joins it with state "existing".
+// peer and client are its URLs, initial is the cluster as --initial-cluster
+// wants it.
+func BirthFlags(name, peer, client, initial, state, token string) []string {
+	return []string{
+		"name=" + name,
+		"data-dir=" + DataDir,
+		"listen-peer-urls=" + peer,
+		"initial-advertise-peer-urls=" + peer,
+		"listen-client-urls=" + client,
+		"advertise-client-urls=" + client,
+		"initial-cluster=" + initial,
+		"initial-cluster-state=" + state,
+		"initial-cluster-token=" + token,
+	}
+}
+
+// UserFlags takes the dashes off the server flags that a user gave, and refuses
+// those that are no user's to give.
+func UserFlags(args []string) ([]string, error) {
+	var flags []string
+	for _, arg := range args {
+		flag := strings.TrimLeft(arg, "-")
+		if name, _, _ := strings.Cut(flag, "="); name == "" || strings.ContainsAny(arg, " \n\t'") {
+			return nil, fmt.Errorf("etcd flag %q: give it as --name=value", arg)
+		} else if ownFlags[name] {
+			return nil, fmt.Errorf("etcd flag --%s is set by the drill itself and cannot be given", name)
+		}
+		flags = append(flags, flag)
+	}
+	return flags, nil
+}
+
+// ownFlags are the server flags that make a host a member of its own cluster.
+var ownFlags = map[string]bool{
+	"name": true, "data-dir": true, "config-file": true, "force-new-cluster": true,
+	"listen-client-urls": true, "advertise-client-urls": true, "listen-peer-urls": true,
+	"initial-advertise-peer-urls": true, "initial-cluster": true, "initial-cluster-state": true, "initial-cluster-token": true,
+	"discovery": true, "discovery-srv": true,
+}

@@ -1,0 +1,144 @@
+package rehearse
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/reports"
+)
+
+// allSeen is a rehearsal of which all was seen, and held.
+func allSeen() (Options, reports.Rehearsal, seen) {
+	started := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	taken, keys := started.Add(-time.Hour), int64(100)
+	r := reports.Rehearsal{
+		Started: started, Members: 3, EtcdVersion: "3.7.3", Keys: &keys, Source: reports.RehearsedSource{Bytes: 40_992, Taken: &taken},
+		Snapshot: &reports.RehearsedFile{Revision: 101, StorageVersion: "3.6.0"},
+		Phases:   reports.RehearsalPhases{Restore: 20, FirstAck: 900, Serving: 1000, Recovered: 1500, MemberLoss: 1200},
+	}
+	s := seen{serving: true, raised: true, write: trial{held: true}, lost: "m2", loss: trial{held: true}}
+	var members []harness.Member
+	for i := range 3 {
+		members = append(members, harness.Member{ID: uint64(i + 1), Name: fmt.Sprintf("m%d", i+1)})
+	}
+	for _, m := range members {
+		r.Hosts = append(r.Hosts, reports.RehearsedHost{Host: m.Name, Restore: 20, Up: 300, Hash: "4ad0c1f3", Compact: 7})
+		s.views = append(s.views, harness.MemberView{Host: m.Name, ClusterID: 0xc1, MemberID: m.ID, Members: members, Serves: true})
+	}
+	return Options{MaxAge: 2 * time.Hour, RTO: 2 * time.Second, MinKeys: 100, Revision: 101}, r, s
+}
+
+// Each finding is seen to be violated by what it is there to see, and to be
+// inconclusive where that was not looked at.
+func TestJudge(t *testing.T) {
+	o, r, s := allSeen()
+	for _, f := range judge(o, r, s) {
+		if f.Verdict != held || f.Claim == "" || f.Detail == "" || f.Kind != harness.Promise {
+			t.Errorf("all was seen: %+v", f)
+		}
+	}
+	few := int64(99)
+	for what, c := range map[string]struct {
+		change func(*Options, *reports.Rehearsal, *seen)
+		check  string
+		want   harness.Verdict
+		detail string
+	}{
+		"no snapshot": {func(_ *Options, r *reports.Rehearsal, s *seen) {
+			r.Snapshot, r.Hosts, s.unfit = nil, nil, "it is empty"
+		}, "snapshot-whole", violated, "it is empty"},
+		"too new":               {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.tooNew = "it was written by etcd 3.9" }, "format-known", violated, "3.9"},
+		"too new to restore":    {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.tooNew = "it was written by etcd 3.9" }, "restored-everywhere", inconclusive, "cannot read"},
+		"not restored":          {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Hosts[1].Restore, r.Hosts[1].Problem = 0, "exit 1" }, "restored-everywhere", violated, "1 host"},
+		"not restored: serving": {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Hosts[1].Restore, r.Hosts[1].Problem = 0, "exit 1" }, "members-serve", inconclusive, "not restored"},
+		"restore unseen":        {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Hosts[1].Restore = 0 }, "restored-everywhere", inconclusive, ""},
+		"no host":               {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Hosts = nil }, "restored-everywhere", inconclusive, ""},
+		"does not serve":        {func(_ *Options, r *reports.Rehearsal, s *seen) { r.Hosts[2].Problem, s.serving = "no leader", false }, "members-serve", violated, ""},
+		"serving unseen":        {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.serving = false }, "members-serve", inconclusive, ""},
+		"another cluster":       {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.views[1].ClusterID = 0xc2 }, "members-agree", violated, ""},
+		"a ghost": {func(_ *Options, _ *reports.Rehearsal, s *seen) {
+			s.views[1].Members = append(s.views[1].Members[:3:3], harness.Member{ID: 9})
+		}, "members-agree", violated, ""},
+		"a ghost in all": {func(_ *Options, _ *reports.Rehearsal, s *seen) {
+			for i := range s.views {
+				s.views[i].Members = append(s.views[i].Members[:3:3], harness.Member{ID: 9})
+			}
+		}, "members-agree", violated, ""},
+		"a view missing":     {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.views[1].Error = "refused" }, "members-agree", inconclusive, "m2"},
+		"no views":           {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.views = nil }, "members-agree", inconclusive, ""},
+		"another hash":       {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Hosts[2].Hash = "00000000" }, "hashes-equal", violated, "differ"},
+		"another compaction": {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Hosts[2].Compact = 8 }, "hashes-equal", violated, "differ"},
+		"a hash missing":     {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Hosts[0].Hash = "" }, "hashes-equal", inconclusive, "m1"},
+		"an alarm":           {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.views[1].Alarms = []string{"CORRUPT of 1"} }, "no-alarm", violated, ""},
+		"an alarm in it":     {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Snapshot.Alarms = []string{"NOSPACE"} }, "no-alarm", violated, "NOSPACE"},
+		"alarms unseen":      {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.views = nil }, "no-alarm", inconclusive, ""},
+		"no write":           {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.write = trial{failed: "no space"} }, "takes-writes", violated, "no space"},
+		"a write refused":    {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.write = trial{refused: "user name is empty"} }, "takes-writes", inconclusive, "--user"},
+		"writes untried":     {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.write = trial{} }, "takes-writes", inconclusive, "not tried"},
+		"stops without one":  {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.loss = trial{failed: "not within 45s"} }, "survives-member-loss", violated, "m2"},
+		"loss untried":       {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.loss = trial{} }, "survives-member-loss", inconclusive, "not tried"},
+		"too old":            {func(o *Options, _ *reports.Rehearsal, _ *seen) { o.MaxAge = 59 * time.Minute }, "young-enough", violated, "1h0m0s"},
+		"of the future": {func(_ *Options, r *reports.Rehearsal, _ *seen) {
+			late := r.Started.Add(time.Hour)
+			r.Source.Taken = &late
+		}, "young-enough", inconclusive, "clocks"},
+		"of a moment ahead": {func(_ *Options, r *reports.Rehearsal, _ *seen) {
+			late := r.Started.Add(time.Second)
+			r.Source.Taken = &late
+		}, "young-enough", held, ""},
+		"of unknown age":      {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Source.Taken = nil }, "young-enough", inconclusive, ""},
+		"too slow":            {func(o *Options, _ *reports.Rehearsal, _ *seen) { o.RTO = 1499 * time.Millisecond }, "within-rto", violated, "1.500 s"},
+		"never recovered":     {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Phases.Recovered = 0 }, "within-rto", inconclusive, ""},
+		"too few keys":        {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Keys = &few }, "enough-keys", violated, "99"},
+		"keys uncounted":      {func(_ *Options, r *reports.Rehearsal, s *seen) { r.Keys, s.uncounted = nil, "permission denied" }, "enough-keys", inconclusive, "permission denied"},
+		"an earlier revision": {func(o *Options, _ *reports.Rehearsal, _ *seen) { o.Revision = 102 }, "revision-reached", violated, "101"},
+	} {
+		o, r, s := allSeen()
+		c.change(&o, &r, &s)
+		findings := judge(o, r, s)
+		seen := false
+		for _, f := range findings {
+			if f.Check == c.check {
+				seen = true
+				if f.Verdict != c.want || !strings.Contains(f.Detail, c.detail) {
+					t.Errorf("%s: %s is %s: %s; want %s, %q", what, f.Check, f.Verdict, f.Detail, c.want, c.detail)
+				}
+			}
+		}
+		if !seen {
+			t.Errorf("%s: there is no finding %s", what, c.check)
+		}
+		if c.want != held && harness.Judge(findings, false) == held {
+			t.Errorf("%s: the rehearsal held", what)
+		}
+	}
+}
+
+// What is not asked for is not promised.
+func TestJudgeWhatWasNotAskedFor(t *testing.T) {
+	_, r, s := allSeen()
+	r.Members = 2
+	for _, f := range judge(Options{}, r, s) {
+		switch f.Check {
+		case "young-enough", "within-rto", "enough-keys", "revision-reached", "survives-member-loss":
+			t.Errorf("%s was not asked for", f.Check)
+		}
+	}
+}
+
+func TestNewer(t *testing.T) {
+	for _, c := range []struct {
+		version, than string
+		want          bool
+	}{
+		{"3.8.0", "3.7.3", true}, {"3.7.0", "3.7.3", false}, {"3.6.0", "3.7.3", false}, {"4.0.0", "3.7.3", true}, {"3.10.0", "3.9.1", true},
+		{"", "3.7.3", false}, {"3.8", "", false}, {"nonsense", "3.7.3", false},
+	} {
+		if got := newer(c.version, c.than); got != c.want {
+			t.Errorf("%q is newer than %q: %v", c.version, c.than, got)
+		}
+	}
+}
