@@ -110,9 +110,9 @@ var policyCases = []judged{
 	{bounded, "the newest is damaged", both(beside(1500*time.Millisecond, unverified), fetched(damaged, skipped)), harness.Violated, "begun 1.15 s"},
 	{bounded, "the newest was damaged on one host only", both(beside(1500*time.Millisecond, unverified), fetched(damaged, brought)), harness.Held, "begun 0.50 s"},
 
-	{tight, "backups take longer than the interval", backups(long(1300*time.Millisecond)), harness.Held, "the policy explains 0.90 s"},
-	{tight, "and the newest is older for that", backups(long(900*time.Millisecond)), harness.Inconclusive, "which the job could not keep"},
-	{tight, "and it is older than even that explains", backups(long(700*time.Millisecond)), harness.Violated, "begun 1.30 s before the strike"},
+	{tight, "backups take longer than the interval", backups(long(1300 * time.Millisecond)), harness.Held, "the policy explains 0.90 s"},
+	{tight, "and the newest is older for that", backups(long(900 * time.Millisecond)), harness.Inconclusive, "which the job could not keep"},
+	{tight, "and it is older than even that explains", backups(long(700 * time.Millisecond)), harness.Violated, "begun 1.30 s before the strike"},
 
 	{check.LossWithinPolicy{}, "no interval", backedUp, harness.Inconclusive, "no interval"},
 	{bounded, "nothing struck", both(backedUp, without(harness.Struck)), harness.Inconclusive, "nothing was struck"},
