@@ -23,8 +23,8 @@ func backup(name string, begun time.Duration) harness.Backup {
 // tight is a policy of an interval in which no long backup can be taken.
 var tight = check.LossWithinPolicy{Interval: 300 * time.Millisecond}
 
-func long(name string, begun time.Duration) harness.Backup {
-	b := backup(name, begun)
+func long(begun time.Duration) harness.Backup {
+	b := backup("b1", begun)
 	b.Took = 600 * time.Millisecond
 	return b
 }
@@ -36,9 +36,9 @@ func backups(list ...harness.Backup) func(*harness.Evidence, *book) {
 // begun is one backup, begun then.
 func begun(at time.Duration) func(*harness.Evidence, *book) { return backups(backup("b1", at)) }
 
-// beside is a backup that was kept at 0.85 s, and another.
-func beside(name string, at time.Duration, alter func(*harness.Backup)) func(*harness.Evidence, *book) {
-	other := backup(name, at)
+// beside is b1, begun at 0.85 s, and b2.
+func beside(at time.Duration, alter func(*harness.Backup)) func(*harness.Evidence, *book) {
+	other := backup("b2", at)
 	alter(&other)
 	return backups(backup("b1", 850*time.Millisecond), other)
 }
@@ -93,26 +93,26 @@ var policyCases = []judged{
 	{bounded, "as old as can be", begun(900 * time.Millisecond), harness.Held, ""},
 	{bounded, "older", begun(900*time.Millisecond - 1), harness.Violated, ""},
 
-	{bounded, "while another was taken that took longer than any", beside("b2", 1800*time.Millisecond, func(b *harness.Backup) { b.Took = time.Second }), harness.Held, "a backup of 0.20 s"},
-	{bounded, "while another had been taken no longer than others", beside("b2", 1920*time.Millisecond, func(b *harness.Backup) { b.Took = time.Second }), harness.Violated, "a backup of 0.10 s"},
-	{bounded, "while another hung", both(beside("b2", 1100*time.Millisecond, func(b *harness.Backup) { b.Took = time.Minute }), func(ev *harness.Evidence, _ *book) { ev.Backups[0].Begun = 700 * time.Millisecond }), harness.Violated, "a backup of 0.20 s"},
-	{bounded, "one that failed took longest", beside("b2", 900*time.Millisecond, func(b *harness.Backup) { b.Verified, b.Took = false, time.Second }), harness.Violated, "a backup of 0.10 s"},
-	{bounded, "one before it took longest", both(beside("b2", 1000*time.Millisecond, func(*harness.Backup) {}), func(ev *harness.Evidence, _ *book) {
+	{bounded, "while another was taken that took longer than any", beside(1800*time.Millisecond, func(b *harness.Backup) { b.Took = time.Second }), harness.Held, "a backup of 0.20 s"},
+	{bounded, "while another had been taken no longer than others", beside(1920*time.Millisecond, func(b *harness.Backup) { b.Took = time.Second }), harness.Violated, "a backup of 0.10 s"},
+	{bounded, "while another hung", both(beside(1100*time.Millisecond, func(b *harness.Backup) { b.Took = time.Minute }), func(ev *harness.Evidence, _ *book) { ev.Backups[0].Begun = 700 * time.Millisecond }), harness.Violated, "a backup of 0.20 s"},
+	{bounded, "one that failed took longest", beside(900*time.Millisecond, func(b *harness.Backup) { b.Verified, b.Took = false, time.Second }), harness.Violated, "a backup of 0.10 s"},
+	{bounded, "one before it took longest", both(beside(1000*time.Millisecond, func(*harness.Backup) {}), func(ev *harness.Evidence, _ *book) {
 		ev.Backups[0].Took, ev.Backups[1].Begun = 200*time.Millisecond, 850*time.Millisecond
 	}), harness.Held, "a backup of 0.20 s"},
 
 	{bounded, "the strike took time", both(begun(850*time.Millisecond), mark(harness.TookEffect, struckAt+100*time.Millisecond)), harness.Held, "a strike of 0.10 s"},
 	{bounded, "timers were late", both(begun(850*time.Millisecond), stalled), harness.Held, "timers late by 0.30 s"},
 
-	{bounded, "the newest was removed", beside("b2", 1500*time.Millisecond, func(b *harness.Backup) { b.Removed = 1900 * time.Millisecond }), harness.Violated, "begun 1.15 s"},
-	{bounded, "the newest was removed after the strike", beside("b2", 1500*time.Millisecond, func(b *harness.Backup) { b.Removed = 2100 * time.Millisecond }), harness.Held, "begun 0.50 s"},
-	{bounded, "the newest is kept unverified", beside("b2", 1500*time.Millisecond, unverified), harness.Held, "begun 0.50 s"},
-	{bounded, "the newest is damaged", both(beside("b2", 1500*time.Millisecond, unverified), fetched(damaged, skipped)), harness.Violated, "begun 1.15 s"},
-	{bounded, "the newest was damaged on one host only", both(beside("b2", 1500*time.Millisecond, unverified), fetched(damaged, brought)), harness.Held, "begun 0.50 s"},
+	{bounded, "the newest was removed", beside(1500*time.Millisecond, func(b *harness.Backup) { b.Removed = 1900 * time.Millisecond }), harness.Violated, "begun 1.15 s"},
+	{bounded, "the newest was removed after the strike", beside(1500*time.Millisecond, func(b *harness.Backup) { b.Removed = 2100 * time.Millisecond }), harness.Held, "begun 0.50 s"},
+	{bounded, "the newest is kept unverified", beside(1500*time.Millisecond, unverified), harness.Held, "begun 0.50 s"},
+	{bounded, "the newest is damaged", both(beside(1500*time.Millisecond, unverified), fetched(damaged, skipped)), harness.Violated, "begun 1.15 s"},
+	{bounded, "the newest was damaged on one host only", both(beside(1500*time.Millisecond, unverified), fetched(damaged, brought)), harness.Held, "begun 0.50 s"},
 
-	{tight, "backups take longer than the interval", backups(long("b1", 1300*time.Millisecond)), harness.Held, "the policy explains 0.90 s"},
-	{tight, "and the newest is older for that", backups(long("b1", 900*time.Millisecond)), harness.Inconclusive, "which the job could not keep"},
-	{tight, "and it is older than even that explains", backups(long("b1", 700*time.Millisecond)), harness.Violated, "begun 1.30 s before the strike"},
+	{tight, "backups take longer than the interval", backups(long(1300 * time.Millisecond)), harness.Held, "the policy explains 0.90 s"},
+	{tight, "and the newest is older for that", backups(long(900 * time.Millisecond)), harness.Inconclusive, "which the job could not keep"},
+	{tight, "and it is older than even that explains", backups(long(700 * time.Millisecond)), harness.Violated, "begun 1.30 s before the strike"},
 
 	{check.LossWithinPolicy{}, "no interval", backedUp, harness.Inconclusive, "no interval"},
 	{bounded, "nothing struck", both(backedUp, without(harness.Struck)), harness.Inconclusive, "nothing was struck"},
@@ -123,12 +123,12 @@ var policyCases = []judged{
 	{bounded, "none kept", backups(harness.Backup{Name: "b1", Begun: time.Second, Problem: "no leader"}), harness.Inconclusive, "1 backups were begun before the strike, and none"},
 	{bounded, "none kept by the strike", begun(1950 * time.Millisecond), harness.Inconclusive, "none of them could be restored"},
 
-	{atSnapshot, "the newest is damaged", both(beside("b2", 1500*time.Millisecond, func(b *harness.Backup) { b.Revision-- }), fetched(damaged)), harness.Held, "; b2 was passed over"},
-	{atSnapshot, "the newest was damaged on one host only", both(beside("b2", 1500*time.Millisecond, func(b *harness.Backup) { b.Revision-- }), fetched(damaged, brought)), harness.Violated, "no consistent cut"},
-	{atSnapshot, "an older one was asked for", both(beside("b2", 1500*time.Millisecond, func(b *harness.Backup) { b.Revision-- }), fetched(skipped)), harness.Violated, "no consistent cut"},
-	{atSnapshot, "the newest was removed", beside("b2", 1500*time.Millisecond, func(b *harness.Backup) { b.Revision, b.Removed = lastOld-1, 1900*time.Millisecond }), harness.Held, ""},
-	{atSnapshot, "kept unverified, and whole", both(beside("b2", 1500*time.Millisecond, unverified), fetched(brought)), harness.Held, ""},
-	{atSnapshot, "kept unverified, and nobody looked", beside("b2", 1500*time.Millisecond, unverified), harness.Inconclusive, "nobody looked whether it is whole"},
+	{atSnapshot, "the newest is damaged", both(beside(1500*time.Millisecond, func(b *harness.Backup) { b.Revision-- }), fetched(damaged)), harness.Held, "; b2 was passed over"},
+	{atSnapshot, "the newest was damaged on one host only", both(beside(1500*time.Millisecond, func(b *harness.Backup) { b.Revision-- }), fetched(damaged, brought)), harness.Violated, "no consistent cut"},
+	{atSnapshot, "an older one was asked for", both(beside(1500*time.Millisecond, func(b *harness.Backup) { b.Revision-- }), fetched(skipped)), harness.Violated, "no consistent cut"},
+	{atSnapshot, "the newest was removed", beside(1500*time.Millisecond, func(b *harness.Backup) { b.Revision, b.Removed = lastOld-1, 1900*time.Millisecond }), harness.Held, ""},
+	{atSnapshot, "kept unverified, and whole", both(beside(1500*time.Millisecond, unverified), fetched(brought)), harness.Held, ""},
+	{atSnapshot, "kept unverified, and nobody looked", beside(1500*time.Millisecond, unverified), harness.Inconclusive, "nobody looked whether it is whole"},
 	{atSnapshot, "only damaged ones", both(func(ev *harness.Evidence, b *book) { backups(backup("b2", time.Second))(ev, b) }, fetched(damaged)), harness.Inconclusive, "no backup was taken"},
 }
 
