@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -152,7 +153,7 @@ func figuresOf(r reports.Report) []figureView {
 			f.Class = "none bad"
 		}
 		if r.Procedure.Within > 0 {
-			f.Notes = append(f.Notes, "deadline "+human(r.Procedure.Within))
+			f.Notes = append(f.Notes, "deadline "+limit(time.Duration(r.Procedure.Within)*time.Millisecond))
 		}
 		if r.Procedure.Detail != "" {
 			f.Notes = append(f.Notes, r.Procedure.Detail)

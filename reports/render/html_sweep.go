@@ -164,7 +164,7 @@ func span(d time.Duration) string {
 	}{{time.Hour, "h"}, {time.Minute, "min"}} {
 		if n := d / unit.length; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, unit.name))
-			d -= n * unit.length
+			d %= unit.length
 		}
 	}
 	if d > 0 {

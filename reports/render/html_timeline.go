@@ -313,7 +313,7 @@ func (c course) legend() []entry {
 	}
 	add(c.struck >= 0, chart.AsMark, chart.Strike, "the strike")
 	add(has(service, chart.Serving), chart.AsBar, chart.Serving, "writes are acknowledged")
-	add(has(service, chart.Gap), chart.AsBar, chart.Gap, "none is")
+	add(has(service, chart.Gap), chart.AsBar, chart.Gap, "no write is acknowledged")
 	add(has(steps, chart.Working), chart.AsBar, chart.Working, "the procedure is under way")
 	add(has(steps, chart.Step), chart.AsBar, chart.Step, "a step, by its number")
 	add(has(steps, chart.Failed), chart.AsBar, chart.Failed, "a step that ended with an error")

@@ -82,7 +82,7 @@ func (t Timeline) SVG() string {
 	if len(t.Moments) > 0 {
 		t.moments(&c, scale, y)
 	}
-	t.flags(&c, scale, top, bottom)
+	t.flags(&c, scale, bottom)
 	return c.close()
 }
 
@@ -145,7 +145,7 @@ func (t Timeline) moments(c *canvas, s Scale, y float64) {
 }
 
 // flags draws lines through all lanes. Those that nearly coincide have one flag.
-func (t Timeline) flags(c *canvas, s Scale, top, bottom float64) {
+func (t Timeline) flags(c *canvas, s Scale, bottom float64) {
 	const near = 4 // per cent
 	for i := 0; i < len(t.Flags); {
 		x := s.at(float64(t.Flags[i].At))
