@@ -50,7 +50,7 @@ func TestKeysAtARevision(t *testing.T) {
 // Where there is authentication a target is asked as a user, who is never printed.
 func TestAskingAsAUser(t *testing.T) {
 	cluster, targets := startCluster(t, 1)
-	enableAuth(t, dial(t, cluster))
+	app := enableAuth(t, dial(t, cluster))
 	if v := Members(t.Context(), targets)[0]; v.Error == "" {
 		t.Errorf("nobody in particular was told: %+v", v)
 	}
@@ -64,6 +64,10 @@ func TestAskingAsAUser(t *testing.T) {
 	}
 	if text := fmt.Sprintf("%v %+v %#v %s", targets[0], targets, targets[0], targets[0].As); strings.Contains(text, "all") || strings.Contains(text, "root") {
 		t.Errorf("the user is printed: %s", text)
+	}
+	targets[0].As = Login{Name: app.Name, Password: app.Password}
+	if h := Hashes(t.Context(), targets, v.Revision)[0]; !strings.Contains(h.Error, "permission denied") {
+		t.Errorf("one who may not was told: %+v", h)
 	}
 	targets[0].As.Password = "wrong"
 	if v := Members(t.Context(), targets)[0]; v.Error == "" || strings.Contains(v.Error, "wrong") {

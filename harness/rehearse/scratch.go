@@ -43,7 +43,7 @@ func hasRoom(f *os.File, need int64) error {
 	if err := unix.Fstatfs(int(f.Fd()), &fs); err != nil {
 		return fmt.Errorf("look for room for the snapshot: %w", err)
 	}
-	if free := int64(fs.Bavail) * int64(fs.Bsize); free < need {
+	if free := int64(fs.Bavail * uint64(fs.Bsize)); free < need {
 		return fmt.Errorf("look for room for the snapshot: about %d MiB are needed, and the disk has %d MiB left\nhint: fewer --members, or TMPDIR on another disk", need>>20, free>>20)
 	}
 	return nil
