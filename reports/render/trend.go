@@ -25,7 +25,7 @@ func (s Style) Trend(t trend.Trend) string {
 	s.table(&b, trendSources(t))
 	for i, r := range t.Rows {
 		if i == 0 || t.Rows[i-1].Subject != r.Subject {
-			b.WriteString("\n  " + s.paint(bold, r.Subject.String()) + "\n")
+			b.WriteString("\n  " + s.paint(bold, r.String()) + "\n")
 			s.table(&b, trendRows(t, r.Subject))
 		}
 	}
@@ -45,7 +45,7 @@ func TrendMarkdown(t trend.Trend) string {
 	for i, r := range t.Rows {
 		if i == 0 || t.Rows[i-1].Subject != r.Subject {
 			rows := trendRows(t, r.Subject)
-			fmt.Fprintf(&b, "\n### %s\n\n%s", plain(r.Subject.String()), markdown(rows, len(rows[0])))
+			fmt.Fprintf(&b, "\n### %s\n\n%s", plain(r.String()), markdown(rows, len(rows[0])))
 		}
 	}
 	b.WriteString("\n")

@@ -165,7 +165,7 @@ func TestReportsOfDrills(t *testing.T) {
 			t.Errorf("%s: %+v", name, s)
 		}
 		got := trend.Compare([]trend.Source{s, s})
-		if len(got.Rows) != 3 || got.Change != trend.Unchanged || got.Rows[0].Subject.String() != "etcd-snapshot-restore on container, 3 members" || got.Rows[1].Figures[0].Of != 4 {
+		if len(got.Rows) != 3 || got.Change != trend.Unchanged || got.Rows[0].String() != "etcd-snapshot-restore on container, 3 members" || got.Rows[1].Figures[0].Of != 4 {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
