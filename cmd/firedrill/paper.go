@@ -31,7 +31,7 @@ func (p paper) possible() error {
 		}
 	}
 	if err != nil {
-		return hint(fmt.Errorf("%s: %w", p.flag, err), "name a file in a directory that is there, and writable")
+		return hint(fmt.Errorf("%s: %w", p.flag, err), "the directory must be there, and writable")
 	}
 	return nil
 }
