@@ -25,7 +25,7 @@ type seen struct {
 	uncounted string // why there is no number of keys
 	key       string // that was written first
 	write     trial
-	lost      string // host that was taken away
+	lost      string // host that was taken away, and what its member was
 	loss      trial
 }
 
@@ -259,7 +259,7 @@ func losesOne(r reports.Rehearsal, s seen) harness.Finding {
 	}
 	switch l := s.loss; {
 	case l.held:
-		return found(f, harness.Held, "%s, with the leader on it, was powered off; the next write was acknowledged %s later", s.lost, seconds(r.Phases.MemberLoss))
+		return found(f, harness.Held, "%s was powered off; the next write was acknowledged %s later", s.lost, seconds(r.Phases.MemberLoss))
 	case l.refused != "":
 		return found(f, harness.Inconclusive, "without %s nobody was let write: %s%s", s.lost, l.refused, asUser)
 	case l.failed != "":

@@ -19,7 +19,7 @@ func allSeen() (Options, reports.Rehearsal, seen) {
 		Snapshot: &reports.RehearsedFile{Revision: 101, StorageVersion: "3.6.0"},
 		Phases:   reports.RehearsalPhases{Restore: 20, FirstAck: 900, Serving: 1000, Recovered: 1500, MemberLoss: 1200},
 	}
-	s := seen{serving: true, raised: true, write: trial{held: true}, lost: "m2", loss: trial{held: true}}
+	s := seen{serving: true, raised: true, write: trial{held: true}, lost: "m2 (its member was the leader)", loss: trial{held: true}}
 	var members []harness.Member
 	for i := range 3 {
 		members = append(members, harness.Member{ID: uint64(i + 1), Name: fmt.Sprintf("m%d", i+1)})

@@ -183,7 +183,7 @@ func (r *rehearsal) lose(ctx context.Context) error {
 	if !r.seen.write.held {
 		return ctx.Err() // nothing went on that could stop
 	}
-	victim := r.leader()
+	victim, leads := r.victim(ctx)
 	var left []*member
 	for _, m := range r.members {
 		if m != victim {
@@ -193,11 +193,11 @@ func (r *rehearsal) lose(ctx context.Context) error {
 	victim.mu.Lock()
 	victim.off = true
 	victim.mu.Unlock()
+	begun := time.Now() // of the loss: a large member takes a while to be gone
 	if err := victim.host.PowerOff(ctx); err != nil {
 		return err
 	}
-	begun := time.Now()
-	r.say(harness.TrialEvent, victim.name, "powered off, with the leader on it")
+	r.say(harness.TrialEvent, victim.name, "powered off, the member on it %s", leads)
 	limit := r.weight(lossDeadline)
 	trying, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %v", limit))
 	defer cancel()
@@ -205,7 +205,7 @@ func (r *rehearsal) lose(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	r.seen.lost, r.seen.loss = victim.name, tried(err)
+	r.seen.lost, r.seen.loss = victim.name+" (its member "+leads+")", tried(err)
 	if err != nil {
 		r.say(harness.TrialEvent, "", "writes do not go on without it: %v", err)
 		return nil
@@ -215,12 +215,13 @@ func (r *rehearsal) lose(ctx context.Context) error {
 	return nil
 }
 
-// leader is the member that was the leader when it was asked, or the first.
-func (r *rehearsal) leader() *member {
-	for i, v := range r.seen.views {
+// victim is the member that is the leader, whose loss is the worst, or where none is
+// told of the first; and what it is, for people.
+func (r *rehearsal) victim(ctx context.Context) (m *member, leads string) {
+	for i, v := range observe.Members(ctx, r.targets()) {
 		if v.Error == "" && v.Leader == v.MemberID {
-			return r.members[i]
+			return r.members[i], "was the leader"
 		}
 	}
-	return r.members[0]
+	return r.members[0], "may have been the leader"
 }
