@@ -44,8 +44,11 @@ type Rehearsal struct {
 	Findings []harness.Finding `json:"findings"`
 	// Notes are what a reader should know who sees figures or findings: what was
 	// done otherwise than on a plain cluster, and why.
-	Notes   []string         `json:"notes,omitempty"`
-	Machine RehearsalMachine `json:"machine"`
+	Notes   []string `json:"notes,omitempty"`
+	Machine Machine  `json:"machine"`
+	// PeakMemory is what firedrill itself had resident at most, etcd not counted;
+	// absent where the kernel does not tell.
+	PeakMemory int64 `json:"peak_memory_bytes,omitempty"`
 }
 
 // RehearsedSource is where the snapshot came from.
@@ -117,14 +120,6 @@ type CensusRow struct {
 	Others int    `json:"others,omitempty"`
 	Keys   int64  `json:"keys"`
 	Bytes  int64  `json:"bytes"`
-}
-
-// RehearsalMachine is what it ran on.
-type RehearsalMachine struct {
-	CPUs    int    `json:"cpus"`
-	OS      string `json:"os"`                          // "linux/amd64"
-	Memory  int64  `json:"memory_bytes,omitempty"`      // that the machine has
-	PeakRSS int64  `json:"peak_memory_bytes,omitempty"` // that firedrill itself ever had resident, etcd not counted
 }
 
 // Held tells whether the rehearsal held.

@@ -31,7 +31,7 @@ func fullRehearsal() reports.Rehearsal {
 		Census:   &reports.Census{Keys: 1000, Bytes: 9999, Prefixes: []reports.CensusRow{{Prefix: "/registry/", Others: 2, Keys: 1000, Bytes: 9999}}},
 		Findings: []harness.Finding{{Check: "no-alarm", Kind: harness.Promise, Verdict: harness.Violated, Claim: "No member raises an alarm.", Detail: "there are alarms", Offending: []string{"m1: NOSPACE"}}},
 		Notes:    []string{"hint: look"},
-		Machine:  reports.RehearsalMachine{CPUs: 2, OS: "linux/amd64", Memory: 1 << 30, PeakRSS: 1 << 26},
+		Machine:  reports.Machine{CPUs: 2, OS: "linux/amd64", Memory: 1 << 30}, PeakMemory: 1 << 26,
 	}
 }
 
@@ -59,7 +59,7 @@ func encodedRehearsal(t *testing.T, r reports.Rehearsal) []byte {
 }
 
 func TestRehearsalsFollowTheirSchema(t *testing.T) {
-	empty := reports.Rehearsal{Schema: 1, ID: "x", Runtime: "process", Members: 1, Hosts: []reports.RehearsedHost{}, Findings: []harness.Finding{}, Machine: reports.RehearsalMachine{CPUs: 1, OS: "linux/amd64"}}
+	empty := reports.Rehearsal{Schema: 1, ID: "x", Runtime: "process", Members: 1, Hosts: []reports.RehearsedHost{}, Findings: []harness.Finding{}, Machine: reports.Machine{CPUs: 1, OS: "linux/amd64"}}
 	for name, r := range map[string]reports.Rehearsal{"full": fullRehearsal(), "empty": empty} {
 		text := encodedRehearsal(t, r)
 		for _, fault := range againstRehearsalSchema(t, text) {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/hardware"
 	sweeps "github.com/etcd-firedrill/firedrill/harness/sweep"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
@@ -248,12 +249,13 @@ func (a *app) sweepThrough(ctx context.Context, s *study, plan policy.Plan, stor
 
 // book opens the sweep's directory.
 func (s *study) book(plan policy.Plan, stored *policy.Result, runtime string) (*sweeps.Book, string, error) {
-	head := policy.Result{
-		Firedrill: version(), Started: time.Now().UTC().Truncate(time.Second), Runtime: runtime, Machine: sweeps.ThisMachine(os.TempDir()),
-		Image: s.place.image, EtcdBin: s.place.etcdBin, EtcdArgs: s.etcdArgs, Policy: plan.Policy, Sweep: plan.Sweep,
+	disk := ""
+	if runtime == "process" {
+		disk = os.TempDir() // elsewhere hosts lie where the engine puts them
 	}
-	if runtime != "process" {
-		head.Machine.Disk = "" // hosts lie where the engine puts them
+	head := policy.Result{
+		Firedrill: version(), Started: time.Now().UTC().Truncate(time.Second), Runtime: runtime, Machine: hardware.This(disk),
+		Image: s.place.image, EtcdBin: s.place.etcdBin, EtcdArgs: s.etcdArgs, Policy: plan.Policy, Sweep: plan.Sweep,
 	}
 	if stored != nil {
 		book, err := sweeps.Resume(s.resume, head)

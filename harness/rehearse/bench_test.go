@@ -14,6 +14,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/fixtures/localetcd"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/client"
+	"github.com/etcd-firedrill/firedrill/harness/hardware"
 	"github.com/etcd-firedrill/firedrill/harness/observe"
 )
 
@@ -75,7 +76,7 @@ func BenchmarkRehearse1GiB(b *testing.B) {
 		}
 	}
 	n := float64(b.N * rounds)
-	peak := float64(kernelTells("/proc/self/status", "VmHWM:")) / (1 << 20)
+	peak := float64(hardware.PeakMemory()) / (1 << 20)
 	ratio := ours.Seconds() / plain.Seconds()
 	b.ReportMetric(plain.Seconds()/n, "s/plain")
 	b.ReportMetric(ours.Seconds()/n, "s/rehearse")

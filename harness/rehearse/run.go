@@ -15,6 +15,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/crew"
+	"github.com/etcd-firedrill/firedrill/harness/hardware"
 	"github.com/etcd-firedrill/firedrill/harness/store"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
@@ -91,7 +92,11 @@ func Run(ctx context.Context, rt harness.Runtime, o Options) (report reports.Reh
 	}
 	r.report.Findings = judge(r.o, r.report, r.seen)
 	r.report.Verdict = harness.Judge(r.report.Findings, false)
-	r.report.Machine = machine()
+	disk := ""
+	if rt.Name() == "process" {
+		disk = os.TempDir()
+	}
+	r.report.Machine, r.report.PeakMemory = hardware.This(disk), hardware.PeakMemory()
 	return r.report, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
 
@@ -243,7 +244,7 @@ func differences(is, was policy.Result) []string {
 	return lines
 }
 
-func processor(m policy.Machine) string { return fmt.Sprintf("%d × %s, %s", m.CPUs, m.Model, m.OS) }
+func processor(m reports.Machine) string { return fmt.Sprintf("%d × %s, %s", m.CPUs, m.Model, m.OS) }
 
 func orNone(text string) string {
 	if text == "" {

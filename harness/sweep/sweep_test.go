@@ -27,7 +27,7 @@ func head() policy.Result {
 	p.Sweep.Runs, p.Sweep.Seed, p.Sweep.TimeScale = 3, 100, 3600
 	return policy.Result{
 		Firedrill: "v1", Started: time.Date(2026, 11, 25, 3, 0, 0, 0, time.UTC), Runtime: "process",
-		Machine: policy.Machine{CPUs: 2, Model: "A Processor", OS: "linux/amd64"}, Policy: p.Policy, Sweep: p.Sweep,
+		Machine: reports.Machine{CPUs: 2, Model: "A Processor", OS: "linux/amd64"}, Policy: p.Policy, Sweep: p.Sweep,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
 
@@ -16,7 +17,7 @@ import (
 func head(t testing.TB) policy.Result {
 	p := nightly(t)
 	return policy.Result{
-		Firedrill: "v1", Started: began, Runtime: "process", Etcd: "3.7.3", Machine: policy.Machine{CPUs: 2, OS: "linux/amd64"},
+		Firedrill: "v1", Started: began, Runtime: "process", Etcd: "3.7.3", Machine: reports.Machine{CPUs: 2, OS: "linux/amd64"},
 		Policy: p.Policy, Sweep: p.Sweep,
 	}
 }

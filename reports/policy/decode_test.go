@@ -12,6 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
 
@@ -19,7 +20,7 @@ import (
 func whole(t testing.TB) policy.Result {
 	r := head(t)
 	r.Image, r.EtcdBin, r.EtcdArgs = "etcd:3.5", "/opt/etcd", []string{"--quota-backend-bytes=8589934592"}
-	r.Machine = policy.Machine{CPUs: 2, Model: "A Processor", Memory: 8 << 30, OS: "linux/amd64", Kernel: "6.1.0", Disk: "ext4"}
+	r.Machine = reports.Machine{CPUs: 2, Model: "A Processor", Memory: 8 << 30, OS: "linux/amd64", Kernel: "6.1.0", Disk: "ext4"}
 	r.Policy.Store, r.Policy.Endpoint = "s3://bucket/prefix", "http://127.0.0.1:9000"
 	r.Sweep.Runs, r.Sweep.Writers, r.Sweep.Rate = 20, 3, 50
 	r.Sweep.Members = []int{3, 1}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/reports"
 )
 
 // SchemaVersion is the value of Result.Schema. It is raised when a reader of the
@@ -13,20 +14,20 @@ const SchemaVersion = 1
 // Result is what a sweep came to. Its JSON form is sweep.json, described key by
 // key in schema.json of this package.
 type Result struct {
-	Schema    int       `json:"schema"`
-	Kind      string    `json:"kind"` // Kind, so that files can be told apart
-	Firedrill string    `json:"firedrill_version"`
-	Started   time.Time `json:"started"`
-	Finished  bool      `json:"finished"` // every run of every point was made
-	Planned   int       `json:"planned_runs"`
-	Runtime   string    `json:"runtime"`
-	Etcd      string    `json:"etcd_version"`
-	Machine   Machine   `json:"machine"`
-	Image     string    `json:"image,omitempty"`     // that etcd was taken from, on the container runtime
-	EtcdBin   string    `json:"etcd_bin,omitempty"`  // directory that etcd was taken from, on the process runtime
-	EtcdArgs  []string  `json:"etcd_args,omitempty"` // more server flags of every member
-	Policy    Policy    `json:"policy"`
-	Sweep     Sweep     `json:"sweep"`
+	Schema    int             `json:"schema"`
+	Kind      string          `json:"kind"` // Kind, so that files can be told apart
+	Firedrill string          `json:"firedrill_version"`
+	Started   time.Time       `json:"started"`
+	Finished  bool            `json:"finished"` // every run of every point was made
+	Planned   int             `json:"planned_runs"`
+	Runtime   string          `json:"runtime"`
+	Etcd      string          `json:"etcd_version"`
+	Machine   reports.Machine `json:"machine"`
+	Image     string          `json:"image,omitempty"`     // that etcd was taken from, on the container runtime
+	EtcdBin   string          `json:"etcd_bin,omitempty"`  // directory that etcd was taken from, on the process runtime
+	EtcdArgs  []string        `json:"etcd_args,omitempty"` // more server flags of every member
+	Policy    Policy          `json:"policy"`
+	Sweep     Sweep           `json:"sweep"`
 
 	Runs         []Run         `json:"runs"`
 	Summaries    []Summary     `json:"summaries"`          // measured: one for each point that was run
@@ -34,16 +35,6 @@ type Result struct {
 	Unfitted     []string      `json:"unfitted,omitempty"` // where there is no line, and why
 	Targets      []Verdict     `json:"targets"`            // what was promised, and what was seen
 	Alternatives []Alternative `json:"alternatives"`       // computed: the next cheaper and the next safer policy
-}
-
-// Machine is what it ran on.
-type Machine struct {
-	CPUs   int    `json:"cpus"`
-	Model  string `json:"cpu_model,omitempty"`
-	Memory int64  `json:"memory_bytes,omitempty"`
-	OS     string `json:"os"` // "linux/amd64"
-	Kernel string `json:"kernel,omitempty"`
-	Disk   string `json:"disk,omitempty"` // file system that the hosts lie on
 }
 
 // Summary is what the runs of one point came to.

@@ -94,7 +94,7 @@ func sweptByHand() policy.Result {
 	result := policy.Result{
 		Schema: 1, Kind: "policy", Firedrill: "v0.4.0", Started: time.Date(2026, 11, 25, 18, 0, 0, 0, time.UTC), Finished: true, Planned: 30,
 		Runtime: "process", Etcd: "3.7.3",
-		Machine: policy.Machine{CPUs: 8, Model: "AMD EPYC 7763", Memory: 32 << 30, OS: "linux/amd64", Kernel: "6.1.0", Disk: "ext4"},
+		Machine: reports.Machine{CPUs: 8, Model: "AMD EPYC 7763", Memory: 32 << 30, OS: "linux/amd64", Kernel: "6.1.0", Disk: "ext4"},
 		Policy: policy.Policy{
 			Name: "production", Interval: policy.Duration(30 * time.Minute), Retention: policy.Retention{Count: 48, Age: policy.Duration(24 * time.Hour)},
 			Store: "s3://backups/etcd", Verify: policy.VerifyTrailer, Targets: policy.Targets{RTO: policy.Duration(30 * time.Second), RPO: policy.Duration(time.Hour)},

@@ -211,7 +211,7 @@ func hostileSweep() policy.Result {
 	r := sweptByHand()
 	r.Policy.Name, r.Policy.Store, r.Policy.Endpoint, r.Policy.Verify = attack, attack, attack, attack
 	r.Runtime, r.Etcd, r.Firedrill = attack, attack, attack
-	r.Machine = policy.Machine{CPUs: 1, Model: attack, OS: attack, Kernel: attack, Disk: attack}
+	r.Machine = reports.Machine{CPUs: 1, Model: attack, OS: attack, Kernel: attack, Disk: attack}
 	r.Sweep.Procedures = []string{attack}
 	for i := range r.Runs {
 		r.Runs[i].Procedure, r.Runs[i].Drill, r.Runs[i].Directory = attack, attack, attack

@@ -29,7 +29,7 @@ func goodRehearsal() reports.Rehearsal {
 			{Prefix: `/registry/` + strings.Repeat("long/", 20), Keys: 300, Bytes: 909_960},
 		}},
 		Notes:   []string{"leases granted in the snapshot: 1; their keys go when they expire, but keys are counted, and hashes taken, at the snapshot's revision"},
-		Machine: reports.RehearsalMachine{CPUs: 2, OS: "linux/amd64", Memory: 1 << 34, PeakRSS: 1 << 26},
+		Machine: reports.Machine{CPUs: 2, OS: "linux/amd64", Memory: 1 << 34}, PeakMemory: 1 << 26,
 	}
 	for _, name := range []string{"m1", "m2", "m3"} {
 		r.Hosts = append(r.Hosts, reports.RehearsedHost{Host: name, Place: 1, Restore: 3100, Up: 700, HashKV: 800, Version: "3.7.3", MemberID: "8e9e05c52164694d", Hash: "4ad0c1f3", Compact: 19_000, DBBytes: 1_100_000_256})

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 	"github.com/etcd-firedrill/firedrill/reports/render"
 )
@@ -29,7 +30,7 @@ func swept(runs int, trouble bool) policy.Result {
 	p.Sweep.ValueSizes, p.Sweep.Runs, p.Sweep.TimeScale = []int{1024}, runs, 14400
 	r := policy.Result{
 		Firedrill: "v0.4.0", Started: time.Date(2026, 11, 25, 3, 0, 0, 0, time.UTC), Runtime: "process", Etcd: "3.7.3", Policy: p.Policy, Sweep: p.Sweep,
-		Machine: policy.Machine{CPUs: 2, Model: "A Processor @ 2.00GHz", Memory: 24 << 30, OS: "linux/amd64", Kernel: "6.1.0", Disk: "ext4"},
+		Machine: reports.Machine{CPUs: 2, Model: "A Processor @ 2.00GHz", Memory: 24 << 30, OS: "linux/amd64", Kernel: "6.1.0", Disk: "ext4"},
 	}
 	var made []policy.Run
 	for n := 1; n <= runs; n++ {

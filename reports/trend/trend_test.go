@@ -22,7 +22,7 @@ func swept(t testing.TB, small, large []int64) []byte {
 	p := policy.Defaults()
 	p.Policy.Interval = policy.Duration(time.Hour)
 	p.Sweep.Sizes, p.Sweep.Procedures, p.Sweep.Runs = []policy.Size{1 << 20, 4 << 20}, []string{"restore"}, max(len(small), len(large))
-	r := policy.Result{Firedrill: "v1", Etcd: "3.7.3", Runtime: "process", Machine: policy.Machine{CPUs: 2}, Policy: p.Policy, Sweep: p.Sweep}
+	r := policy.Result{Firedrill: "v1", Etcd: "3.7.3", Runtime: "process", Machine: reports.Machine{CPUs: 2}, Policy: p.Policy, Sweep: p.Sweep}
 	var runs []policy.Run
 	for i, point := range p.Sweep.Points() {
 		for n, ms := range [][]int64{small, large}[i] {

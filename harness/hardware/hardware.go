@@ -1,4 +1,4 @@
-package sweep
+package hardware
 
 import (
 	"os"
@@ -7,29 +7,40 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/etcd-firedrill/firedrill/reports/policy"
+	"github.com/etcd-firedrill/firedrill/reports"
 )
 
-// ThisMachine is what the drills run on, as far as the kernel tells it; disk is a
-// directory on the file system that hosts lie on.
-func ThisMachine(disk string) policy.Machine {
+// This is the machine that we run on; disk is a directory on the file system that
+// hosts lie on, "" where they lie somewhere else.
+func This(disk string) reports.Machine {
 	return machineOf("/proc", disk)
 }
 
-func machineOf(proc, disk string) policy.Machine {
-	m := policy.Machine{CPUs: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH}
+func machineOf(proc, disk string) reports.Machine {
+	m := reports.Machine{CPUs: runtime.NumCPU(), OS: runtime.GOOS + "/" + runtime.GOARCH}
 	m.Model = valueIn(filepath.Join(proc, "cpuinfo"), "model name", "CPU part")
-	memory, _, _ := strings.Cut(valueIn(filepath.Join(proc, "meminfo"), "MemTotal"), " ")
-	if kib, err := strconv.ParseInt(memory, 10, 64); err == nil {
-		m.Memory = kib << 10
-	}
+	m.Memory = bytesIn(filepath.Join(proc, "meminfo"), "MemTotal")
 	if release, err := os.ReadFile(filepath.Join(proc, "sys/kernel/osrelease")); err == nil {
 		m.Kernel = strings.TrimSpace(string(release))
 	}
-	if path, err := filepath.Abs(disk); err == nil {
+	if path, err := filepath.Abs(disk); err == nil && disk != "" {
 		m.Disk = fileSystem(filepath.Join(proc, "self/mountinfo"), path)
 	}
 	return m
+}
+
+// PeakMemory is the most memory that this process ever had resident, in bytes; 0
+// where the kernel does not tell.
+func PeakMemory() int64 { return bytesIn("/proc/self/status", "VmHWM") }
+
+// bytesIn is a value that the kernel gives in kB, in bytes; 0 where it gives none.
+func bytesIn(path, name string) int64 {
+	number, _, _ := strings.Cut(valueIn(path, name), " ")
+	kib, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return kib << 10
 }
 
 // valueIn is the first value of any of the names in a file of lines "name : value".
