@@ -198,7 +198,7 @@ func targetsOf(verdicts []policy.Verdict) []targetView {
 			figures = append(figures, "promised "+span(time.Duration(t.Wanted)*time.Millisecond))
 		}
 		if t.Worst > 0 {
-			figures = append(figures, "worst seen "+human(t.Worst))
+			figures = append(figures, "worst seen "+lasting(t.Worst))
 		}
 		v.Figures = strings.Join(figures, ", ")
 		out = append(out, v)

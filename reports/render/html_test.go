@@ -328,3 +328,25 @@ func TestKeepPages(t *testing.T) {
 		}
 	}
 }
+
+// A procedure none of whose runs counts has no table of figures, and that is said;
+// times of hours are told in hours.
+func TestWhereNoRunCountsIsSaid(t *testing.T) {
+	r := sweptByHand()
+	const nothing = "No run gave figures that can be relied upon"
+	if strings.Contains(sweepPage(t, r, nil), nothing) {
+		t.Error("figures are denied that there are")
+	}
+	for i := range r.Summaries {
+		if r.Summaries[i].Procedure == r.Sweep.Procedures[0] {
+			r.Summaries[i] = policy.Summary{Point: r.Summaries[i].Point, Runs: 5}
+		}
+	}
+	r.Targets[1].Worst = (24*time.Hour + 4*time.Second).Milliseconds()
+	text := sweepPage(t, r, nil)
+	for _, want := range []string{nothing, "worst seen 24 h 4 s"} {
+		if strings.Count(text, want) != 1 {
+			t.Errorf("%q is there %d times, want once", want, strings.Count(text, want))
+		}
+	}
+}
