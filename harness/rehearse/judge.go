@@ -68,6 +68,8 @@ func (s seen) before(r reports.Rehearsal) string {
 		return "not tried: the file is no whole snapshot"
 	case s.tooNew != "":
 		return "not tried: the hosts' etcd cannot read the file"
+	case r.Snapshot == nil:
+		return "not tried: what the file tells of itself was not read"
 	case slices.ContainsFunc(r.Hosts, func(h reports.RehearsedHost) bool { return h.Restore == 0 }):
 		return "not tried: the file was not restored on every host"
 	}
@@ -79,6 +81,9 @@ func whole(r reports.Rehearsal, s seen) harness.Finding {
 	if s.unfit != "" {
 		return found(f, harness.Violated, "%s", s.unfit)
 	}
+	if s.fetched == 0 {
+		return found(f, harness.Inconclusive, "it was not seen to be fetched and verified")
+	}
 	return found(f, harness.Held, "%d bytes, and the checksum at their end is right", r.Source.Bytes)
 }
 
@@ -89,6 +94,8 @@ func readable(r reports.Rehearsal, s seen) harness.Finding {
 		return found(f, harness.Inconclusive, "%s", s.before(r))
 	case s.tooNew != "":
 		return found(f, harness.Violated, "%s", s.tooNew)
+	case r.Snapshot == nil:
+		return found(f, harness.Inconclusive, "%s", s.before(r))
 	case r.Snapshot.StorageVersion == "":
 		return found(f, harness.Held, "it tells no storage version, as before etcd 3.6; the hosts' etcd is %s", r.EtcdVersion)
 	}

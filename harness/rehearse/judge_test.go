@@ -19,7 +19,7 @@ func allSeen() (Options, reports.Rehearsal, seen) {
 		Snapshot: &reports.RehearsedFile{Revision: 101, StorageVersion: "3.6.0"},
 		Phases:   reports.RehearsalPhases{Restore: 20, FirstAck: 900, Serving: 1000, Recovered: 1500, MemberLoss: 1200},
 	}
-	s := seen{serving: true, raised: true, write: trial{held: true}, lost: "m2 (its member was the leader)", loss: trial{held: true}}
+	s := seen{fetched: time.Second, serving: true, raised: true, write: trial{held: true}, lost: "m2 (its member was the leader)", loss: trial{held: true}}
 	var members []harness.Member
 	for i := range 3 {
 		members = append(members, harness.Member{ID: uint64(i + 1), Name: fmt.Sprintf("m%d", i+1)})
@@ -50,6 +50,8 @@ func TestJudge(t *testing.T) {
 		"no snapshot": {func(_ *Options, r *reports.Rehearsal, s *seen) {
 			r.Snapshot, r.Hosts, s.unfit = nil, nil, "it is empty"
 		}, "snapshot-whole", violated, "it is empty"},
+		"never fetched":         {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.fetched = 0 }, "snapshot-whole", inconclusive, "not seen to be fetched"},
+		"never read":            {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Snapshot = nil }, "format-known", inconclusive, "not read"},
 		"too new":               {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.tooNew = "it was written by etcd 3.9" }, "format-known", violated, "3.9"},
 		"too new to restore":    {func(_ *Options, _ *reports.Rehearsal, s *seen) { s.tooNew = "it was written by etcd 3.9" }, "restored-everywhere", inconclusive, "cannot read"},
 		"not restored":          {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Hosts[1].Restore, r.Hosts[1].Problem = 0, "exit 1" }, "restored-everywhere", violated, "1 host"},
