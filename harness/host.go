@@ -77,6 +77,12 @@ type Host interface {
 	AwaitEtcd(ctx context.Context, what string, cond func(EtcdState) bool) (EtcdState, error)
 }
 
+// Streams are the standard streams of a command while it runs.
+type Streams struct {
+	In       io.Reader // nil: at its end from the start
+	Out, Err io.Writer // nil: dropped
+}
+
 // Output is what a script printed and how it ended. Each stream keeps at most
 // the first and last 512 KiB; Dropped counts the bytes between.
 type Output struct {
