@@ -140,6 +140,7 @@ type StepRecord struct {
 	Number   int           `json:"number"` // from 1
 	Name     string        `json:"name"`
 	Host     string        `json:"host,omitempty"` // "" at the desk
+	By       string        `json:"by,omitempty"`   // who typed it: a runbook, or a shell of a game day; "" for a step of a procedure
 	Command  string        `json:"command"`
 	Output   Output        `json:"output"`          // of the last attempt
 	Error    string        `json:"error,omitempty"` // why it was not run to its end; the exit code then means nothing

@@ -101,7 +101,16 @@ type Site interface {
 	// Kubernetes are restarted: each drops what it knows of the cluster and lists
 	// afresh. It returns once they have.
 	RestartClients(ctx context.Context) error
+	// Execute runs a program of the operator's own at the desk, which reaches the
+	// hosts by `firedrill host …` alone. Whatever it started ends with it. The error
+	// wraps ErrNotExecutable if it cannot be run at all; that it failed is in the
+	// exit code.
+	Execute(ctx context.Context, path string) (Output, error)
 }
+
+// ErrNotExecutable is returned by Site.Execute for what is no program, or none
+// that may be run here.
+var ErrNotExecutable = errors.New("it cannot be executed")
 
 // ErrNoBackup is returned by Site.Fetch if there is no such backup as was asked
 // for: none was taken, or those there are are damaged.
@@ -245,4 +254,21 @@ func (RestartComponents) Do(ctx context.Context, site Site, _ Host, _ string) (O
 	begun := time.Now()
 	err := site.RestartClients(ctx)
 	return Output{Duration: time.Since(begun)}, err
+}
+
+// Executable is an Action at the desk: run a program of the operator's own, in any
+// language, which takes the place of a procedure's steps.
+type Executable struct{ Path string } // absolute
+
+func (a Executable) String() string { return a.Path }
+
+// Do runs the program. That it cannot be run is the runbook's failure: 126, as a
+// shell has it.
+func (a Executable) Do(ctx context.Context, site Site, _ Host, _ string) (Output, error) {
+	begun := time.Now()
+	out, err := site.Execute(ctx, a.Path)
+	if errors.Is(err, ErrNotExecutable) {
+		return Output{Stderr: err.Error() + "\n", ExitCode: 126, Duration: time.Since(begun)}, nil
+	}
+	return out, err
 }
