@@ -73,6 +73,7 @@ type hostLog struct {
 	mu   sync.Mutex
 	file *os.File
 	tail []byte
+	more chan struct{} // closed and replaced when something was logged
 }
 
 const tailBytes = 4096
@@ -86,7 +87,7 @@ func newHostLog(dir, host string, broke func(error)) (*hostLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s's log: %w", host, err)
 	}
-	return &hostLog{host: host, broke: broke, file: f}, nil
+	return &hostLog{host: host, broke: broke, file: f, more: make(chan struct{})}, nil
 }
 
 func (l *hostLog) Write(p []byte) (int, error) {
@@ -105,7 +106,19 @@ func (l *hostLog) Write(p []byte) (int, error) {
 		err = fmt.Errorf("keep the log of etcd on %s: %w", l.host, err)
 		l.broke(err)
 	}
+	close(l.more)
+	l.more = make(chan struct{})
 	return n, err
+}
+
+// path is where the log is kept.
+func (l *hostLog) path() string { return l.file.Name() }
+
+// grown is closed when something more was logged.
+func (l *hostLog) grown() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.more
 }
 
 // last returns the last n lines that say something: an etcd that does not like

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -197,6 +198,14 @@ func (d *drill) names() []string {
 	}
 	slices.Sort(later)
 	return append(names, later...)
+}
+
+// everKnown lists the hosts that there are or were, in the order of names.
+func (d *drill) everKnown() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	later := slices.Sorted(maps.Keys(d.hosts))
+	return append(slices.Clone(d.plan.hosts), slices.DeleteFunc(later, func(name string) bool { return slices.Contains(d.plan.hosts, name) })...)
 }
 
 func (d *drill) targets() []observe.Target { return d.targetsOf(d.present()) }

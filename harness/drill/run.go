@@ -87,6 +87,7 @@ type drill struct {
 	hosts  map[string]harness.Host
 	logs   map[string]*hostLog
 	deaths map[string]int // etcds that ended by themselves before the steady state, by host
+	spares []string       // clean hosts for whoever recovers by hand
 }
 
 // Run runs one drill and returns its report. The error is not nil only if the

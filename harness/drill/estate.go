@@ -1,0 +1,407 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/bastion"
+	"github.com/etcd-firedrill/firedrill/harness/relay"
+)
+
+// estate is what is reached through the bastion: what an on-call engineer has.
+// Each call is a step of the drill, with whoever typed it.
+type estate struct {
+	site
+	hand *hand
+}
+
+// Do carries out one call and records it.
+func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code int, err error) {
+	host := hostOf(c)
+	record := e.hand.step(c.By, host, summary(c), typed(c))
+	var out, complaints relay.Clip
+	if tells(c.Verb) {
+		s.Out = io.MultiWriter(s.Out, &out)
+	}
+	s.Err = io.MultiWriter(s.Err, &complaints)
+	code, err = e.do(ctx, c, s)
+	record.Took = e.d.timeline.now() - record.At
+	said, dropped := out.Kept()
+	complained, more := complaints.Kept()
+	record.Output = harness.Output{Stdout: string(said), Stderr: string(complained), Dropped: dropped + more, ExitCode: code, Duration: record.Took}
+	if err != nil {
+		record.Error = err.Error()
+	}
+	if unkept := e.d.keep(record); unkept != nil {
+		e.d.broke(breakage{err: unkept})
+	}
+	return code, e.concern(host, err)
+}
+
+// tells says whether what a verb prints is for people to read. The rest are files.
+func tells(verb string) bool {
+	switch verb {
+	case bastion.Get, bastion.GetTree, bastion.Backup, bastion.Bundle, bastion.Logs:
+		return false
+	}
+	return true
+}
+
+// hostOf is the one host that a call is made to, "" if it is made to none, or to
+// several.
+func hostOf(c bastion.Call) string {
+	switch c.Verb {
+	case bastion.List, bastion.New, bastion.Announce, bastion.RestartComponents, bastion.Backups, bastion.Backup, bastion.Bundle:
+		return ""
+	}
+	return c.Args[0]
+}
+
+// typed is a call as it is typed.
+func typed(c bastion.Call) string {
+	words := []string{"firedrill"}
+	switch c.Verb {
+	case bastion.Announce, bastion.RestartComponents, bastion.Backups:
+	default:
+		words = append(words, "host")
+	}
+	words = append(words, c.Verb)
+	for i, arg := range c.Args {
+		if i == 1 && (c.Verb == bastion.Exec || c.Verb == bastion.Start) {
+			words = append(words, "--")
+		}
+		quoted, err := syntax.Quote(arg, syntax.LangPOSIX)
+		if err != nil { // POSIX has no way to write what cannot be printed
+			quoted = strconv.Quote(arg)
+		}
+		words = append(words, quoted)
+	}
+	return strings.Join(words, " ")
+}
+
+// mostSummary is how long a call may be on a line of the timeline, in runes.
+const mostSummary = 100
+
+// summary is a call as a line of the timeline has it.
+func summary(c bastion.Call) string {
+	text := c.Verb + " " + strings.Join(c.Args, " ")
+	if c.Verb == bastion.Exec {
+		text = strings.Join(c.Args[1:], " ")
+	}
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > mostSummary {
+		text = string(runes[:mostSummary-1]) + "…"
+	}
+	return text
+}
+
+// concern tells what is the operator's concern, a refusal, from what ends the drill.
+func (e estate) concern(host string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, harness.ErrAgentLost):
+		e.d.broke(breakage{host: host, err: err})
+		return err
+	case errors.Is(err, harness.ErrHostOff), errors.Is(err, harness.ErrHostGone), errors.Is(err, harness.ErrNoBackup),
+		errors.Is(err, errMistake), errors.Is(err, errUnfit), errors.Is(err, fs.ErrNotExist):
+		return &bastion.Refusal{Err: err}
+	}
+	return err
+}
+
+// host is a host that is there, on or off.
+func (e estate) host(name string) (harness.Host, error) {
+	h := e.d.host(name)
+	switch {
+	case h != nil:
+		return h, nil
+	case slices.Contains(e.d.everKnown(), name):
+		return nil, fmt.Errorf("%s: %w\nhint: firedrill host new %s orders a new, clean one of that name", name, harness.ErrHostGone, name)
+	}
+	return nil, fmt.Errorf("%w: there is no host %s\nhint: firedrill host ls lists them", errMistake, name)
+}
+
+func (e estate) do(ctx context.Context, c bastion.Call, s harness.Streams) (int, error) {
+	switch c.Verb {
+	case bastion.List:
+		return 0, bastion.PrintHosts(s.Out, e.list(ctx), c.Option())
+	case bastion.New:
+		return 0, e.order(ctx, c.Args)
+	case bastion.Announce:
+		e.hand.announces()
+		return 0, e.Announce(ctx, c.Args)
+	case bastion.RestartComponents:
+		if e.d.traffic == nil {
+			return 0, fmt.Errorf("%w: no client has begun yet, so there is none to restart", errMistake)
+		}
+		return 0, e.RestartClients(ctx)
+	case bastion.Backups:
+		return 0, e.backups(c, s.Out)
+	case bastion.Backup:
+		return 0, e.backup(ctx, c.Args[0], s.Out)
+	case bastion.Bundle:
+		return 0, e.bundle(ctx, s.Out)
+	}
+	h, err := e.host(c.Args[0])
+	if err != nil {
+		return 0, err
+	}
+	if c.Verb == bastion.Exec {
+		argv := c.Args[1:]
+		e.hand.runs(h.Name(), argv)
+		s.In = scan(s.In, e.hand.replaced)
+		code, err := h.Exec(ctx, argv, s)
+		if err == nil && code == 0 {
+			e.hand.ran(argv)
+		}
+		return code, err
+	}
+	return 0, e.on(ctx, h, c, s)
+}
+
+// on does what is no command to one host.
+func (e estate) on(ctx context.Context, h harness.Host, c bastion.Call, s harness.Streams) error {
+	switch c.Verb {
+	case bastion.Put:
+		return e.put(ctx, h, c.Args[1], c.Args[2], s.In)
+	case bastion.PutTree:
+		return h.UploadTree(ctx, c.Args[1], s.In)
+	case bastion.Get:
+		return h.Download(ctx, c.Args[1], s.Out)
+	case bastion.GetTree:
+		return h.DownloadTree(ctx, c.Args[1], s.Out)
+	case bastion.Logs:
+		return e.logs(ctx, h.Name(), c.Option(), s.Out)
+	case bastion.Start:
+		return e.start(ctx, h, c.Args[1:])
+	case bastion.Stop:
+		return e.stop(ctx, h)
+	case bastion.Status:
+		return bastion.PrintHost(s.Out, e.look(ctx, h), c.Option())
+	case bastion.On:
+		return h.PowerOn(ctx)
+	case bastion.Off:
+		return h.PowerOff(ctx)
+	case bastion.Reboot:
+		if err := h.PowerOff(ctx); err != nil {
+			return err
+		}
+		return h.PowerOn(ctx)
+	case bastion.Certify:
+		text, err := e.Certify(ctx, h, c.Args[1])
+		if err == nil {
+			_, err = fmt.Fprintln(s.Out, text)
+		}
+		return err
+	}
+	return fmt.Errorf("the drill has no %s", c.Verb) // Check lets no other verb through
+}
+
+func (e estate) order(ctx context.Context, names []string) error {
+	for _, name := range names {
+		if err := e.d.orderNew(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e estate) put(ctx context.Context, h harness.Host, path, mode string, content io.Reader) error {
+	bits, err := bastion.ParseMode(mode)
+	if err != nil {
+		return err
+	}
+	begun := e.d.timeline.now()
+	place := h.Name() + ":" + path
+	file := scan(content, func() {
+		if path == harness.ManifestPath {
+			e.hand.replaced()
+			return
+		}
+		e.hand.keeps(place)
+	})
+	if err := h.Upload(ctx, path, bits, file); err != nil {
+		return err
+	}
+	e.hand.brought(h.Name(), begun, file)
+	return nil
+}
+
+// start writes a host's manifest and waits until the agent has started etcd by it.
+func (e estate) start(ctx context.Context, h harness.Host, flags []string) error {
+	for i := range flags {
+		flags[i] = strings.TrimPrefix(flags[i], "--")
+	}
+	e.d.mu.Lock()
+	born, ok := e.d.desk.Flags[h.Name()]
+	e.d.mu.Unlock()
+	if !ok {
+		return fmt.Errorf("%w: start etcd on %s: it was never given any flags", errMistake, h.Name())
+	}
+	manifest := harness.Manifest(h.Name(), harness.ChangeFlags(born, flags...))
+	e.hand.runs(h.Name(), flags)
+	was, err := h.Etcd(ctx)
+	if err != nil {
+		return err
+	}
+	var old strings.Builder
+	err = h.Download(ctx, harness.ManifestPath, &old)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	same := err == nil && old.String() == manifest && was.PID != 0
+	if err := h.Upload(ctx, harness.ManifestPath, 0o600, strings.NewReader(manifest)); err != nil {
+		return err
+	}
+	if !same {
+		if _, err := h.AwaitEtcd(ctx, "the start of etcd", func(s harness.EtcdState) bool { return s.Starts > was.Starts }); err != nil {
+			return err
+		}
+	}
+	return e.hand.starts(ctx, h.Name())
+}
+
+// stop removes a host's manifest and waits until etcd has ended.
+func (e estate) stop(ctx context.Context, h harness.Host) error {
+	out, err := h.Run(ctx, "rm -f "+harness.ManifestPath)
+	if err == nil && out.ExitCode != 0 {
+		err = fmt.Errorf("%w: remove the manifest of %s: %s", errMistake, h.Name(), strings.TrimSpace(out.Stderr))
+	}
+	if err != nil {
+		return err
+	}
+	e.hand.stops(h.Name())
+	_, err = h.AwaitEtcd(ctx, "the end of etcd", func(s harness.EtcdState) bool { return s.PID == 0 && !s.Manifest })
+	return err
+}
+
+// list tells of every host that there is, or was.
+func (e estate) list(ctx context.Context) []bastion.Host {
+	var all []bastion.Host
+	for _, name := range e.d.everKnown() {
+		h := e.d.host(name)
+		if h == nil {
+			all = append(all, bastion.Host{Name: name, Power: bastion.Gone})
+			continue
+		}
+		all = append(all, e.look(ctx, h))
+	}
+	return all
+}
+
+// look tells of one host what its agent and its runtime tell.
+func (e estate) look(ctx context.Context, h harness.Host) bastion.Host {
+	e.d.mu.Lock()
+	told := bastion.Host{Name: h.Name(), Power: bastion.PowerOn, PeerURL: e.d.desk.Peers[h.Name()], ClientURL: e.d.scenario.Given.TLS.Scheme() + "://" + h.ClientAddress()}
+	e.d.mu.Unlock()
+	state, err := h.Etcd(ctx)
+	switch {
+	case errors.Is(err, harness.ErrHostOff):
+		told.Power = bastion.PowerOff
+	case errors.Is(err, harness.ErrHostGone):
+		told.Power = bastion.Gone
+	case err != nil:
+		e.d.noteLost(h, err)
+	default:
+		told.Etcd = bastion.EtcdOf(state)
+	}
+	return told
+}
+
+// logs prints what etcd wrote on a host, in whichever machine of that name, and
+// with follow what it writes from now on.
+func (e estate) logs(ctx context.Context, name string, follow bool, to io.Writer) error {
+	log, err := e.d.logOf(name)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(log.path())
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for {
+		more := log.grown()
+		if _, err := io.Copy(to, f); err != nil || !follow {
+			return err
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// backups lists the backups that are kept, the newest first.
+func (e estate) backups(c bastion.Call, to io.Writer) error {
+	kept, err := e.d.backups.newestFirst()
+	if err != nil {
+		return err
+	}
+	now := e.d.timeline.now()
+	list := make([]bastion.KeptBackup, 0, len(kept))
+	for _, b := range kept {
+		list = append(list, bastion.KeptBackup{
+			Name: b.Name, Age: now - b.Begun, Revision: b.Revision, Keys: b.Keys, Hash: fmt.Sprintf("%x", b.Hash), Bytes: b.Bytes, Unverified: !b.Verified,
+		})
+	}
+	return bastion.PrintBackups(to, list, c.Option())
+}
+
+// backup writes one backup to whoever asks, verified once more.
+func (e estate) backup(ctx context.Context, name string, to io.Writer) error {
+	kept, err := e.d.backups.newestFirst()
+	if err != nil {
+		return err
+	}
+	for _, b := range kept {
+		if b.Name != name {
+			continue
+		}
+		record := harness.FetchRecord{Backup: name, At: e.d.timeline.now()}
+		path, done, err := e.d.archive.backup(ctx, b, &record)
+		if err != nil {
+			return err
+		}
+		defer done()
+		return pour(to, path)
+	}
+	return fmt.Errorf("%w of the name %s\nhint: firedrill backups lists them", harness.ErrNoBackup, name)
+}
+
+// bundle writes the bundle of certificates to whoever asks.
+func (e estate) bundle(ctx context.Context, to io.Writer) error {
+	name := e.d.scenario.Backups.Bundle
+	if name == "" {
+		return fmt.Errorf("%w: this site keeps no bundle of certificates", harness.ErrNoBackup)
+	}
+	path, done, err := e.d.archive.fetch(ctx, name, e.d.bundle, "desk")
+	if err != nil {
+		return err
+	}
+	defer done()
+	return pour(to, path)
+}
+
+func pour(to io.Writer, path string) error {
+	f, err := os.Open(filepath.Clean(path))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(to, f)
+	return err
+}

@@ -1,0 +1,238 @@
+package drill
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
+)
+
+// hand is the record of a recovery that is done by somebody else's hand: a user's
+// runbook, or people at shells. What a procedure says of its steps (see
+// harness.Step: Replaces, Completes, and what is announced) is told here from what
+// was done.
+type hand struct {
+	d *drill
+
+	mu        sync.Mutex
+	number    int             // of the last step
+	started   []string        // hosts that were told to start etcd and not to stop it since, in order
+	announced bool            // somebody announced hosts: from then on it is their affair
+	scripts   map[string]bool // "m1:/root/x.sh", brought onto a host, that begin a new history when they run
+	fetched   time.Duration   // a backup is on a host; 0: none yet
+	restored  time.Duration   // a snapshot was restored; 0: none yet
+}
+
+func newHand(d *drill, number int) *hand {
+	return &hand{d: d, number: number, scripts: map[string]bool{}}
+}
+
+// step begins the record of a call, and tells of it.
+func (h *hand) step(by, host, name, command string) harness.StepRecord {
+	h.mu.Lock()
+	h.number++
+	number := h.number
+	h.mu.Unlock()
+	where := ""
+	if host != "" {
+		where = " on " + host
+	}
+	h.d.timeline.say(harness.StepEvent, "", "step %d%s by %s: %s", number, where, by, name)
+	return harness.StepRecord{Number: number, Name: name, Host: host, By: by, Command: command, At: h.d.timeline.now(), Attempts: 1}
+}
+
+// Whatever is run with these words in it makes members start from other data than
+// clients were last told.
+var beginnings = [][]byte{[]byte("snapshot restore"), []byte("force-new-cluster")}
+
+// renews tells whether a text begins a new history when it is run.
+func renews(text []byte) bool {
+	return slices.ContainsFunc(beginnings, func(b []byte) bool { return bytes.Contains(text, b) })
+}
+
+// replaced marks the beginning of a new history, the first time.
+func (h *hand) replaced() {
+	if _, already := h.d.ev.At(harness.HistoryReplaced); already {
+		return
+	}
+	h.d.mark(harness.HistoryReplaced)
+	h.d.nextGeneration()
+}
+
+// runs is told what is about to be run on a host.
+func (h *hand) runs(host string, argv []string) {
+	h.mu.Lock()
+	known := slices.ContainsFunc(argv, func(word string) bool { return h.scripts[host+":"+word] })
+	h.mu.Unlock()
+	if known || renews([]byte(strings.Join(argv, " "))) {
+		h.replaced()
+	}
+}
+
+// ran is told what was run, and went well.
+func (h *hand) ran(argv []string) {
+	if strings.Contains(strings.Join(argv, " "), "snapshot restore") {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.restored = h.d.timeline.now()
+	}
+}
+
+// keeps is told of a file on a host that begins a new history when it is run.
+func (h *hand) keeps(place string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.scripts[place] = true
+}
+
+// mostScanned is how much of a stream is looked through for words: a script is
+// shorter.
+const mostScanned = 1 << 20
+
+// scanned passes a stream on, sums it up, and calls found once when it begins a
+// new history.
+type scanned struct {
+	from  io.Reader
+	sum   hash.Hash
+	seen  []byte
+	found func()
+}
+
+func (s *scanned) Read(p []byte) (int, error) {
+	n, err := s.from.Read(p)
+	s.sum.Write(p[:n])
+	if s.found != nil && len(s.seen) < mostScanned {
+		s.seen = append(s.seen, p[:min(n, mostScanned-len(s.seen))]...)
+		if renews(s.seen) {
+			s.found()
+			s.found = nil
+		}
+	}
+	return n, err
+}
+
+func scan(from io.Reader, found func()) *scanned {
+	return &scanned{from: from, sum: sha256.New(), found: found}
+}
+
+// brought is told of a file that was put on a host: a backup is recognised by what
+// it is, whatever its name.
+func (h *hand) brought(host string, begun time.Duration, file *scanned) {
+	if h.d.backups == nil {
+		return
+	}
+	sum := hex.EncodeToString(file.sum.Sum(nil))
+	for _, b := range h.d.backups.list() {
+		if b.Kept() && b.SHA256 == sum {
+			now := h.d.timeline.now()
+			h.d.fetched(harness.FetchRecord{Backup: b.Name, Host: host, At: begun, Carry: now - begun, Bytes: b.Bytes, Brought: true})
+			h.mu.Lock()
+			h.fetched = now
+			h.mu.Unlock()
+			return
+		}
+	}
+}
+
+// starts is told that etcd is to run on a host. Clients go to the hosts that were
+// last started, until somebody says where they should go.
+func (h *hand) starts(ctx context.Context, host string) error {
+	h.mu.Lock()
+	if !slices.Contains(h.started, host) {
+		h.started = append(h.started, host)
+	}
+	started, silent := slices.Clone(h.started), !h.announced
+	h.mu.Unlock()
+	if !silent {
+		return nil
+	}
+	return site{h.d}.Announce(ctx, started)
+}
+
+// stops is told that etcd is to run on a host no more.
+func (h *hand) stops(host string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.started = slices.DeleteFunc(h.started, func(name string) bool { return name == host })
+}
+
+func (h *hand) announces() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.announced = true
+}
+
+// close marks the phases that the recovery had, and lets go of the spare hosts
+// that no etcd was ever started on: they are no part of the site.
+func (h *hand) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fetched > 0 {
+		h.d.markAt(harness.Fetched, h.fetched)
+	}
+	if h.restored > 0 {
+		h.d.markAt(harness.Restored, h.restored)
+	}
+	h.d.mu.Lock()
+	defer h.d.mu.Unlock()
+	for _, name := range h.d.spares {
+		if !slices.ContainsFunc(h.d.ev.Starts, func(s harness.HostStart) bool { return s.Host == name }) {
+			h.d.hosts[name] = nil
+		}
+	}
+}
+
+// provisionSpares orders as many clean hosts as were lost or are off, so that
+// their addresses are known before anybody needs them.
+func (d *drill) provisionSpares(ctx context.Context) error {
+	missing := 0
+	for _, name := range d.plan.hosts {
+		h := d.host(name)
+		if h == nil || isOff(ctx, h) {
+			missing++
+		}
+	}
+	names := make([]string, missing)
+	for i := range names {
+		names[i] = fmt.Sprintf("m%d", len(d.plan.hosts)+1+i)
+	}
+	d.mu.Lock()
+	d.spares = names
+	d.mu.Unlock()
+	errs := make([]error, missing)
+	var wg crew.Crew
+	for i, name := range names {
+		wg.Go(func() { errs[i] = d.orderNew(ctx, name) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// orderNew orders a clean host for somebody who recovers by hand. Where the site
+// keeps no bundle of certificates to make a host's with, it has them already, from
+// whoever installs machines.
+func (d *drill) orderNew(ctx context.Context, name string) error {
+	if err := (site{d}).Provision(ctx, name); err != nil {
+		return err
+	}
+	if d.scenario.Backups.Bundle != "" {
+		return nil
+	}
+	return d.issueTo(ctx, d.host(name))
+}
+
+func isOff(ctx context.Context, h harness.Host) bool {
+	_, err := h.Etcd(ctx)
+	return errors.Is(err, harness.ErrHostOff)
+}
