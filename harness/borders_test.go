@@ -72,6 +72,10 @@ var borders = []border{
 		why: "what keeps a panic from ending the process imports the standard library alone, so that whoever starts goroutines may import it",
 	},
 	{
+		from: []string{"ours/harness/eviction"}, never: []string{"ours/...", "outside/..."}, save: []string{"golang.org/x/sys/unix"}, deep: true,
+		why: "what ends processes is told by a rule which, and knows neither hosts nor drills",
+	},
+	{
 		from: []string{"ours/harness/..."}, never: []string{"ours/cmd/...", "ours/scenarios/...", "ours/recovery/..."}, deep: true,
 		why: "the harness knows no scenario and no procedure by name",
 	},
@@ -240,6 +244,8 @@ func TestBordersStop(t *testing.T) {
 		{from: "harness/fault", reaches: module + "/harness/crew"},
 		{from: "harness/crew", reaches: module + "/harness", want: true},
 		{from: "harness/check", reaches: module + "/harness/crew", want: true},
+		{from: "harness/eviction", reaches: "golang.org/x/sys/unix"},
+		{from: "harness/eviction", reaches: module + "/harness/owner", want: true},
 		{from: "harness/ledger", reaches: "github.com/cespare/xxhash/v2"},
 		{from: "harness/ledger", reaches: clientv3, deep: true, want: true},
 		{from: "harness/drill", reaches: module + "/scenarios", want: true},
