@@ -74,6 +74,8 @@ var borders = []border{
 	{
 		from: []string{"ours/harness/relay"}, never: []string{"ours/...", "outside/..."}, save: []string{"ours/harness", "ours/harness/crew"}, deep: true,
 		why: "what carries a command's streams knows neither where it runs nor who wants it, so that every way to a host is made of it",
+		from: []string{"ours/harness/eviction"}, never: []string{"ours/...", "outside/..."}, save: []string{"golang.org/x/sys/unix"}, deep: true,
+		why: "what ends processes is told by a rule which, and knows neither hosts nor drills",
 	},
 	{
 		from: []string{"ours/harness/..."}, never: []string{"ours/cmd/...", "ours/scenarios/...", "ours/recovery/..."}, deep: true,
@@ -247,6 +249,8 @@ func TestBordersStop(t *testing.T) {
 		{from: "harness/relay", reaches: module + "/harness/crew"},
 		{from: "harness/relay", reaches: module + "/harness/agent", want: true},
 		{from: "harness/relay", reaches: "github.com/hashicorp/yamux", want: true},
+		{from: "harness/eviction", reaches: "golang.org/x/sys/unix"},
+		{from: "harness/eviction", reaches: module + "/harness/owner", want: true},
 		{from: "harness/ledger", reaches: "github.com/cespare/xxhash/v2"},
 		{from: "harness/ledger", reaches: clientv3, deep: true, want: true},
 		{from: "harness/drill", reaches: module + "/scenarios", want: true},

@@ -25,5 +25,5 @@
 // is there so that paths, links and `rm -rf` mean the host's disk.
 //
 // The package refuses to know containers, clients or scenarios; it imports
-// harness, harness/agent, harness/owner and fixtures/embedded.
+// harness, harness/agent, harness/eviction, harness/owner and fixtures/embedded.
 package process

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/etcd-firedrill/firedrill/harness/agent"
-
+	"github.com/etcd-firedrill/firedrill/harness/eviction"
 	"github.com/etcd-firedrill/firedrill/harness/owner"
 )
 
@@ -54,7 +54,7 @@ func inFence(t *testing.T, f fence, l *agent.Parent, root string) *os.Process {
 	t.Cleanup(func() {
 		_ = p.Kill()
 		_, _ = p.Wait()
-		if _, err := evict(context.Background(), root); err != nil {
+		if _, err := eviction.End(context.Background(), inmates(root)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -108,12 +108,12 @@ const inmateLimit = time.Minute
 
 func ours(t *testing.T, root string) int {
 	t.Helper()
-	found, err := inmates(root)
+	found, err := eviction.Find(inmates(root))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, i := range found {
-		i.close()
+		i.Close()
 	}
 	return len(found)
 }
@@ -134,7 +134,7 @@ func TestEvictEndsAHostAndNoOther(t *testing.T) {
 	if here, there := ours(t, host), ours(t, neighbour); here != 2 || there != 2 {
 		t.Fatalf("%d and %d processes are seen on the hosts, want 2 and 2", here, there)
 	}
-	ended, err := evict(t.Context(), host)
+	ended, err := eviction.End(t.Context(), inmates(host))
 	if err != nil || ended != 2 {
 		t.Errorf("evicted %d, %v; want 2", ended, err)
 	}

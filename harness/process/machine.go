@@ -18,6 +18,8 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/agent"
 	"github.com/etcd-firedrill/firedrill/harness/crew"
+	"github.com/etcd-firedrill/firedrill/harness/eviction"
+	"github.com/etcd-firedrill/firedrill/harness/owner"
 )
 
 // rootDir is a disk's directory in its host's.
@@ -113,7 +115,7 @@ func (m *machine) reap(inmate *os.Process) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), evictionLimit)
 	defer cancel()
-	_, err := evict(ctx, m.root())
+	_, err := eviction.End(ctx, inmates(m.root()))
 	return err
 }
 
@@ -166,7 +168,7 @@ func (m *machine) kill(ctx context.Context) error {
 	if !m.fence.pids {
 		// All handles are taken before the first kill, so that every end is
 		// awaited, also of those that follow their parent by themselves.
-		if _, err := evict(ctx, m.root()); err != nil {
+		if _, err := eviction.End(ctx, inmates(m.root())); err != nil {
 			return err
 		}
 	}
@@ -187,7 +189,7 @@ func (m *machine) Destroy(ctx context.Context) error {
 		return err
 	}
 	m.gone = true
-	return removeTree(m.dir)
+	return owner.RemoveTree(m.dir)
 }
 
 // lastWords returns the end of what the agent itself complained of, for errors.

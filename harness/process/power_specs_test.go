@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/eviction"
 	"github.com/etcd-firedrill/firedrill/harness/runtimetest"
 )
 
@@ -93,17 +94,17 @@ func ends(weak bool) {
 		}
 		_, kill := runtimetest.StartChild(ctx, "d2", append(env, "TMPDIR="+base), nil)
 		theirs := filepath.Join(base, "firedrill-"+strconv.Itoa(os.Geteuid()), "d2")
-		found, err := inmates(theirs)
+		found, err := eviction.Find(inmates(theirs))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(found).To(HaveLen(2), "the agent and etcd")
 		for _, i := range found {
 			// A stopped agent reads no end of file from its lifeline.
-			Expect(unix.PidfdSendSignal(i.fd, unix.SIGSTOP, nil, 0)).To(Succeed())
+			Expect(i.Signal(unix.SIGSTOP)).To(Succeed())
 		}
 		kill()
 		for _, i := range found {
-			Expect(i.await(ctx)).To(Succeed(), "the end of process %d", i.pid)
-			i.close()
+			Expect(i.Await(ctx)).To(Succeed(), "the end of process %d", i.PID)
+			i.Close()
 		}
 		Expect(count(theirs)).To(BeZero())
 	})
@@ -112,27 +113,27 @@ func ends(weak bool) {
 // killAgent kills the one agent below dir, our own child, and nothing else.
 func killAgent(dir string) {
 	GinkgoHelper()
-	found, err := inmates(dir)
+	found, err := eviction.Find(inmates(dir))
 	Expect(err).NotTo(HaveOccurred())
 	killed := 0
 	for _, i := range found {
 		// One that has ended meanwhile has no status.
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.pid))
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.PID))
 		if err == nil && strings.Contains(string(status), fmt.Sprintf("\nPPid:\t%d\n", os.Getpid())) {
-			Expect(unix.PidfdSendSignal(i.fd, unix.SIGKILL, nil, 0)).To(Succeed())
+			Expect(i.Signal(unix.SIGKILL)).To(Succeed())
 			killed++
 		}
-		i.close()
+		i.Close()
 	}
 	Expect(killed).To(Equal(1))
 }
 
 func count(dir string) int {
 	GinkgoHelper()
-	found, err := inmates(dir)
+	found, err := eviction.Find(inmates(dir))
 	Expect(err).NotTo(HaveOccurred())
 	for _, i := range found {
-		i.close()
+		i.Close()
 	}
 	return len(found)
 }

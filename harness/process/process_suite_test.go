@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/eviction"
 	"github.com/etcd-firedrill/firedrill/harness/runtimetest"
 )
 
@@ -62,11 +63,11 @@ func leftovers(dir string) []string {
 	if _, err := os.Lstat(dir); err == nil {
 		left = append(left, dir)
 	}
-	found, err := inmates(dir)
+	found, err := eviction.Find(inmates(dir))
 	Expect(err).NotTo(HaveOccurred())
 	for _, i := range found {
-		left = append(left, fmt.Sprintf("process %d", i.pid))
-		i.close()
+		left = append(left, fmt.Sprintf("process %d", i.PID))
+		i.Close()
 	}
 	return left
 }

@@ -76,7 +76,7 @@ func (k *rack) build(ctx context.Context, spec harness.HostSpec, address string)
 		programs: filepath.Join(k.dir, "bin"), fence: k.fence, parent: k.parent,
 	}
 	if err := format(m.root(), m.programs); err != nil {
-		return nil, errors.Join(fmt.Errorf("make its disk: %w", err), removeTree(m.dir))
+		return nil, errors.Join(fmt.Errorf("make its disk: %w", err), owner.RemoveTree(m.dir))
 	}
 	host, err := agent.NewHost(ctx, spec, m)
 	if err != nil {
@@ -155,7 +155,7 @@ func (k *rack) dismantle(keep bool) error {
 		errs = append(errs, k.block.release())
 	}
 	if k.dir != "" && !keep {
-		errs = append(errs, removeTree(k.dir))
+		errs = append(errs, owner.RemoveTree(k.dir))
 	}
 	return errors.Join(append(errs, k.owner.Release(keep))...)
 }

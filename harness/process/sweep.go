@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/etcd-firedrill/firedrill/harness/eviction"
 	"github.com/etcd-firedrill/firedrill/harness/owner"
 )
 
@@ -55,9 +56,9 @@ func sweepDrill(ctx context.Context, base, drill string) (line string, err error
 	if err != nil {
 		return "", err
 	}
-	ended, err := evict(ctx, heir.Dir())
+	ended, err := eviction.End(ctx, inmates(heir.Dir()))
 	if err == nil {
-		err = removeTree(filepath.Join(heir.Dir(), rackDir))
+		err = owner.RemoveTree(filepath.Join(heir.Dir(), rackDir))
 	}
 	if err != nil {
 		return "", errors.Join(err, heir.Release(true)) // for the next sweep
