@@ -24,6 +24,7 @@ const (
 	BackupEvent  EventKind = "backup"  // the site's backup job
 	FaultEvent   EventKind = "fault"   // the strike
 	StepEvent    EventKind = "step"    // a step begins or ends
+	RunbookEvent EventKind = "runbook" // a line that a user's own runbook printed
 	ServiceEvent EventKind = "service" // service lost, service restored
 	TrialEvent   EventKind = "trial"
 	WarningEvent EventKind = "warning" // figures unfit, a hazard of the machine

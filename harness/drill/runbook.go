@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +95,7 @@ func (s *lineStream) Write(p []byte) (int, error) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
 	for len(p) > 0 {
-		line, rest, whole := bytesCut(p)
+		line, rest, whole := bytes.Cut(p, []byte{'\n'})
 		if room := mostLine - len(s.part); room > 0 {
 			s.part = append(s.part, line[:min(room, len(line))]...)
 		}
@@ -110,11 +111,18 @@ func (s *lineStream) tell() {
 	s.part = s.part[:0]
 	switch l := s.of; {
 	case l.told < mostLines:
-		l.d.timeline.say(harness.RunbookEvent, "", "%s: %s", l.by, text)
+		l.say(text)
 	case l.told == mostLines:
-		l.d.timeline.say(harness.RunbookEvent, "", "%s prints more than is shown here", l.by)
+		l.say("… (more than is kept line by line)")
 	}
 	s.of.told++
+}
+
+func (l *lines) say(text string) {
+	l.d.timeline.say(harness.RunbookEvent, "", "%s", text)
+	if err := l.d.transcript.say(l.d.timeline.now(), l.by, text); err != nil {
+		l.d.broke(breakage{err: err})
+	}
 }
 
 // end tells the last lines, which nothing ended.

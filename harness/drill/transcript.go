@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
@@ -16,6 +17,7 @@ import (
 type transcript struct {
 	mu   sync.Mutex
 	file *os.File
+	said bool // what a runbook printed is there, as it came
 }
 
 func newTranscript(dir string) (*transcript, error) {
@@ -34,11 +36,18 @@ func (t *transcript) add(s harness.StepRecord) error {
 	if s.Host != "" {
 		where = "on " + s.Host
 	}
+	if s.By != "" {
+		where += ", by " + s.By
+	}
 	fmt.Fprintf(&b, "%8.3fs  step %d %s: %s\n", s.At.Seconds(), s.Number, where, s.Name)
 	for line := range strings.Lines(s.Command) {
 		fmt.Fprintf(&b, "  $ %s\n", strings.TrimRight(line, "\n"))
 	}
-	for _, text := range []string{s.Output.Stdout, s.Output.Stderr} {
+	printed := []string{s.Output.Stdout, s.Output.Stderr}
+	if s.Host == "" && s.By == "" && t.said {
+		printed = []string{"(what it printed is above, as it came)"}
+	}
+	for _, text := range printed {
 		for line := range strings.Lines(text) {
 			fmt.Fprintf(&b, "    %s\n", strings.TrimRight(line, "\n"))
 		}
@@ -56,6 +65,17 @@ func (t *transcript) add(s harness.StepRecord) error {
 	}
 	fmt.Fprintf(&b, "  %s%s, %d ms\n\n", ended, attempts, s.Took.Milliseconds())
 	if _, err := t.file.WriteString(b.String()); err != nil {
+		return fmt.Errorf("write the transcript: %w", err)
+	}
+	return nil
+}
+
+// say adds a line that a runbook printed.
+func (t *transcript) say(at time.Duration, by, line string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.said = true
+	if _, err := fmt.Fprintf(t.file, "%8.3fs  %s: %s\n", at.Seconds(), by, line); err != nil {
 		return fmt.Errorf("write the transcript: %w", err)
 	}
 	return nil
