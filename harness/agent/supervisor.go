@@ -15,7 +15,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 )
 
-// manifestPoll is how often the manifest is looked at. Reading a small file is
+// manifestPoll is how often the manifest is looked at. To ask for a file's stamp is
 // cheap, and unlike a file system's notifications it also sees a directory that
 // is moved away and put back.
 const manifestPoll = 20 * time.Millisecond
@@ -33,6 +33,7 @@ type supervisor struct {
 	acts  chan act      // asks for the process, to signal it
 	over  chan struct{} // closed when run has returned
 
+	read    stamp  // of the manifest when it was last read
 	seen    []byte // the manifest that was acted upon; nil: none
 	pending []byte // a changed manifest that is looked at once more before it is believed
 	waiting []look // for that to be decided
@@ -150,7 +151,12 @@ func (s *supervisor) run(ctx, power context.Context) {
 // truncation and the write of `cat > etcd.yaml`, half a manifest can be a valid
 // one with fewer flags.
 func (s *supervisor) look(settled bool) {
+	now := stampOf(s.path)
+	if !settled && s.pending == nil && now.tells && now == s.read {
+		return
+	}
 	text, err := readManifest(s.path)
+	s.read = now
 	if err != nil {
 		text = []byte(err.Error()) // unreadable is a state too, and reported once
 	}

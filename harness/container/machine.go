@@ -19,6 +19,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
@@ -27,6 +28,9 @@ import (
 )
 
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// diskPath is where a host's volume is mounted.
+const diskPath = "/var"
 
 // place is what a host name has for good.
 type place struct {
@@ -68,6 +72,11 @@ func (k *rack) create(ctx context.Context, host string, at place) (*machine, err
 		HostConfigModifier: func(h *container.HostConfig) {
 			reap := true
 			h.Init = &reap // orphans of scripts stay zombies otherwise
+			// What is under /var, etcd's data and its log above all, is not in the
+			// container's layer: there every write would pass through the engine's
+			// storage driver, and with FUSE through a process. It lives and goes with
+			// the container.
+			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Target: diskPath, VolumeOptions: &mount.VolumeOptions{Labels: k.labels()}})
 			h.PortBindings = network.PortMap{etcd: {{HostIP: loopback, HostPort: strconv.Itoa(at.port.number)}}}
 		},
 		EndpointSettingsModifier: func(networks map[string]*network.EndpointSettings) {

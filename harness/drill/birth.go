@@ -97,10 +97,11 @@ func (d *drill) preloadFile(ctx context.Context) (string, dataset.Info, error) {
 	return path, info, err
 }
 
-// bootStagger separates the first starts. Members booted at the same instant
-// can lose 1–2 s to each other's half-open listeners; measured with 30 ms
-// between them: 0.4 s until the cluster serves.
-const bootStagger = 30 * time.Millisecond
+// bootPatience is how long a member is waited for, at its first start, until it
+// takes its peers' requests, before the next one is started. Each asks the others
+// whether there is a cluster already (etcd's bootstrap): where their port is closed
+// it goes on at once, and where it is open and nobody answers yet, after 1 s.
+const bootPatience = 500 * time.Millisecond
 
 // boot writes the manifests and waits until the cluster serves. An etcd that
 // will not start now is the harness's or the user's problem, not a finding.
@@ -126,18 +127,23 @@ func (d *drill) startFounders(ctx context.Context) error {
 	if err := d.placeFiles(ctx); err != nil {
 		return err
 	}
-	for i, name := range d.founders() {
-		if i > 0 {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(bootStagger):
-			}
+	var last *hostLog
+	for _, name := range d.founders() {
+		if err := last.awaitPeerPort(ctx); err != nil {
+			return err
 		}
+		last = nil
 		if d.host(name) == nil {
 			continue
 		}
-		if err := d.startBorn(ctx, name); err != nil && !errors.Is(err, harness.ErrHostOff) {
+		err := d.startBorn(ctx, name)
+		if errors.Is(err, harness.ErrHostOff) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if last, err = d.logOf(name); err != nil {
 			return err
 		}
 	}

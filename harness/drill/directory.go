@@ -2,6 +2,7 @@ package drill
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -70,11 +71,16 @@ type hostLog struct {
 	host  string
 	broke func(error) // told what makes the record, or the host's disk, useless
 
+	peering chan struct{} // closed when etcd was first seen to take its peers' requests
+
 	mu   sync.Mutex
 	file *os.File
 	tail []byte
 	more chan struct{} // closed and replaced when something was logged
 }
+
+// servesPeers is what etcd, 3.4 and later, logs when it takes its peers' requests.
+const servesPeers = "serving peer traffic"
 
 const tailBytes = 4096
 
@@ -87,7 +93,7 @@ func newHostLog(dir, host string, broke func(error)) (*hostLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s's log: %w", host, err)
 	}
-	return &hostLog{host: host, broke: broke, file: f, more: make(chan struct{})}, nil
+	return &hostLog{host: host, broke: broke, file: f, peering: make(chan struct{}), more: make(chan struct{})}, nil
 }
 
 func (l *hostLog) Write(p []byte) (int, error) {
@@ -96,6 +102,13 @@ func (l *hostLog) Write(p []byte) (int, error) {
 	l.tail = append(l.tail, p...)
 	if extra := len(l.tail) - tailBytes; extra > 0 {
 		l.tail = append(l.tail[:0], l.tail[extra:]...)
+	}
+	select {
+	case <-l.peering:
+	default:
+		if bytes.Contains(l.tail, []byte(servesPeers)) {
+			close(l.peering)
+		}
 	}
 	if bytes.Contains(p, []byte(diskFull)) {
 		// No fault fills a disk: it is this machine's own, and no finding about etcd.
@@ -119,6 +132,23 @@ func (l *hostLog) grown() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.more
+}
+
+// awaitPeerPort waits until etcd took its peers' requests once, or for bootPatience:
+// whatever kept it from that is seen elsewhere. Of no host there is nothing to wait for.
+func (l *hostLog) awaitPeerPort(ctx context.Context) error {
+	if l == nil {
+		return nil
+	}
+	patience := time.NewTimer(bootPatience)
+	defer patience.Stop()
+	select {
+	case <-l.peering:
+	case <-patience.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
 }
 
 // last returns the last n lines that say something: an etcd that does not like

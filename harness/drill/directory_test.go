@@ -2,6 +2,8 @@ package drill
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,5 +166,36 @@ func TestSteadyDeadline(t *testing.T) {
 		if got := d.steadyDeadline(); got < c.least {
 			t.Errorf("%+v with backups every %v: %v", c.traffic, c.every, got)
 		}
+	}
+}
+
+// TestAwaitPeerPort: the line is seen wherever the stream was cut, and what never
+// comes is not waited for when the drill ends.
+func TestAwaitPeerPort(t *testing.T) {
+	l, err := newHostLog(t.TempDir(), "m1", func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	over, end := context.WithCancel(t.Context())
+	end()
+	if err := l.awaitPeerPort(over); !errors.Is(err, context.Canceled) {
+		t.Errorf("the drill has ended: %v", err)
+	}
+	for _, part := range []string{`{"msg":"serving peer`, ` traffic"}` + "\n", `{"msg":"serving peer traffic"}` + "\n"} {
+		if _, err := l.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-l.peering:
+	default:
+		t.Error("it was not seen")
+	}
+	if err := l.awaitPeerPort(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := (*hostLog)(nil).awaitPeerPort(t.Context()); err != nil {
+		t.Errorf("of no host: %v", err)
 	}
 }

@@ -1,35 +1,24 @@
 package render
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/expfmt"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
 
-// SweepPrometheus writes the result of a sweep in Prometheus' text format, for a
-// textfile collector. Times are seconds, as is usual there; what was not seen has
-// no series.
+// SweepPrometheus writes the result of a sweep in Prometheus' text format.
 func SweepPrometheus(to io.Writer, r policy.Result) error {
-	text := newExposition(r.Policy.Name)
+	text := newExposition("policy", "policy", r.Policy.Name)
 	text.sweep(r)
 	for _, s := range r.Summaries {
 		text.summary(s)
 	}
 	for _, t := range r.Targets {
 		for _, v := range []harness.Verdict{harness.Held, harness.Violated, harness.Inconclusive} {
-			is := 0.0
-			if t.Verdict == v {
-				is = 1
-			}
-			text.set("target", "1 for the verdict of a target of the policy, 0 for the others.", is, "target", t.Target, "verdict", v.String())
+			text.flag("target", "1 for the verdict of a target of the policy, 0 for the others.", t.Verdict == v, "target", t.Target, "verdict", v.String())
 		}
 		if t.Wanted > 0 {
 			text.set("target_wanted_seconds", "What a target of the policy promises.", inSeconds(t.Wanted), "target", t.Target)
@@ -39,59 +28,10 @@ func SweepPrometheus(to io.Writer, r policy.Result) error {
 	return text.write(to)
 }
 
-// exposition is metrics of one policy in the making.
-type exposition struct {
-	policy string
-	gauges map[string]*prometheus.GaugeVec
-	all    *prometheus.Registry
-	errs   []error
-}
-
-func newExposition(policy string) *exposition {
-	return &exposition{policy: policy, gauges: map[string]*prometheus.GaugeVec{}, all: prometheus.NewRegistry()}
-}
-
-// set sets a gauge; labels are names and values in turn.
-func (p *exposition) set(name, help string, value float64, labels ...string) {
-	names, values := []string{"policy"}, []string{p.policy}
-	for i := 0; i+1 < len(labels); i += 2 {
-		names, values = append(names, labels[i]), append(values, labels[i+1])
-	}
-	gauge, ok := p.gauges[name]
-	if !ok {
-		gauge = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "firedrill", Subsystem: "policy", Name: name, Help: help}, names)
-		p.gauges[name] = gauge
-		p.errs = append(p.errs, p.all.Register(gauge))
-	}
-	g, err := gauge.GetMetricWithLabelValues(values...)
-	if err != nil {
-		p.errs = append(p.errs, err)
-		return
-	}
-	g.Set(value)
-}
-
-func (p *exposition) write(to io.Writer) error {
-	families, err := p.all.Gather()
-	if err = errors.Join(append(p.errs, err)...); err != nil {
-		return fmt.Errorf("gather the metrics of policy %s: %w", p.policy, err)
-	}
-	for _, f := range families {
-		if _, err := expfmt.MetricFamilyToText(to, f); err != nil {
-			return fmt.Errorf("write the metrics of policy %s: %w", p.policy, err)
-		}
-	}
-	return nil
-}
-
 func (p *exposition) sweep(r policy.Result) {
-	finished := 0.0
-	if r.Finished {
-		finished = 1
-	}
 	p.set("info", "What the drills ran on; always 1.", 1, "firedrill_version", r.Firedrill, "etcd_version", r.Etcd, "runtime", r.Runtime, "cpu_model", r.Machine.Model)
 	p.set("started_timestamp_seconds", "When the sweep was begun.", float64(r.Started.Unix()))
-	p.set("finished", "1 if every planned drill was run, else 0.", finished)
+	p.flag("finished", "1 if every planned drill was run, else 0.", r.Finished)
 	p.set("planned_runs", "Drills that were planned.", float64(r.Planned))
 	p.set("time_scale", "How many times shorter the policy's interval was in the drills.", r.Sweep.TimeScale)
 	p.set("interval_seconds", "The policy's interval, in production.", time.Duration(r.Policy.Interval).Seconds())
