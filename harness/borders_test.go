@@ -72,6 +72,10 @@ var borders = []border{
 		why: "what keeps a panic from ending the process imports the standard library alone, so that whoever starts goroutines may import it",
 	},
 	{
+		from: []string{"ours/harness/relay"}, never: []string{"ours/...", "outside/..."}, save: []string{"ours/harness", "ours/harness/crew"}, deep: true,
+		why: "what carries a command's streams knows neither where it runs nor who wants it, so that every way to a host is made of it",
+	},
+	{
 		from: []string{"ours/harness/..."}, never: []string{"ours/cmd/...", "ours/scenarios/...", "ours/recovery/..."}, deep: true,
 		why: "the harness knows no scenario and no procedure by name",
 	},
@@ -240,6 +244,9 @@ func TestBordersStop(t *testing.T) {
 		{from: "harness/fault", reaches: module + "/harness/crew"},
 		{from: "harness/crew", reaches: module + "/harness", want: true},
 		{from: "harness/check", reaches: module + "/harness/crew", want: true},
+		{from: "harness/relay", reaches: module + "/harness/crew"},
+		{from: "harness/relay", reaches: module + "/harness/agent", want: true},
+		{from: "harness/relay", reaches: "github.com/hashicorp/yamux", want: true},
 		{from: "harness/ledger", reaches: "github.com/cespare/xxhash/v2"},
 		{from: "harness/ledger", reaches: clientv3, deep: true, want: true},
 		{from: "harness/drill", reaches: module + "/scenarios", want: true},

@@ -58,6 +58,15 @@ type Host interface {
 	// are ended and ctx's error is returned with the output so far.
 	Run(ctx context.Context, script string) (Output, error)
 
+	// Exec runs one command on the host, in its root directory, found as a
+	// script's commands are: argv is its words, and nothing in them is expanded or
+	// quoted. The streams are the caller's: output arrives as it is printed, and
+	// nothing is dropped. code is its exit status: 128+n if signal n ended it, 127
+	// if there is none of that name, 126 if it cannot be run. When ctx ends, or a
+	// stream fails, the command and its children are ended and that error is
+	// returned. See Streams for what may be asked of them.
+	Exec(ctx context.Context, argv []string, s Streams) (code int, err error)
+
 	// Upload writes a file, creating its parent directories, atomically (by rename).
 	Upload(ctx context.Context, path string, mode fs.FileMode, content io.Reader) error
 	// Download copies a file's content to w.
@@ -77,7 +86,11 @@ type Host interface {
 	AwaitEtcd(ctx context.Context, what string, cond func(EtcdState) bool) (EtcdState, error)
 }
 
-// Streams are the standard streams of a command while it runs.
+// Streams are the standard streams of a command while it runs. What takes Streams
+// writes to Out and Err from one goroutine, in the order of what is printed, and
+// not after it has returned. A reader that is slow to take output in slows the
+// command down. A read of In may still be going on when the command has ended, as
+// one of a terminal is; what it brings is lost.
 type Streams struct {
 	In       io.Reader // nil: at its end from the start
 	Out, Err io.Writer // nil: dropped

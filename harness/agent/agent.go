@@ -171,6 +171,10 @@ func (a *Agent) answer(ctx context.Context, stream *yamux.Stream) {
 		return
 	}
 	_ = stream.SetReadDeadline(time.Time{})
+	if req.Verb == verbExec {
+		a.execute(ctx, req.Argv, stream)
+		return
+	}
 	rep, err := a.do(ctx, req, stream)
 	if err != nil {
 		rep.Error = err.Error()

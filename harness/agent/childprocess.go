@@ -15,13 +15,15 @@ import (
 )
 
 // start starts cmd in a process group of its own. All three streams must be
-// set: os/exec would open /dev/null, which a host need not have.
+// files: os/exec would open /dev/null, which a host need not have, and what it
+// copies itself it gives up on when the reader is slow.
 func start(from *Parent, cmd *exec.Cmd) (*process, error) {
-	if cmd.Stdin == nil || cmd.Stdout == nil || cmd.Stderr == nil {
-		return nil, errors.New("a stream is not set")
+	for _, stream := range []any{cmd.Stdin, cmd.Stdout, cmd.Stderr} {
+		if file, ok := stream.(*os.File); !ok || file == nil {
+			return nil, errors.New("a stream is not a file")
+		}
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.WaitDelay = outputLinger
 	if err := from.Start(cmd.Start); err != nil {
 		return nil, err
 	}
@@ -82,7 +84,7 @@ func (p *process) wait() (syscall.WaitStatus, error) {
 	err := p.cmd.Wait()
 	reapGroup(p.pid)
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) && p.cmd.ProcessState == nil {
+	if err != nil && !errors.As(err, &exit) && p.cmd.ProcessState == nil {
 		return 0, fmt.Errorf("await process %d: %w", p.pid, err)
 	}
 	return p.cmd.ProcessState.Sys().(syscall.WaitStatus), nil

@@ -26,7 +26,7 @@ func (s *script) outside(ctx context.Context, args []string) error {
 		fmt.Fprintf(hc.Stderr, "sh: %s: not found\n", args[0])
 		return interp.ExitStatus(exitNotFound)
 	}
-	cmd := &exec.Cmd{Path: path, Args: args, Env: exported(hc.Env), Dir: hc.Dir, Stdin: hc.Stdin, Stdout: hc.Stdout, Stderr: hc.Stderr}
+	cmd := &exec.Cmd{Path: path, Args: args, Env: exported(hc.Env), Dir: hc.Dir, Stdin: hc.Stdin}
 	if hc.Stdin == nil { // closed by the script: <&-
 		none, err := noInput()
 		if err != nil {
@@ -35,8 +35,14 @@ func (s *script) outside(ctx context.Context, args []string) error {
 		defer none.Close()
 		cmd.Stdin = none
 	}
-	p, err := start(s.parent, cmd)
+	printed, err := printing(cmd, hc.Stdout, hc.Stderr)
 	if err != nil {
+		return err
+	}
+	p, err := start(s.parent, cmd)
+	printed.begun()
+	if err != nil {
+		printed.end()
 		var cause *fs.PathError
 		if errors.As(err, &cause) {
 			err = cause.Err
@@ -47,6 +53,7 @@ func (s *script) outside(ctx context.Context, args []string) error {
 	stop := context.AfterFunc(ctx, p.kill)
 	status, err := p.wait()
 	stop()
+	printed.end()
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", args[0], err)

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/yamux"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/relay"
 )
 
 // link is one session with an agent, as the client sees it.
@@ -62,7 +63,7 @@ var errNoReply = errors.New("the session ended before the agent replied")
 
 // hangUpLimit is how long the agent may take, after ctx has ended, to end what
 // it does and to reply.
-const hangUpLimit = 5 * time.Second
+const hangUpLimit = relay.HangUpLimit
 
 // cutLimit is how long a request may hold on after ctx has ended. An agent that
 // takes nothing in (a frozen one, with the pipe to it full) holds up whatever
@@ -130,6 +131,24 @@ func (l *link) ask(ctx context.Context, req request, up func(io.Writer) error, d
 		return rep, remoteError{text: rep.Error, notExist: rep.NotExist}
 	}
 	return rep, nil
+}
+
+// exec makes the request that a command is run, with these streams.
+func (l *link) exec(ctx context.Context, argv []string, s harness.Streams) (int, error) {
+	defer l.limit(ctx)()
+	stream, err := l.mux.OpenStream()
+	if err != nil {
+		return 0, l.blame(ctx, errNoReply)
+	}
+	if err := writeFrame(stream, request{Verb: verbExec, Argv: argv}); err != nil {
+		_ = stream.Close() // it failed already
+		return 0, l.blame(ctx, err)
+	}
+	code, err := relay.Call(ctx, stream, s)
+	if err != nil {
+		err = l.blame(ctx, err)
+	}
+	return code, err
 }
 
 // blame tells why a request broke off.

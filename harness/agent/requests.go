@@ -12,24 +12,33 @@ import (
 )
 
 // ask makes a request of the host's agent. doing, "run a script on", names it in errors.
-func (h *Host) ask(ctx context.Context, doing string, req request, up func(io.Writer) error, down func(io.Reader) error) (reply, error) {
+func (h *Host) ask(ctx context.Context, doing string, req request, up func(io.Writer) error, down func(io.Reader) error) (rep reply, err error) {
+	err = h.through(ctx, doing, func(l *link) error {
+		rep, err = l.ask(ctx, req, up, down)
+		return err
+	})
+	return rep, err
+}
+
+// through makes a request over the session to the host's agent, if there is one.
+func (h *Host) through(ctx context.Context, doing string, request func(*link) error) error {
 	h.mu.Lock()
 	l, why := h.link, h.down
 	h.mu.Unlock()
 	if l == nil {
-		return reply{}, h.wrap(doing, why)
+		return h.wrap(doing, why)
 	}
-	if err := ctx.Err(); err != nil {
-		return reply{}, h.wrap(doing, context.Cause(ctx))
+	if ctx.Err() != nil {
+		return h.wrap(doing, context.Cause(ctx))
 	}
-	rep, err := l.ask(ctx, req, up, down)
+	err := request(l)
 	if errors.Is(err, errNoReply) {
 		err = h.whyNoReply(l)
 	}
 	if err != nil {
-		return rep, h.wrap(doing, err)
+		return h.wrap(doing, err)
 	}
-	return rep, nil
+	return nil
 }
 
 // whyNoReply tells what became of a link in the middle of a request.
@@ -48,6 +57,24 @@ func (h *Host) whyNoReply(l *link) error {
 func (h *Host) Run(ctx context.Context, script string) (harness.Output, error) {
 	rep, err := h.ask(ctx, "run a script on", request{Verb: verbRun, Script: script}, nil, nil)
 	return rep.Output.public(), err
+}
+
+// Exec runs one command on the host, in its root directory: argv is its words, as
+// a script would find them in "$@". It is one of the shell's own, one of the agent's
+// (listed in commands), or a program of the host, in this order. What it leaves
+// running in the background is ended with it.
+//
+// When ctx ends the agent has a few seconds to end the command and to say so. An
+// error of the command's own is its exit status and its standard error.
+func (h *Host) Exec(ctx context.Context, argv []string, s harness.Streams) (code int, err error) {
+	if len(argv) == 0 {
+		return 0, h.wrap("run a command on", errors.New("none was given"))
+	}
+	err = h.through(ctx, "run "+argv[0]+" on", func(l *link) error {
+		code, err = l.exec(ctx, argv, s)
+		return err
+	})
+	return code, err
 }
 
 // Upload writes a file, creating its parent directories, atomically (by rename).

@@ -16,6 +16,9 @@ import (
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/relay"
 )
 
 // Exit codes as POSIX shells give them.
@@ -37,50 +40,81 @@ type script struct {
 	work  sync.WaitGroup // commands that run
 }
 
+// setting is what a script finds when it begins.
+type setting struct {
+	dir            string
+	env            expand.Environ
+	args           []string // as set(1) takes them: options, "--", and the parameters
+	stdin          *os.File
+	stdout, stderr io.Writer
+}
+
+// parse reads a whole script. Messages begin with the name, as sh puts its own
+// in front, and $0 is it.
+func parse(text io.Reader, name string) (*syntax.File, error) {
+	file, err := newParser().Parse(text, name)
+	if err != nil {
+		return nil, err
+	}
+	declareAll(file)
+	return file, nil
+}
+
+func newParser() *syntax.Parser { return syntax.NewParser(syntax.Variant(syntax.LangPOSIX)) }
+
 // runScript runs a script in "/". It ends with the script's main line: what it
 // left running in the background is killed then, as everything is when ctx
 // ends first.
 func (a *Agent) runScript(ctx context.Context, text string) *output {
 	began := time.Now()
-	stdout, stderr := newClip(mostKept), newClip(mostKept)
-	s := &script{parent: a.parent, board: a.board}
-	code := s.run(ctx, text, stdout, stderr)
-
+	var stdout, stderr relay.Clip
+	code := a.main(ctx, harness.Streams{Out: &stdout, Err: &stderr}, nil, func() (*syntax.File, error) {
+		return parse(strings.NewReader(text), "sh")
+	})
 	out := &output{ExitCode: code, Duration: time.Since(began)}
 	var more int64
-	out.Stdout, out.Dropped = stdout.kept()
-	out.Stderr, more = stderr.kept()
+	out.Stdout, out.Dropped = stdout.Kept()
+	out.Stderr, more = stderr.Kept()
 	out.Dropped += more
 	return out
 }
 
-func (s *script) run(ctx context.Context, text string, stdout, stderr io.Writer) int {
-	// With a name for messages, as sh puts its own in front.
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(text), "sh")
+// main runs what somebody on our side of the session asked for, in "/".
+func (a *Agent) main(ctx context.Context, s harness.Streams, params []string, read func() (*syntax.File, error)) int {
+	file, err := read()
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(s.Err, err)
 		return exitUsage
 	}
-	declareAll(file)
-	stdin, err := noInput()
+	in, err := feed(s.In)
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(s.Err, "sh:", err)
 		return exitNotRun
 	}
-	defer stdin.Close()
+	defer in.end()
+	sh := &script{parent: a.parent, board: a.board}
+	return sh.run(ctx, setting{
+		dir: "/", env: expand.ListEnviron(hostEnv()...), args: append([]string{"--"}, params...),
+		stdin: in.file, stdout: s.Out, stderr: s.Err,
+	}, func(ctx context.Context, r *interp.Runner) error { return r.Run(ctx, file) })
+}
+
+// run runs main with an interpreter, and ends what that left running.
+func (s *script) run(ctx context.Context, c setting, main func(context.Context, *interp.Runner) error) int {
 	runner, err := interp.New(
-		interp.Dir("/"),
-		interp.Env(expand.ListEnviron(hostEnv()...)),
-		interp.StdIO(stdin, stdout, stderr),
+		interp.Dir(c.dir),
+		interp.Env(c.env),
+		interp.Params(c.args...),
+		interp.StdIO(c.stdin, c.stdout, c.stderr),
 		interp.OpenHandler(openFile),
 		interp.ExecHandlers(func(interp.ExecHandlerFunc) interp.ExecHandlerFunc { return s.exec }),
 	)
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(c.stderr, "sh:", err)
 		return exitNotRun
 	}
 	life, end := context.WithCancel(ctx)
-	err = runner.Run(life, file)
+	err = main(life, runner)
 	s.close()
 	end()
 	s.work.Wait()
@@ -92,7 +126,7 @@ func (s *script) run(ctx context.Context, text string, stdout, stderr io.Writer)
 	case errors.As(err, &status):
 		return int(status)
 	case ctx.Err() == nil: // the interpreter itself gave up
-		fmt.Fprintln(stderr, "sh:", err)
+		fmt.Fprintln(c.stderr, "sh:", err)
 	}
 	return 1
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness/relay"
 )
 
 func TestScripts(t *testing.T) {
@@ -137,10 +139,10 @@ func TestOutputIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	total := int64(30000*100 + len("the end\n"))
-	if want := total - 2*mostKept; out.Dropped != want {
+	if want := total - 2*relay.MostKept; out.Dropped != want {
 		t.Errorf("%d bytes were dropped, want %d", out.Dropped, want)
 	}
-	if len(out.Stdout) != 2*mostKept || !strings.HasPrefix(out.Stdout, strings.Repeat("0", 99)+"\n") || !strings.HasSuffix(out.Stdout, "29999\nthe end\n") {
+	if len(out.Stdout) != 2*relay.MostKept || !strings.HasPrefix(out.Stdout, strings.Repeat("0", 99)+"\n") || !strings.HasSuffix(out.Stdout, "29999\nthe end\n") {
 		t.Errorf("%d bytes were kept, from %.20q to %q", len(out.Stdout), out.Stdout, out.Stdout[len(out.Stdout)-20:])
 	}
 	if out.Stderr != "short\n" {

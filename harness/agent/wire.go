@@ -38,6 +38,7 @@ type verb string
 const (
 	verbHello        verb = "hello"
 	verbRun          verb = "run"
+	verbExec         verb = "exec"          // a relay's frames follow the request, instead of content and reply
 	verbUpload       verb = "upload"        // content follows the request
 	verbDownload     verb = "download"      // content precedes the reply
 	verbUploadTree   verb = "upload-tree"   // content, a tar stream, follows the request
@@ -51,6 +52,7 @@ const (
 type request struct {
 	Verb   verb        `json:"verb"`
 	Script string      `json:"script,omitempty"`
+	Argv   []string    `json:"argv,omitempty"`
 	Path   string      `json:"path,omitempty"`
 	Mode   fs.FileMode `json:"mode,omitempty"` // permission bits
 	Signal int         `json:"signal,omitempty"`
