@@ -243,6 +243,35 @@ func TestCloseEndsAllCalls(t *testing.T) {
 	}
 }
 
+// A caller that takes nothing in, as one that was stopped, does not hold up the end.
+func TestCloseDoesNotWaitForAFrozenCaller(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for relay.HangUpLimit")
+	}
+	server, served := open(t, estate(func(_ context.Context, _ Call, s harness.Streams) (int, error) {
+		for {
+			if _, err := s.Out.Write(make([]byte, 1<<20)); err != nil {
+				return 0, err
+			}
+		}
+	}))
+	conn, err := net.Dial("unix", server.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := writeCall(conn, onM1("yes")); err != nil {
+		t.Fatal(err)
+	}
+	// The first byte is of a frame that is larger than what a socket holds.
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(server.Close(), <-served); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestClosedBeforeItWasServed(t *testing.T) {
 	dir := t.TempDir()
 	server, err := Listen(dir)

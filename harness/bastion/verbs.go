@@ -21,10 +21,13 @@ const (
 	SocketVariable = "FIREDRILL_BASTION"
 	// ByVariable names who types: "restore.sh", or a shell of a game day.
 	ByVariable = "FIREDRILL_BY"
-	// BackupsVariable is where backups are kept: a directory's path, or
+	// BackupsVariable holds where backups are kept: a directory's path, or
 	// s3://BUCKET/PREFIX.
 	BackupsVariable = "FIREDRILL_BACKUPS"
 )
+
+// ByCompletion is the By of calls that nobody typed: a shell completes a word.
+const ByCompletion = "completion"
 
 // BundleName is the name, where backups are kept, of the certificates' bundle.
 const BundleName = "pki.bundle.tar.gz"
@@ -103,58 +106,66 @@ const (
 	OptionJSON   = "--json"
 )
 
-// signature is how a verb is called.
-type signature struct {
-	verb  string
-	args  string // as they are shown
-	least int    // how many there are, an option not counted
-	most  int
-	hosts int // how many of them, from the first, are hosts'
-	// option may stand after the arguments.
-	option string
+// Signature is how a verb is called.
+type Signature struct {
+	Verb   string
+	Args   string // as they are shown: "NAME DIR"
+	Least  int    // how many there are, an option not counted
+	Most   int
+	Hosts  int    // how many of them, from the first, are hosts' names
+	Option string // may stand after them; "": the verb has none
 }
 
 const many = 1 << 20 // arguments: as many as there are
 
-var signatures = []signature{
-	{verb: List, option: OptionJSON},
-	{verb: Exec, args: "NAME COMMAND [ARG…]", least: 2, most: many, hosts: 1},
-	{verb: Put, args: "NAME PATH MODE", least: 3, most: 3, hosts: 1},
-	{verb: PutTree, args: "NAME DIR", least: 2, most: 2, hosts: 1},
-	{verb: Get, args: "NAME PATH", least: 2, most: 2, hosts: 1},
-	{verb: GetTree, args: "NAME DIR", least: 2, most: 2, hosts: 1},
-	{verb: Logs, args: "NAME", least: 1, most: 1, hosts: 1, option: OptionFollow},
-	{verb: Start, args: "NAME [FLAG…]", least: 1, most: many, hosts: 1},
-	{verb: Stop, args: "NAME", least: 1, most: 1, hosts: 1},
-	{verb: Status, args: "NAME", least: 1, most: 1, hosts: 1, option: OptionJSON},
-	{verb: New, args: "NAME…", least: 1, most: many, hosts: many},
-	{verb: On, args: "NAME", least: 1, most: 1, hosts: 1},
-	{verb: Off, args: "NAME", least: 1, most: 1, hosts: 1},
-	{verb: Reboot, args: "NAME", least: 1, most: 1, hosts: 1},
-	{verb: Certify, args: "NAME BUNDLE", least: 2, most: 2, hosts: 1},
-	{verb: Announce, args: "NAME…", least: 1, most: many, hosts: many},
-	{verb: RestartComponents},
-	{verb: Backups, option: OptionJSON},
-	{verb: Backup, args: "NAME", least: 1, most: 1},
-	{verb: Bundle},
+var signatures = []Signature{
+	{Verb: List, Option: OptionJSON},
+	{Verb: Exec, Args: "NAME COMMAND [ARG…]", Least: 2, Most: many, Hosts: 1},
+	{Verb: Put, Args: "NAME PATH MODE", Least: 3, Most: 3, Hosts: 1},
+	{Verb: PutTree, Args: "NAME DIR", Least: 2, Most: 2, Hosts: 1},
+	{Verb: Get, Args: "NAME PATH", Least: 2, Most: 2, Hosts: 1},
+	{Verb: GetTree, Args: "NAME DIR", Least: 2, Most: 2, Hosts: 1},
+	{Verb: Logs, Args: "NAME", Least: 1, Most: 1, Hosts: 1, Option: OptionFollow},
+	{Verb: Start, Args: "NAME [FLAG…]", Least: 1, Most: many, Hosts: 1},
+	{Verb: Stop, Args: "NAME", Least: 1, Most: 1, Hosts: 1},
+	{Verb: Status, Args: "NAME", Least: 1, Most: 1, Hosts: 1, Option: OptionJSON},
+	{Verb: New, Args: "NAME…", Least: 1, Most: many, Hosts: many},
+	{Verb: On, Args: "NAME", Least: 1, Most: 1, Hosts: 1},
+	{Verb: Off, Args: "NAME", Least: 1, Most: 1, Hosts: 1},
+	{Verb: Reboot, Args: "NAME", Least: 1, Most: 1, Hosts: 1},
+	{Verb: Certify, Args: "NAME BUNDLE", Least: 2, Most: 2, Hosts: 1},
+	{Verb: Announce, Args: "NAME…", Least: 1, Most: many, Hosts: many},
+	{Verb: RestartComponents},
+	{Verb: Backups, Option: OptionJSON},
+	{Verb: Backup, Args: "NAME", Least: 1, Most: 1},
+	{Verb: Bundle},
 }
 
 // Verbs lists the verbs, in the order in which they are declared.
 func Verbs() []string {
 	names := make([]string, len(signatures))
 	for i, s := range signatures {
-		names[i] = s.verb
+		names[i] = s.Verb
 	}
 	return names
 }
 
-func (s signature) String() string {
-	text := s.verb
-	if s.args != "" {
-		text += " " + s.args
+// SignatureOf tells how a verb is called; ok is false if there is none of this name.
+func SignatureOf(verb string) (s Signature, ok bool) {
+	i := slices.IndexFunc(signatures, func(s Signature) bool { return s.Verb == verb })
+	if i < 0 {
+		return Signature{}, false
 	}
-	if s.option != "" {
-		text += " [" + s.option + "]"
+	return signatures[i], true
+}
+
+func (s Signature) String() string {
+	text := s.Verb
+	if s.Args != "" {
+		text += " " + s.Args
+	}
+	if s.Option != "" {
+		text += " [" + s.Option + "]"
 	}
 	return text
 }
@@ -163,47 +174,46 @@ func (s signature) String() string {
 // hosts and backups there are. Do makes no other, and an Estate is given no other: it
 // may index Args by the verb's own list.
 func (c Call) Check() error {
-	i := slices.IndexFunc(signatures, func(s signature) bool { return s.verb == c.Verb })
-	if i < 0 {
+	s, ok := SignatureOf(c.Verb)
+	if !ok {
 		err := fmt.Errorf("there is no verb %q", c.Verb)
 		if near := nearest.Names(c.Verb, Verbs()); len(near) > 0 {
 			return fmt.Errorf("%w\nhint: did you mean %s?", err, strings.Join(near, " or "))
 		}
 		return fmt.Errorf("%w\nhint: the verbs are %s", err, strings.Join(Verbs(), ", "))
 	}
-	s := signatures[i]
 	if err := s.check(c); err != nil {
 		return fmt.Errorf("%s: %w\nhint: it is called as %s", c.Verb, err, s)
 	}
 	return nil
 }
 
-func (s signature) check(c Call) error {
+func (s Signature) check(c Call) error {
 	if !printable(c.By) {
 		return fmt.Errorf("%q is no name of whoever types: it is one line of text of %d bytes at most", c.By, mostBy)
 	}
 	args := c.Args
-	if s.option != "" && len(args) > 0 && args[len(args)-1] == s.option {
+	if s.Option != "" && len(args) > 0 && args[len(args)-1] == s.Option {
 		args = args[:len(args)-1]
 	}
-	if len(args) < s.least || len(args) > s.most {
+	if len(args) < s.Least || len(args) > s.Most {
 		return fmt.Errorf("it got %d arguments", len(c.Args))
 	}
 	for i, arg := range args {
 		switch {
-		case i < s.hosts && !harness.ValidHostName(arg):
+		case i < s.Hosts && !harness.ValidHostName(arg):
 			return fmt.Errorf("%q is no host's name: that is lower-case letters, digits and -", arg)
 		case strings.Contains(arg, "\x00"):
 			return fmt.Errorf("argument %q holds a NUL", arg)
-		case i == s.hosts && arg == "":
+		case i == s.Hosts && arg == "":
 			return errors.New("what it is to be done to is empty")
-		case i >= s.hosts && s.verb == Start:
+		case i >= s.Hosts && s.Verb == Start:
 			if err := checkFlag(arg); err != nil {
 				return err
 			}
 		}
 	}
-	if s.verb == Put {
+	if s.Verb == Put {
 		_, err := ParseMode(args[2])
 		return err
 	}
@@ -227,8 +237,8 @@ func checkFlag(arg string) error {
 
 // Option tells whether the call has its verb's option.
 func (c Call) Option() bool {
-	i := slices.IndexFunc(signatures, func(s signature) bool { return s.verb == c.Verb })
-	return i >= 0 && signatures[i].option != "" && len(c.Args) > 0 && c.Args[len(c.Args)-1] == signatures[i].option
+	s, _ := SignatureOf(c.Verb)
+	return s.Option != "" && len(c.Args) > 0 && c.Args[len(c.Args)-1] == s.Option
 }
 
 // FormatMode writes a file's permissions as Put takes them.

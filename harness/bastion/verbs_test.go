@@ -117,7 +117,7 @@ func TestTheVerbsAreAllThere(t *testing.T) {
 	}
 	for i, s := range signatures {
 		if i < len(shown) && s.String() != shown[i] {
-			t.Errorf("%s is documented as `%s`, and called as `%s`", s.verb, shown[i], s)
+			t.Errorf("%s is documented as `%s`, and called as `%s`", s.Verb, shown[i], s)
 		}
 	}
 }
