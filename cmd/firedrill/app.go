@@ -30,6 +30,7 @@ const (
 
 // app is the command and all that it is wired to.
 type app struct {
+	in       io.Reader // for commands on hosts; nil: none
 	out, err io.Writer
 	style    render.Style // of out
 	lines    sync.Mutex   // held while a line is written to out or err
@@ -93,17 +94,14 @@ func (a *app) command() *cobra.Command {
 			if len(args) == 0 {
 				return nil
 			}
-			var names []string
-			for _, sub := range c.Commands() {
-				names = append(names, sub.Name())
-			}
-			return unknown("command", args[0], names, "firedrill --help lists the commands")
+			return unknown("command", args[0], commandsOf(c), "firedrill --help lists the commands")
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.listCommand(), a.catalogueCommand(), a.explainCommand(), a.runCommand(), a.policyCommand(), a.rehearseCommand(), a.reportCommand(),
-		a.checkCommand(), a.cleanCommand(), a.versionCommand())
+		a.checkCommand(), a.cleanCommand(), a.versionCommand(),
+		a.hostCommand(), a.announceCommand(), a.restartComponentsCommand(), a.backupsCommand())
 	return root
 }
 

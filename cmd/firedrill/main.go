@@ -38,7 +38,7 @@ func firedrill(args []string) int {
 		container: newContainers,
 	}
 	a := &app{
-		out: os.Stdout, err: os.Stderr, style: styleOf(os.Stdout),
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, style: styleOf(os.Stdout),
 		scenarios: scenarios.All, validate: drill.Validate, run: drill.Run, rejudge: drill.Rejudge, rehearse: rehearse.Run,
 		runtime: where.choose, sweep: sweep,
 	}

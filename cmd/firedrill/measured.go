@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/etcd-firedrill/firedrill/harness/files"
 	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/render"
 )
@@ -128,7 +129,7 @@ func rewrite(path, section string) (err error) {
 	if err != nil {
 		return hint(fmt.Errorf("--write: %s: %w", path, err), "the section stands between the lines %s and %s, once", render.CatalogueBegin, render.CatalogueEnd)
 	}
-	if err := replaceFile(path, info.Mode().Perm(), func(w io.Writer) error {
+	if err := files.Replace(path, info.Mode().Perm(), func(w io.Writer) error {
 		_, err := io.WriteString(w, text)
 		return err
 	}); err != nil {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/etcd-firedrill/firedrill/harness/files"
 )
 
 // paper is a file that a command writes besides its output, for others to read:
@@ -26,7 +28,7 @@ func (p paper) possible() error {
 	path, plain, err := p.target()
 	if err == nil && plain {
 		var draft *os.File
-		if draft, err = draftOf(path); err == nil {
+		if draft, err = files.Draft(path); err == nil {
 			err = errors.Join(draft.Close(), os.Remove(draft.Name()))
 		}
 	}
@@ -55,7 +57,7 @@ func (p paper) replace(write func(io.Writer) error) error {
 	}
 	path, plain, err := p.target()
 	if err == nil && plain {
-		err = replaceFile(path, 0o644, write)
+		err = files.Replace(path, 0o644, write)
 	} else if err == nil {
 		var f *os.File
 		if f, err = os.OpenFile(path, os.O_WRONLY, 0); err == nil {
@@ -83,27 +85,4 @@ func (p paper) target() (path string, plain bool, err error) {
 		err = fmt.Errorf("%s is a directory", p.path)
 	}
 	return path, err == nil && info.Mode().IsRegular(), err
-}
-
-// draftOf is a file beside another, hidden and without its ending, so that nobody
-// takes it for one.
-func draftOf(path string) (*os.File, error) {
-	return os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-}
-
-// replaceFile replaces a file at once or not at all.
-func replaceFile(path string, mode fs.FileMode, write func(io.Writer) error) error {
-	draft, err := draftOf(path)
-	if err != nil {
-		return err
-	}
-	err = write(draft)
-	err = errors.Join(err, draft.Chmod(mode), draft.Sync(), draft.Close())
-	if err == nil {
-		err = os.Rename(draft.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(draft.Name()))
-	}
-	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/hardware"
+	"github.com/etcd-firedrill/firedrill/harness/nearest"
 	sweeps "github.com/etcd-firedrill/firedrill/harness/sweep"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
@@ -181,7 +182,7 @@ func (s *study) misread(from string, err error) error {
 			text += " (--" + f.flag + ")"
 		}
 		text += ": " + p.Text
-		if near := nearest(p.Key[strings.LastIndexByte(p.Key, '.')+1:], p.Known); len(near) > 0 {
+		if near := nearest.Names(p.Key[strings.LastIndexByte(p.Key, '.')+1:], p.Known); len(near) > 0 {
 			text += ", did you mean " + strings.Join(near, " or ") + "?"
 		} else if len(p.Known) > 0 {
 			text += ": there are " + strings.Join(p.Known, ", ")

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/etcd-firedrill/firedrill/harness/bastion"
 )
 
 // The test binary is the command, the agent and etcd too, as the command is.
@@ -36,7 +38,13 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Condition:           condition,
+		Setup: func(e *testscript.Env) error {
+			e.Values[drillKey] = &drillOf{}
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"estate":    estate,
+			"heard":     heard,
 			"exits":     exits,
 			"interrupt": interrupt,
 			"damage":    damage,
@@ -93,7 +101,8 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	c := exec.CommandContext(ctx, program, args[3:]...)
 	c.Dir = ts.Getenv("WORK")
-	c.Env = append(os.Environ(), "TMPDIR="+ts.Getenv("TMPDIR"), "HOME="+ts.Getenv("HOME"), "DOCKER_HOST="+ts.Getenv("DOCKER_HOST"))
+	c.Env = append(os.Environ(), "TMPDIR="+ts.Getenv("TMPDIR"), "HOME="+ts.Getenv("HOME"), "DOCKER_HOST="+ts.Getenv("DOCKER_HOST"),
+		bastion.SocketVariable+"="+ts.Getenv(bastion.SocketVariable), bastion.ByVariable+"="+ts.Getenv(bastion.ByVariable))
 	var said bytes.Buffer
 	c.Stderr = &said
 	printed, err := c.StdoutPipe()

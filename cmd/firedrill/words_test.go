@@ -5,8 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/etcd-firedrill/firedrill/harness"
 )
 
@@ -44,28 +42,6 @@ type chosen struct {
 }
 
 func (c chosen) Name() string { return c.name }
-
-func TestNearest(t *testing.T) {
-	names := []string{"dcos-3-task-crash", "dcos-3-agent-loss", "kubeadm-force-new-cluster", "kubeadm-force-new-cluster-verbatim"}
-	for name, want := range map[string][]string{
-		"dcos-3-task-crahs": {"dcos-3-task-crash"},
-		"kubeadm":           {"kubeadm-force-new-cluster", "kubeadm-force-new-cluster-verbatim"},
-		"zzz":               nil,
-		"":                  nil,
-	} {
-		if diff := cmp.Diff(want, nearest(name, names)); diff != "" {
-			t.Errorf("%q: %s", name, diff)
-		}
-	}
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"abc", "", 3}, {"", "ab", 2}, {"kitten", "sitting", 3}, {"same", "same", 0}, {"flaw", "lawn", 2}} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("distance of %q and %q: %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
 
 func TestQuotedWordsReadBack(t *testing.T) {
 	for word, want := range map[string]string{"--x=1": "--x=1", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$HOME": "'$HOME'", "a;b": "'a;b'"} {

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/etcd-firedrill/firedrill/harness/files"
 )
 
 const tarUsage = usageError("tar -c|-x|-t [-zv] -f FILE [-C DIR] [MEMBER…]")
@@ -111,7 +113,7 @@ func tarFiles(ctx context.Context, c call) error {
 		return err
 	}
 	defer root.Close()
-	return unpack(ctx, root, in, t.named(c))
+	return files.Unpack(root, readerUntil(ctx, in), t.named(c))
 }
 
 func (t tarCall) named(c call) func(string) {
@@ -157,7 +159,7 @@ func (t tarCall) create(ctx context.Context, c call) (err error) {
 		return err
 	}
 	defer root.Close()
-	archive := tar.NewWriter(out)
+	archive := tar.NewWriter(writerUntil(ctx, out))
 	for _, member := range t.members {
 		within := root
 		name := filepath.Clean(member)
@@ -167,7 +169,7 @@ func (t tarCall) create(ctx context.Context, c call) (err error) {
 			}
 			defer within.Close()
 		}
-		if err := pack(ctx, within, local(name), archive, t.named(c)); err != nil {
+		if err := files.Pack(within, local(name), archive, t.named(c)); err != nil {
 			return err
 		}
 	}
