@@ -76,6 +76,11 @@ var borders = []border{
 		why: "what ends processes is told by a rule which, and knows neither hosts nor drills",
 	},
 	{
+		from: []string{"ours/harness/operator"}, never: []string{"ours/...", "outside/...", "net", "net/http"},
+		save: []string{"ours/harness", "ours/harness/crew", "ours/harness/eviction", "ours/harness/owner", "golang.org/x/sys/unix"}, deep: true,
+		why: "what runs a program of the operator's own cannot lead it to the cluster, the hosts or the ledger: it does not know them",
+	},
+	{
 		from: []string{"ours/harness/..."}, never: []string{"ours/cmd/...", "ours/scenarios/...", "ours/recovery/..."}, deep: true,
 		why: "the harness knows no scenario and no procedure by name",
 	},
@@ -246,6 +251,10 @@ func TestBordersStop(t *testing.T) {
 		{from: "harness/check", reaches: module + "/harness/crew", want: true},
 		{from: "harness/eviction", reaches: "golang.org/x/sys/unix"},
 		{from: "harness/eviction", reaches: module + "/harness/owner", want: true},
+		{from: "harness/operator", reaches: module + "/harness/eviction"},
+		{from: "harness/operator", reaches: module + "/harness/ledger", deep: true, want: true},
+		{from: "harness/operator", reaches: module + "/harness/agent", want: true},
+		{from: "harness/operator", reaches: "net", want: true},
 		{from: "harness/ledger", reaches: "github.com/cespare/xxhash/v2"},
 		{from: "harness/ledger", reaches: clientv3, deep: true, want: true},
 		{from: "harness/drill", reaches: module + "/scenarios", want: true},
