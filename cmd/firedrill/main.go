@@ -8,6 +8,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/fixtures/embedded"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/harness/operator"
 	"github.com/etcd-firedrill/firedrill/harness/process"
 	"github.com/etcd-firedrill/firedrill/harness/rehearse"
 	"github.com/etcd-firedrill/firedrill/scenarios"
@@ -21,9 +22,10 @@ func main() {
 }
 
 // dispatched runs what this binary is on a host: etcd and its tools, chosen by
-// the name it is called by, and the agent.
+// the name it is called by, and the agent. On an operator's machine it is the
+// tools again, and the guard of a program of the operator's own.
 func dispatched(args []string) bool {
-	return embedded.Main(args) || process.Main(args)
+	return embedded.Main(args) || process.Main(args) || operator.Main(args)
 }
 
 // firedrill is the command itself, and returns its exit code.

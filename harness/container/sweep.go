@@ -14,11 +14,12 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
+	"github.com/etcd-firedrill/firedrill/harness/operator"
 	"github.com/etcd-firedrill/firedrill/harness/owner"
 )
 
 // Sweep removes the containers, networks and volumes of drills whose owners are
-// dead, and images of ours that are out of use. It spares whatever has a living
+// dead, what operators' own programs left in them, and images of ours that are out of use. It spares whatever has a living
 // owner, or one on another machine, whose life cannot be seen from here, and
 // touches nothing that is not labelled as ours. It returns a line for people
 // about each drill and image.
@@ -129,7 +130,8 @@ func (e *engine) sweepDrill(ctx context.Context, c claim, r *remains) (line stri
 	switch {
 	case err == nil:
 		// Held while we work, so that two sweeps do not meet.
-		defer func() { err = errors.Join(err, heir.Release(false)) }()
+		_, unswept := operator.Sweep(ctx, heir.Dir())
+		defer func() { err = errors.Join(err, unswept, heir.Release(unswept != nil)) }()
 	case errors.Is(err, fs.ErrNotExist) && !owner.Alive(c.base, c.drill): // the lock is gone as well
 	default:
 		return "", nil // alive, or we cannot tell

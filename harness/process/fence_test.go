@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/harness/agent"
 	"github.com/etcd-firedrill/firedrill/harness/eviction"
+	"github.com/etcd-firedrill/firedrill/harness/operator"
 	"github.com/etcd-firedrill/firedrill/harness/owner"
 )
 
@@ -165,6 +167,28 @@ func TestSweepEndsProcesses(t *testing.T) {
 	}
 	if n := ours(t, root); n != 0 {
 		t.Errorf("%d processes were not swept", n)
+	}
+}
+
+// TestSweepClearsTheDesk gives up a drill of which there is nothing but a desk.
+func TestSweepClearsTheDesk(t *testing.T) {
+	base := t.TempDir()
+	desk, err := operator.OpenDesk(base, "d1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines, err := Sweep(t.Context(), base); err != nil || len(lines) != 0 {
+		t.Fatalf("the living were swept: %q, %v", lines, err)
+	}
+	if err := desk.Close(true); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := Sweep(t.Context(), base)
+	if err != nil || len(lines) != 1 {
+		t.Errorf("swept %q, %v", lines, err)
+	}
+	if _, err := os.Stat(base); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is still something: %v", err)
 	}
 }
 

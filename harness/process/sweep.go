@@ -11,12 +11,14 @@ import (
 	"path/filepath"
 
 	"github.com/etcd-firedrill/firedrill/harness/eviction"
+	"github.com/etcd-firedrill/firedrill/harness/operator"
 	"github.com/etcd-firedrill/firedrill/harness/owner"
 )
 
 // Sweep removes what drills whose owners are dead left under base ("" is
-// owner.DefaultBase): first their processes, which are known by their root
-// directory, then their directories. It spares whatever has a living owner and
+// owner.DefaultBase): first their processes, those of hosts, which are known by
+// their root directory, and those of operators' own programs, then their
+// directories, on whichever runtime the drills ran. It spares whatever has a living owner and
 // touches nothing outside base. It returns a line for people about each drill
 // swept.
 func Sweep(ctx context.Context, base string) ([]string, error) {
@@ -60,7 +62,9 @@ func sweepDrill(ctx context.Context, base, drill string) (line string, err error
 	if err == nil {
 		err = owner.RemoveTree(filepath.Join(heir.Dir(), rackDir))
 	}
-	if err != nil {
+	programs, perr := operator.Sweep(ctx, heir.Dir())
+	ended += programs
+	if err = errors.Join(err, perr); err != nil {
 		return "", errors.Join(err, heir.Release(true)) // for the next sweep
 	}
 	line = fmt.Sprintf("drill %s: removed %s", drill, heir.Dir())

@@ -1,0 +1,39 @@
+// Package operator runs programs of the operator's own, a runbook or a shell,
+// on the operator's machine, and gives them a desk to work at.
+//
+// A Desk is a private directory of a drill's, with the tools (bin), the
+// certificates (pki), the backups, and a working directory. It lies in the
+// directory that harness/owner keeps for the drill, so that `firedrill clean`
+// sweeps it after a SIGKILL. Nothing on it, and nothing that a program is given
+// (its environment, its arguments, its descriptors, its working directory, its
+// parent), leads to where the drill writes what it sees.
+//
+// Nothing that a program starts outlives it. Between us and the program is a
+// guard, our own binary once more:
+//
+//	drill ──lifeline──▶ guard ──▶ program ──▶ …
+//
+// The guard adopts every descendant whose parent has ended, whatever session or
+// process group it moved to, so that it has no child left only when no
+// descendant is left. It ends them all when the program has ended, and when the
+// lifeline, a pipe, is closed: by Run, whose context ended, or by the kernel,
+// because the drill died, of SIGKILL too.
+//
+// The guard itself can be killed. For that every program bears a mark, by which
+// its descendants are found and ended all the same, by Run, or by `firedrill
+// clean` where the drill was killed too. The mark is the soft limit on file
+// locks (RLIMIT_LOCKS), which Linux has enforced nowhere since 2.6: descendants
+// inherit it, and unlike a variable in the environment it is not lost to env
+// -i, is read of processes that hide their memory (gpg-agent, ssh-agent), and is
+// not borne by a shell that somebody gave the same variable by hand. `ulimit -x`
+// shows it. What su and sudo start may have lost it; the guard knows that too.
+//
+// What a program asks somebody else to start (a container engine, systemd-run,
+// at, another machine) is not its descendant, and is its own affair.
+//
+// The package is apart from harness/process because that links etcd, and from
+// harness/agent because hosts are not the operator's machine. It knows neither
+// hosts nor the ledger: what leads to the drill's hosts is a path that it is
+// told. It imports harness, harness/crew, harness/eviction, harness/owner and
+// golang.org/x/sys/unix.
+package operator
