@@ -23,7 +23,7 @@ call=$(printf '%s\001' "$@"; printf '\002x')
 printf '%s' "${call%x}" >>calls
 case "$1 ${2-}" in
 "backups ") cat listing ;;
-"host status") echo "$3: on; peer http://$3.example:2380, client http://$3.example:2379" ;;
+"host status") printf '%s\n' "host        $3" "peer url    http://$3.example:2380" "client url  http://127.0.0.1:40123" ;;
 "host exec") if [ "$5" = cat ]; then cat manifest; else cat said; fi ;;
 "host cp") if [ -e "$3" ]; then cat "$3" >>copied; fi ;;
 esac
@@ -37,9 +37,9 @@ const (
 {"hash":12345,"revision":196} "$HOME" \n %s * 'quoted'
 backup-007.db: hash c25fd181, revision 196, total keys 90, total size 176160
 `
-	listing = `NAME           AGE    REVISION  KEYS  HASH      SIZE
-backup-007.db  0.5 s  196       90    c25fd181  176160
-backup-006.db  1.5 s  104       80    00fd1812  176160
+	listing = `NAME           AGE   REVISION  KEYS  HASH      BYTES
+backup-007.db  0.5s  196       90    c25fd181  176192    not verified
+backup-006.db  1.5s  104       80    00fd1812  176192
 `
 	saved = "backup-007.db: hash c25fd181, revision 196, total keys 90, total size 176160\n"
 )
@@ -63,7 +63,7 @@ func TestRunbooksDoWhatTheStepsDo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			calls := carryOut(t, text, born)
+			calls := carryOut(t, text, born, "")
 			for _, group := range expected(t, sc, born) {
 				if len(calls) < len(group) {
 					t.Fatalf("it ended before %q", group)
@@ -83,8 +83,32 @@ func TestRunbooksDoWhatTheStepsDo(t *testing.T) {
 	}
 }
 
+// Hosts that stand ready are not ordered.
+func TestSparesAreUsed(t *testing.T) {
+	if len(shells()) == 0 {
+		t.Skip("there is no POSIX shell here")
+	}
+	text, err := outline.Runbook(harness.Scenario{Name: "spares", Recover: steps{
+		{Name: "order", Do: harness.NewHosts{Names: []string{"m4", "m-5", "m6"}}},
+		{Name: "look", On: harness.Hosts("m-5"), Do: harness.Script("echo {{peer name}} {{client name}}")},
+	}}, hosts(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "exec m-5: echo " + peer("m-5") + " " + client("m-5")
+	for spares, ordered := range map[string][]string{
+		"":          {"host new m4 m-5 m6"},
+		"m4 m6":     {"host new m-5"},
+		"m-5 m6 m4": nil,
+	} {
+		if got := carryOut(t, text, hosts(3), spares); !slices.Equal(got, append(ordered, want)) {
+			t.Errorf("with the spares %q it did %q", spares, got)
+		}
+	}
+}
+
 // carryOut runs a script and returns what it called firedrill for.
-func carryOut(t *testing.T, text string, born []string) []string {
+func carryOut(t *testing.T, text string, born []string, spares string) []string {
 	t.Helper()
 	dir := t.TempDir()
 	manifest := harness.Manifest("m1", harness.BirthFlags("m1", peer("m1"), client("m1"), "m1="+peer("m1"), "new", token))
@@ -96,7 +120,7 @@ func carryOut(t *testing.T, text string, born []string) []string {
 	shell := shells()[0]
 	cmd := exec.CommandContext(t.Context(), shell[0], append(shell[1:], "./restore.sh")...)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "FIREDRILL_BACKUPS=s3://bucket/pre fix", "FIREDRILL_CLUSTER_TOKEN=" + token}
+	cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "FIREDRILL_BACKUPS=s3://bucket/pre fix", "FIREDRILL_CLUSTER_TOKEN=" + token, "FIREDRILL_SPARES=" + spares}
 	for _, h := range born { // of hosts that are ordered nothing is known before
 		cmd.Env = append(cmd.Env, "FIREDRILL_PEER_URL_"+h+"="+peer(h), "FIREDRILL_CLIENT_URL_"+h+"="+client(h))
 	}

@@ -3,6 +3,7 @@ package outline
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -32,7 +33,13 @@ func (o *writer) command(do harness.Action, at string) ([]string, error) {
 		return words("firedrill", "host", "cp", open+"$FIREDRILL_BACKUPS"+shut+"/"+from, at+":"+a.To), nil
 	case harness.FetchBundle:
 		return words("firedrill", "host", "cp", open+"$FIREDRILL_BACKUPS"+shut+"/"+o.scenario.Backups.Bundle, at+":"+a.To), nil
-	case harness.NewHosts, harness.PowerOn, harness.Reboot, harness.Certify, harness.Announce, harness.RestartComponents:
+	case harness.NewHosts:
+		if slices.ContainsFunc(a.Names, func(name string) bool { return !slices.Contains(o.born, name) }) {
+			o.needs["order"] = true
+			return append([]string{"order"}, words(a.Names...)...), nil
+		}
+		return words(strings.Fields(text)...), nil
+	case harness.PowerOn, harness.Reboot, harness.Certify, harness.Announce, harness.RestartComponents:
 		return words(strings.Fields(text)...), nil
 	}
 	return nil, fmt.Errorf("how a %T is typed is not known", do)

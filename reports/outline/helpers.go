@@ -77,17 +77,23 @@ all_done() {
 	{"url", `# url PEER|CLIENT HOST: where other members, or clients, reach the etcd on a host.
 url() { eval "echo \"\$FIREDRILL_$1_URL_$(echo "$2" | tr - _)\""; }
 `},
-	{"know", `# know HOST…: notes down where hosts are reached that were ordered since the runbook began.
-know() {
+	{"order", `# order HOST…: orders new hosts, but for spares, which stand ready, and notes down where they are
+# reached.
+order() {
+    wanted=
     for new; do
-        about=$(firedrill host status "$new" | tr -s ' ,;"' '\n')
-        for what in PEER:2380 CLIENT:2379; do
-            name=FIREDRILL_${what%:*}_URL_$(echo "$new" | tr - _)
-            eval "known=\${$name:-}"
-            [ -n "$known" ] || known=$(printf '%s\n' "$about" | grep "^http.*:${what#*:}\$" | sed 1q)
-            [ -n "$known" ] || { echo "where $new is reached is not known" >&2; exit 1; }
-            eval "$name=\$known"
-        done
+        case " $FIREDRILL_SPARES " in
+        *" $new "*) ;;
+        *) wanted="$wanted $new" ;;
+        esac
+    done
+    # shellcheck disable=SC2086 # names, one word each
+    [ -z "$wanted" ] || firedrill host new $wanted
+    for new; do
+        peer=$(firedrill host status "$new" | awk '/^peer url/ { print $NF }')
+        [ -n "$peer" ] || { echo "where $new is reached is not known" >&2; exit 1; }
+        eval "FIREDRILL_PEER_URL_$(echo "$new" | tr - _)=\$peer"
+        eval "FIREDRILL_CLIENT_URL_$(echo "$new" | tr - _)=\${peer%:2380}:2379"
     done
 }
 `},
@@ -124,10 +130,10 @@ backup() { firedrill backups | awk -v n="$1" '$1 ~ /\.db$/ && ++seen == n { prin
 BACKUP=${BACKUP:-$(backup 1)}
 [ -n "$BACKUP" ] || { echo "no backup is kept in $FIREDRILL_BACKUPS" >&2; exit 1; }
 `},
-	{"saved", `# saved NAME: what was printed when the backup was taken.
+	{"saved", `# saved NAME: what was printed when the backup was taken. The file ends in 32 bytes that are its hash.
 saved() {
     firedrill backups | awk -v name="$1" '$1 == name {
-        printf "%s: hash %s, revision %s, total keys %s, total size %s\n", $1, $(NF-1), $(NF-3), $(NF-2), $NF
+        printf "%s: hash %s, revision %s, total keys %s, total size %.0f\n", $1, $5, $3, $4, $6 - 32
     }'
 }
 `},

@@ -129,7 +129,7 @@ func (o *writer) step(number int, step harness.Step) (string, error) {
 	if strings.Contains(text, "$(url ") {
 		o.needs["url"] = true
 	}
-	o.arrive(step, &b)
+	o.arrive(step)
 	return b.String(), nil
 }
 
@@ -142,24 +142,16 @@ func (o *writer) on(step harness.Step) ([]string, error) {
 }
 
 // arrive takes hosts that a step orders into account.
-func (o *writer) arrive(step harness.Step, b *strings.Builder) {
+func (o *writer) arrive(step harness.Step) {
 	ordered, ok := step.Do.(harness.NewHosts)
 	if !ok {
 		return
 	}
-	var unknown []string
 	for _, name := range ordered.Names {
 		noteDown(o.desk, name)
 		if !slices.Contains(o.hosts, name) {
 			o.hosts = append(o.hosts, name)
 		}
-		if !slices.Contains(o.born, name) {
-			unknown = append(unknown, name)
-		}
-	}
-	if len(unknown) > 0 {
-		o.needs["know"] = true
-		b.WriteString("know " + strings.Join(unknown, " ") + "\n")
 	}
 }
 

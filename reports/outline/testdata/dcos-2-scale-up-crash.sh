@@ -35,17 +35,23 @@ until_ok() {
     printf '%s\n' "$answer"
 }
 
-# know HOST…: notes down where hosts are reached that were ordered since the runbook began.
-know() {
+# order HOST…: orders new hosts, but for spares, which stand ready, and notes down where they are
+# reached.
+order() {
+    wanted=
     for new; do
-        about=$(firedrill host status "$new" | tr -s ' ,;"' '\n')
-        for what in PEER:2380 CLIENT:2379; do
-            name=FIREDRILL_${what%:*}_URL_$(echo "$new" | tr - _)
-            eval "known=\${$name:-}"
-            [ -n "$known" ] || known=$(printf '%s\n' "$about" | grep "^http.*:${what#*:}\$" | sed 1q)
-            [ -n "$known" ] || { echo "where $new is reached is not known" >&2; exit 1; }
-            eval "$name=\$known"
-        done
+        case " $FIREDRILL_SPARES " in
+        *" $new "*) ;;
+        *) wanted="$wanted $new" ;;
+        esac
+    done
+    # shellcheck disable=SC2086 # names, one word each
+    [ -z "$wanted" ] || firedrill host new $wanted
+    for new; do
+        peer=$(firedrill host status "$new" | awk '/^peer url/ { print $NF }')
+        [ -n "$peer" ] || { echo "where $new is reached is not known" >&2; exit 1; }
+        eval "FIREDRILL_PEER_URL_$(echo "$new" | tr - _)=\$peer"
+        eval "FIREDRILL_CLIENT_URL_$(echo "$new" | tr - _)=\${peer%:2380}:2379"
     done
 }
 
@@ -99,8 +105,7 @@ firedrill announce m1
 step '9. order host m2'
 # from dcos-troubleshooting-etcd.md, Scenario 2, retry the scale-up
 # stands in for the scheduler, which finds an agent for the task
-firedrill host new m2
-know m2
+order m2
 
 step '10. add m2 to the members'
 # from dcos-troubleshooting-etcd.md, Scenario 2, retry the scale-up
@@ -121,8 +126,7 @@ case "$list" in *", started, m2, "*) ;; *) echo "m2 has not joined yet"; exit 1 
 step '13. order host m3'
 # from dcos-troubleshooting-etcd.md, Scenario 2, retry the scale-up
 # stands in for the scheduler, which finds an agent for the task
-firedrill host new m3
-know m3
+order m3
 
 step '14. add m3 to the members'
 # from dcos-troubleshooting-etcd.md, Scenario 2, retry the scale-up

@@ -41,17 +41,23 @@ until_ok() {
     printf '%s\n' "$answer"
 }
 
-# know HOST…: notes down where hosts are reached that were ordered since the runbook began.
-know() {
+# order HOST…: orders new hosts, but for spares, which stand ready, and notes down where they are
+# reached.
+order() {
+    wanted=
     for new; do
-        about=$(firedrill host status "$new" | tr -s ' ,;"' '\n')
-        for what in PEER:2380 CLIENT:2379; do
-            name=FIREDRILL_${what%:*}_URL_$(echo "$new" | tr - _)
-            eval "known=\${$name:-}"
-            [ -n "$known" ] || known=$(printf '%s\n' "$about" | grep "^http.*:${what#*:}\$" | sed 1q)
-            [ -n "$known" ] || { echo "where $new is reached is not known" >&2; exit 1; }
-            eval "$name=\$known"
-        done
+        case " $FIREDRILL_SPARES " in
+        *" $new "*) ;;
+        *) wanted="$wanted $new" ;;
+        esac
+    done
+    # shellcheck disable=SC2086 # names, one word each
+    [ -z "$wanted" ] || firedrill host new $wanted
+    for new; do
+        peer=$(firedrill host status "$new" | awk '/^peer url/ { print $NF }')
+        [ -n "$peer" ] || { echo "where $new is reached is not known" >&2; exit 1; }
+        eval "FIREDRILL_PEER_URL_$(echo "$new" | tr - _)=\$peer"
+        eval "FIREDRILL_CLIENT_URL_$(echo "$new" | tr - _)=\${peer%:2380}:2379"
     done
 }
 
@@ -104,8 +110,7 @@ firedrill announce m1
 
 step '9. add new host m4'
 # from rancher-1.5-disaster-recovery.md, step 4
-firedrill host new m4
-know m4
+order m4
 
 step '10. add m4 to the members'
 # from rancher-1.5-disaster-recovery.md, step 4
@@ -125,8 +130,7 @@ case "$list" in *", started, m4, "*) ;; *) echo "m4 has not joined yet"; exit 1 
 
 step '13. add new host m5'
 # from rancher-1.5-disaster-recovery.md, step 4
-firedrill host new m5
-know m5
+order m5
 
 step '14. add m5 to the members'
 # from rancher-1.5-disaster-recovery.md, step 4

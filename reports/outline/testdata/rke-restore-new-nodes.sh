@@ -46,17 +46,23 @@ all_done() {
 # url PEER|CLIENT HOST: where other members, or clients, reach the etcd on a host.
 url() { eval "echo \"\$FIREDRILL_$1_URL_$(echo "$2" | tr - _)\""; }
 
-# know HOST…: notes down where hosts are reached that were ordered since the runbook began.
-know() {
+# order HOST…: orders new hosts, but for spares, which stand ready, and notes down where they are
+# reached.
+order() {
+    wanted=
     for new; do
-        about=$(firedrill host status "$new" | tr -s ' ,;"' '\n')
-        for what in PEER:2380 CLIENT:2379; do
-            name=FIREDRILL_${what%:*}_URL_$(echo "$new" | tr - _)
-            eval "known=\${$name:-}"
-            [ -n "$known" ] || known=$(printf '%s\n' "$about" | grep "^http.*:${what#*:}\$" | sed 1q)
-            [ -n "$known" ] || { echo "where $new is reached is not known" >&2; exit 1; }
-            eval "$name=\$known"
-        done
+        case " $FIREDRILL_SPARES " in
+        *" $new "*) ;;
+        *) wanted="$wanted $new" ;;
+        esac
+    done
+    # shellcheck disable=SC2086 # names, one word each
+    [ -z "$wanted" ] || firedrill host new $wanted
+    for new; do
+        peer=$(firedrill host status "$new" | awk '/^peer url/ { print $NF }')
+        [ -n "$peer" ] || { echo "where $new is reached is not known" >&2; exit 1; }
+        eval "FIREDRILL_PEER_URL_$(echo "$new" | tr - _)=\$peer"
+        eval "FIREDRILL_CLIENT_URL_$(echo "$new" | tr - _)=\${peer%:2380}:2379"
     done
 }
 
@@ -68,8 +74,7 @@ BACKUP=${BACKUP:-$(backup 1)}
 
 step '1. create new nodes'
 # from rke-ha-restore.md, 1, create new nodes
-firedrill host new m4 m5 m6
-know m4 m5 m6
+order m4 m5 m6
 
 step '2. create the directory of snapshots'
 # from rke-ha-restore.md, 1, step 2

@@ -62,10 +62,10 @@ backup() { firedrill backups | awk -v n="$1" '$1 ~ /\.db$/ && ++seen == n { prin
 BACKUP=${BACKUP:-$(backup 1)}
 [ -n "$BACKUP" ] || { echo "no backup is kept in $FIREDRILL_BACKUPS" >&2; exit 1; }
 
-# saved NAME: what was printed when the backup was taken.
+# saved NAME: what was printed when the backup was taken. The file ends in 32 bytes that are its hash.
 saved() {
     firedrill backups | awk -v name="$1" '$1 == name {
-        printf "%s: hash %s, revision %s, total keys %s, total size %s\n", $1, $(NF-1), $(NF-3), $(NF-2), $NF
+        printf "%s: hash %s, revision %s, total keys %s, total size %.0f\n", $1, $5, $3, $4, $6 - 32
     }'
 }
 
