@@ -42,8 +42,8 @@ func scripts(node any, keys ...string) (texts []string) {
 	return texts
 }
 
-// callsOf are the calls of a command in a shell script, as far as they are literal.
-func callsOf(t *testing.T, command, script string) (calls [][]string) {
+// callsOf are the calls of firedrill in a shell script, as far as they are literal.
+func callsOf(t *testing.T, script string) (calls [][]string) {
 	t.Helper()
 	file, err := syntax.NewParser().Parse(strings.NewReader(script), "")
 	if err != nil {
@@ -52,7 +52,7 @@ func callsOf(t *testing.T, command, script string) (calls [][]string) {
 	}
 	syntax.Walk(file, func(node syntax.Node) bool {
 		call, ok := node.(*syntax.CallExpr)
-		if !ok || len(call.Args) == 0 || call.Args[0].Lit() != command {
+		if !ok || len(call.Args) == 0 || call.Args[0].Lit() != "firedrill" {
 			return true
 		}
 		var words []string
@@ -83,7 +83,7 @@ func TestPipelinesAskForWhatThereIs(t *testing.T) {
 		}
 		drills := 0
 		for _, script := range scripts(document, "run", "script", "before_script") {
-			for _, call := range callsOf(t, "firedrill", script) {
+			for _, call := range callsOf(t, script) {
 				drills++
 				checkCall(t, file, call)
 			}
@@ -120,7 +120,7 @@ func TestSampleRunbooksAskForWhatThereIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		calls := callsOf(t, "firedrill", string(text))
+		calls := callsOf(t, string(text))
 		if len(calls) < 5 {
 			t.Errorf("%s calls firedrill %d times", r.File, len(calls))
 		}
