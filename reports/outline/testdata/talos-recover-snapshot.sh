@@ -1,0 +1,221 @@
+#!/bin/sh
+# talos-recover-snapshot: two of three nodes lost; wipe, bootstrap from the latest snapshot, the
+# others join as learners
+#
+# after talos-disaster-recovery.md, Recovering from the Backup
+#
+# Written by firedrill from the scenario's own steps, for a cluster of m1, m2, m3. Make it yours,
+# and try it:
+#
+#     firedrill run talos-recover-snapshot --runbook ./FILE
+#
+# What stands in for what the document relies on:
+# - talosctl: the commands that it has carried out on a node
+# - a node's machine type, part of its machine configuration: the file /system/state/machinetype
+# - the EPHEMERAL partition: etcd's data directory, and the node is not rebooted for its wiping
+#
+# Exit status 77: it does not apply, and nothing was touched.
+#
+# shellcheck disable=SC2016,SC2154 # what is quoted is for a host's shell; firedrill sets the addresses
+set -eu
+
+patience=${PATIENCE:-60} # seconds that any one thing is waited for
+
+step() { echo "== $*"; }
+
+# refuse: the command before said why.
+refuse() { exit 77; }
+
+# until_ok COMMAND…: repeats the command until it succeeds, and prints what it printed then.
+until_ok() {
+    end=$(($(date +%s) + patience))
+    until answer=$("$@" 2>&1); do
+        if [ "$(date +%s)" -ge "$end" ]; then
+            echo "waited $patience s in vain for: $*" >&2
+            echo "the last answer: $answer" >&2
+            exit 1
+        fi
+        sleep 1
+    done
+    printf '%s\n' "$answer"
+}
+
+# all_done: waits for what was begun on several hosts at once; fails if it failed on one.
+jobs=
+all_done() {
+    for job in $jobs; do
+        wait "$job" || { echo "it failed on a host" >&2; exit 1; }
+    done
+    jobs=
+}
+
+# learn WHAT PATTERN: what the pattern's group is in the first line of standard input that fits.
+learn() {
+    found=$(sed -nE "s/$2/\\1/p" | sed 1q)
+    [ -n "$found" ] || { echo "there is no $1 in what was printed" >&2; exit 1; }
+    echo "$found"
+}
+
+# backup N: the name of the newest backup for 1, of the one before it for 2, and so on; they are
+# listed newest first. etcdutl refuses to restore a damaged one: BACKUP=NAME takes another.
+backup() { firedrill backups | awk -v n="$1" '$1 ~ /\.db$/ && ++seen == n { print $1 }'; }
+BACKUP=${BACKUP:-$(backup 1)}
+[ -n "$BACKUP" ] || { echo "no backup is kept in $FIREDRILL_BACKUPS" >&2; exit 1; }
+
+# saved NAME: what was printed when the backup was taken. The file ends in 32 bytes that are its hash.
+saved() {
+    firedrill backups | awk -v name="$1" '$1 == name {
+        printf "%s: hash %s, revision %s, total keys %s, total size %.0f\n", $1, $5, $3, $4, $6 - 32
+    }'
+}
+
+step '1. list the members on m1'
+# from talos-disaster-recovery.md, recovery
+firedrill host exec m1 -- sh -c 'list=$(etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m1"' member list --consistency=s) && echo "$list"'
+
+step '2. check that the quorum cannot be restored'
+# from talos-disaster-recovery.md, recovery
+# if this fails the procedure does not apply, and goes no further
+firedrill host exec m1 -- sh -c 'if etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m1"' --command-timeout=2s endpoint health
+then echo "there is a quorum: restore the members that are missing instead"; exit 1
+else echo "there is no quorum"
+fi' || refuse
+
+step '3. check that no node is of type init'
+# from talos-disaster-recovery.md, init node
+# if this fails the procedure does not apply, and goes no further
+firedrill host exec m1 -- sh -c 'type=$(cat /system/state/machinetype) && echo "m1 is of type $type" &&
+if test "$type" = init; then echo "nodes of type init cannot be recovered: convert it to controlplane first"; exit 1; fi' || refuse
+
+step '4. stop etcd on what is left'
+# from talos-disaster-recovery.md, preparing control plane nodes
+# stands in for talosctl reset of the EPHEMERAL partition, which ends what runs
+firedrill host exec m1 -- sh -c 'mkdir -p /root && mv /etc/kubernetes/manifests/etcd.yaml /root/etcd.yaml'
+
+step '5. wait until etcd has stopped'
+# its data directory is wiped next
+until_ok firedrill host exec m1 -- sh -c '! pidof etcd'
+
+step '6. wipe what is left of the old cluster'
+# from talos-disaster-recovery.md, preparing control plane nodes
+# stands in for talosctl reset of the EPHEMERAL partition, which gives the disk back
+firedrill host exec m1 -- rm -rf /var/lib/etcd
+
+step '7. order new nodes'
+# from talos-disaster-recovery.md, preparing control plane nodes
+firedrill host new m2 m3
+
+step '8. apply the machine configuration'
+# from talos-disaster-recovery.md, preparing control plane nodes
+# stands in for the backup of the machine configuration
+for host in m2 m3; do
+    firedrill host exec "$host" -- sh -c 'mkdir -p /system/state && echo controlplane > /system/state/machinetype' &
+    jobs="$jobs $!"
+done
+all_done
+
+step '9. make sure that etcd is preparing on every node'
+# from talos-disaster-recovery.md, recovering from the backup
+# stands in for talosctl service etcd
+for host in m1 m2 m3; do
+    firedrill host exec "$host" -- sh -c 'if pidof etcd; then echo "STATE Running"; exit 1; fi
+if test -e /var/lib/etcd && test -n "$(ls -A /var/lib/etcd)"; then echo "STATE Finished, the data directory is not empty"; exit 1; fi
+echo "STATE Preparing"' &
+    jobs="$jobs $!"
+done
+all_done
+
+step '10. get hold of the latest snapshot'
+# from talos-disaster-recovery.md, latest etcd snapshot
+firedrill host cp "$FIREDRILL_BACKUPS/$BACKUP" m1:/root/db.snapshot
+said=$(saved "$BACKUP")
+printf '%s\n' "$said"
+hash_at_save=$(printf '%s\n' "$said" | learn 'hash at save' '^.*hash ([0-9a-f]+),.*$')
+revision_at_save=$(printf '%s\n' "$said" | learn 'revision at save' '^.*revision ([0-9]+),.*$')
+total_keys_at_save=$(printf '%s\n' "$said" | learn 'total keys at save' '^.*total keys ([0-9]+),.*$')
+total_size_at_save=$(printf '%s\n' "$said" | learn 'total size at save' '^.*total size ([0-9]+).*$')
+
+step '11. bootstrap m1 from the snapshot'
+# from talos-disaster-recovery.md, recovering from the backup
+# from here on members start from other data than clients were last told
+firedrill host exec m1 -- sh -c "info=\$(etcdutl snapshot status /root/db.snapshot) && json=\$(etcdutl snapshot status /root/db.snapshot --write-out=json) &&
+echo \"recovering from snapshot: \$info\" &&
+case \"\$info\" in \"$hash_at_save, $revision_at_save, $total_keys_at_save, \"*) ;; *) echo \"this is not what was saved\"; exit 1 ;; esac &&
+case \"\$json\" in *'\"totalSize\":$total_size_at_save,'*) ;; *) echo \"this has not the size that was saved\"; exit 1 ;; esac &&
+etcdutl snapshot restore /root/db.snapshot --data-dir /var/lib/etcd \\
+  --name m1 --initial-advertise-peer-urls $FIREDRILL_PEER_URL_m1 \\
+  --initial-cluster m1=$FIREDRILL_PEER_URL_m1 --initial-cluster-token $FIREDRILL_CLUSTER_TOKEN"
+
+step '12. start etcd on m1'
+# from talos-disaster-recovery.md, recovering from the backup
+firedrill host start m1 --initial-cluster="m1=$FIREDRILL_PEER_URL_m1" \
+    --initial-cluster-state=new
+
+step '13. wait until m1 is healthy'
+# from talos-disaster-recovery.md, recovering from the backup
+until_ok firedrill host exec m1 -- etcdctl \
+    --endpoints="$FIREDRILL_CLIENT_URL_m1" endpoint health
+
+step '14. point clients at m1'
+# the control plane endpoint becomes available on this node first
+firedrill announce m1
+
+step '15. add m2 to the members'
+# from talos-disaster-recovery.md, recovering from the backup
+# repeated while etcd refuses because a member has not been connected for its 5 s health interval
+said=$(until_ok firedrill host exec m1 -- etcdctl \
+    --endpoints="$FIREDRILL_CLIENT_URL_m1" member add m2 --learner \
+    --peer-urls="$FIREDRILL_PEER_URL_m2")
+printf '%s\n' "$said"
+id_of_m2=$(printf '%s\n' "$said" | learn 'ID of m2' '^.*Member +([0-9a-f]+) added.*$')
+
+step '16. start etcd on m2'
+# from talos-disaster-recovery.md, recovering from the backup
+firedrill host start m2 --initial-cluster="m1=$FIREDRILL_PEER_URL_m1,m2=$FIREDRILL_PEER_URL_m2" \
+    --initial-cluster-state=existing
+
+step '17. verify that m2 has joined'
+# from talos-disaster-recovery.md, recovering from the backup
+until_ok firedrill host exec m1 -- sh -c 'list=$(etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m1"' member list) && echo "$list" &&
+case "$list" in *", started, m2, "*) ;; *) echo "m2 has not joined yet"; exit 1 ;; esac'
+
+step '18. promote the learner on m2'
+# from etcd operations guide: runtime reconfiguration, promote a learner member
+# repeated while etcd refuses because the learner is not in sync with the leader
+until_ok firedrill host exec m1 -- etcdctl \
+    --endpoints="$FIREDRILL_CLIENT_URL_m1" member promote "$id_of_m2"
+
+step '19. add m3 to the members'
+# from talos-disaster-recovery.md, recovering from the backup
+# repeated while etcd refuses because a member has not been connected for its 5 s health interval
+said=$(until_ok firedrill host exec m1 -- etcdctl \
+    --endpoints="$FIREDRILL_CLIENT_URL_m1" member add m3 --learner \
+    --peer-urls="$FIREDRILL_PEER_URL_m3")
+printf '%s\n' "$said"
+id_of_m3=$(printf '%s\n' "$said" | learn 'ID of m3' '^.*Member +([0-9a-f]+) added.*$')
+
+step '20. start etcd on m3'
+# from talos-disaster-recovery.md, recovering from the backup
+firedrill host start m3 \
+    --initial-cluster="m1=$FIREDRILL_PEER_URL_m1,m2=$FIREDRILL_PEER_URL_m2,m3=$FIREDRILL_PEER_URL_m3" \
+    --initial-cluster-state=existing
+
+step '21. verify that m3 has joined'
+# from talos-disaster-recovery.md, recovering from the backup
+until_ok firedrill host exec m1 -- sh -c 'list=$(etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m1"' member list) && echo "$list" &&
+case "$list" in *", started, m3, "*) ;; *) echo "m3 has not joined yet"; exit 1 ;; esac'
+
+step '22. promote the learner on m3'
+# from etcd operations guide: runtime reconfiguration, promote a learner member
+# repeated while etcd refuses because the learner is not in sync with the leader
+until_ok firedrill host exec m1 -- etcdctl \
+    --endpoints="$FIREDRILL_CLIENT_URL_m1" member promote "$id_of_m3"
+
+step '23. wait until every member is healthy'
+# from talos-disaster-recovery.md, recovering from the backup
+until_ok firedrill host exec m1 -- etcdctl \
+    --endpoints="$FIREDRILL_CLIENT_URL_m1,$FIREDRILL_CLIENT_URL_m2,$FIREDRILL_CLIENT_URL_m3" endpoint health
+
+step '24. point clients at all nodes'
+# the API server of each node uses the etcd of its own node
+firedrill announce m1 m2 m3
