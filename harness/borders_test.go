@@ -74,6 +74,8 @@ var borders = []border{
 	{
 		from: []string{"ours/harness/relay"}, never: []string{"ours/...", "outside/..."}, save: []string{"ours/harness", "ours/harness/crew"}, deep: true,
 		why: "what carries a command's streams knows neither where it runs nor who wants it, so that every way to a host is made of it",
+	},
+	{
 		from: []string{"ours/harness/eviction"}, never: []string{"ours/...", "outside/..."}, save: []string{"golang.org/x/sys/unix"}, deep: true,
 		why: "what ends processes is told by a rule which, and knows neither hosts nor drills",
 	},
@@ -85,6 +87,8 @@ var borders = []border{
 		from: []string{"ours/harness/bastion"}, never: []string{"ours/...", "outside/..."}, deep: true,
 		save: []string{"ours/harness", "ours/harness/bastion", "ours/harness/crew", "ours/harness/files", "ours/harness/nearest", "ours/harness/relay"},
 		why:  "the way to a drill's hosts knows no drill: what is not the operator's to see cannot come that way by accident",
+	},
+	{
 		from: []string{"ours/harness/operator"}, never: []string{"ours/...", "outside/...", "net", "net/http"},
 		save: []string{"ours/harness", "ours/harness/crew", "ours/harness/eviction", "ours/harness/owner", "golang.org/x/sys/unix"}, deep: true,
 		why: "what runs a program of the operator's own cannot lead it to the cluster, the hosts or the ledger: it does not know them",

@@ -71,6 +71,12 @@ type Fact struct {
 	Pattern string // regular expression (RE2) over standard output; its first group is the fact
 }
 
+// Refuses tells whether an exit status says that the procedure does not apply.
+func (s Step) Refuses(exit int) bool {
+	_, own := s.Do.(Executable)
+	return exit != 0 && s.Precondition || own && exit == DoesNotApply
+}
+
 // Action is what a step does on one host, or at the operator's desk.
 type Action interface {
 	// String is the command as an operator would type it, a template (see Desk).
@@ -256,8 +262,14 @@ func (RestartComponents) Do(ctx context.Context, site Site, _ Host, _ string) (O
 	return Output{Duration: time.Since(begun)}, err
 }
 
+// DoesNotApply is the exit status by which a program of the operator's own refuses:
+// what it is written for is not the case, and it touched nothing. Shells and their
+// commands leave it alone.
+const DoesNotApply = 77
+
 // Executable is an Action at the desk: run a program of the operator's own, in any
-// language, which takes the place of a procedure's steps.
+// language, which takes the place of a procedure's steps. Of its exit statuses 0
+// says that it is done, DoesNotApply that it refuses, and any other that it failed.
 type Executable struct{ Path string } // absolute
 
 func (a Executable) String() string { return a.Path }

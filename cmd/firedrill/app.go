@@ -99,7 +99,7 @@ func (a *app) command() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.listCommand(), a.catalogueCommand(), a.explainCommand(), a.runCommand(), a.policyCommand(), a.rehearseCommand(), a.reportCommand(),
+	root.AddCommand(a.listCommand(), a.catalogueCommand(), a.explainCommand(), a.runCommand(), a.runbookCommand(), a.policyCommand(), a.rehearseCommand(), a.reportCommand(),
 		a.checkCommand(), a.cleanCommand(), a.versionCommand(),
 		a.hostCommand(), a.announceCommand(), a.restartComponentsCommand(), a.backupsCommand())
 	return root

@@ -23,6 +23,7 @@ type order struct {
 	label    string
 	place    place
 	options  drill.Options
+	own      ownRunbook
 	repeat   int
 	parallel int
 	json     bool
@@ -80,6 +81,7 @@ func (a *app) runCommand() *cobra.Command {
 	f.StringVar(&o.junit, "junit", "", "write a JUnit `file`")
 	f.StringVar(&o.html, "html", "", "write a page for people, one self-contained `file`")
 	f.StringVar(&o.markdown, "markdown", "", "write a Markdown `file` for a pull request or a CI job's summary")
+	o.own.flags(f)
 	a.completeLabels(c)
 	if err := c.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions([]string{"auto", "process", "container"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // as in completeLabels
@@ -136,6 +138,9 @@ func quoted(word string) string {
 func (a *app) order(ctx context.Context, o order, args []string) error {
 	chosen, err := a.choose(o, args)
 	if err != nil {
+		return err
+	}
+	if chosen, err = o.own.instead(chosen); err != nil {
 		return err
 	}
 	jobs := o.jobs(chosen)

@@ -26,9 +26,10 @@ type archive struct {
 	place   string // of the objects themselves, if they are plain files; else ""
 	scratch string // directory for what is on its way
 
-	server *s3server.Server // nil: none of our own
-	bucket string           // in it
-	served chan error       // how its serving ended
+	server   *s3server.Server // nil: none of our own
+	endpoint string           // its URL
+	bucket   string           // in it
+	served   chan error       // how its serving ended
 }
 
 // openArchive opens it, so that a store that cannot be reached is known before
@@ -65,8 +66,9 @@ func (a *archive) serve(ctx context.Context, dir, bucket string) (err error) {
 	a.served = make(chan error, 1)
 	go func() { a.served <- crew.Surely(func() error { return a.server.Serve(l) }) }()
 	credentials := a.server.Credentials()
+	a.endpoint = "http://" + l.Addr().String()
 	a.store, err = store.Open(ctx, "s3://"+bucket, store.Options{
-		Endpoint:    "http://" + l.Addr().String(),
+		Endpoint:    a.endpoint,
 		Credentials: store.Credentials{AccessKey: credentials.AccessKey, SecretKey: credentials.SecretKey},
 	})
 	return err

@@ -28,6 +28,10 @@ type estate struct {
 
 // Do carries out one call and records it.
 func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code int, err error) {
+	if c.By == bastion.ByCompletion { // a shell that looks up names, and nobody who types
+		code, err = e.do(ctx, c, s)
+		return code, e.concern(hostOf(c), err)
+	}
 	host := hostOf(c)
 	record := e.hand.step(c.By, host, summary(c), typed(c))
 	var out, complaints relay.Clip
@@ -209,8 +213,12 @@ func (e estate) on(ctx context.Context, h harness.Host, c bastion.Call, s harnes
 	return fmt.Errorf("the drill has no %s", c.Verb) // Check lets no other verb through
 }
 
+// order orders new hosts. A spare one is there already, and had by its name.
 func (e estate) order(ctx context.Context, names []string) error {
 	for _, name := range names {
+		if e.hand.takes(name) {
+			continue
+		}
 		if err := e.d.orderNew(ctx, name); err != nil {
 			return err
 		}

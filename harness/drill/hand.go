@@ -30,12 +30,13 @@ type hand struct {
 	started   []string        // hosts that were told to start etcd and not to stop it since, in order
 	announced bool            // somebody announced hosts: from then on it is their affair
 	scripts   map[string]bool // "m1:/root/x.sh", brought onto a host, that begin a new history when they run
+	taken     map[string]bool // spare hosts that were ordered
 	fetched   time.Duration   // a backup is on a host; 0: none yet
 	restored  time.Duration   // a snapshot was restored; 0: none yet
 }
 
 func newHand(d *drill, number int) *hand {
-	return &hand{d: d, number: number, scripts: map[string]bool{}}
+	return &hand{d: d, number: number, scripts: map[string]bool{}, taken: map[string]bool{}}
 }
 
 // step begins the record of a call, and tells of it.
@@ -171,6 +172,17 @@ func (h *hand) announces() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.announced = true
+}
+
+// takes tells whether a host is a spare one that nobody ordered yet.
+func (h *hand) takes(name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !slices.Contains(h.d.spares, name) || h.taken[name] {
+		return false
+	}
+	h.taken[name] = true
+	return true
 }
 
 // close marks the phases that the recovery had, and lets go of the spare hosts

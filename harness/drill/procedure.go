@@ -27,7 +27,10 @@ func (d *drill) recover(ctx context.Context) error {
 		d.backups.stop()
 	}
 	d.mark(harness.ProcedureBegan)
-	if len(d.plan.steps) > 0 {
+	switch {
+	case d.plan.byHand():
+		d.timeline.say(harness.DrillEvent, "", "the user's own runbook begins")
+	case len(d.plan.steps) > 0:
 		d.timeline.say(harness.DrillEvent, "", "the procedure begins: %s", countOf(len(d.plan.steps), "step"))
 	}
 	within, cancel := context.WithTimeout(ctx, d.plan.within)
@@ -154,7 +157,7 @@ func (d *drill) stepOn(ctx context.Context, number int, step harness.Step, on ha
 		return outcome{failed: place + ": " + runErr.Error()}, nil
 	case runErr != nil:
 		return outcome{}, runErr
-	case record.Output.ExitCode != 0 && step.Precondition:
+	case step.Refuses(record.Output.ExitCode):
 		if reason := lastLine(record.Output.Stdout); reason != "" {
 			said = reason // what came before it is in the transcript
 		}

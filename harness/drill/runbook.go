@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode/utf8"
+	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
@@ -25,39 +25,121 @@ func (p *plan) byHand() bool {
 }
 
 // Execute runs the operator's own program at a desk that has what an on-call
-// engineer has: tools, certificates, addresses, and the bastion.
+// engineer has: tools, certificates, addresses, backups, and the bastion.
 func (s site) Execute(ctx context.Context, path string) (out harness.Output, err error) {
 	d := s.d
+	hand := newHand(d, len(d.plan.steps))
+	defer hand.close()
 	if err := d.provisionSpares(ctx); err != nil {
 		return out, err
 	}
-	name := filepath.Base(path)
-	server, err := bastion.Listen(d.bench.Dir())
+	desk, err := d.setDesk(ctx)
 	if err != nil {
 		return out, err
 	}
-	hand := newHand(d, d.steps())
-	defer hand.close()
+	// Whatever it left running ends with it, before anything is looked at.
+	defer func() { err = errors.Join(err, desk.Close(false)) }()
+	server, err := bastion.Listen(desk.Dir())
+	if err != nil {
+		return out, err
+	}
 	served := make(chan error, 1)
 	go func() { served <- crew.Surely(func() error { return server.Serve(estate{site: s, hand: hand}) }) }()
-	defer func() {
-		// Whatever it left running on hosts ends with it, before anything is looked at.
-		err = errors.Join(err, server.Close(), <-served)
-	}()
+	defer func() { err = errors.Join(err, server.Close(), <-served) }()
+
+	told := &printed{d: d, by: filepath.Base(path)}
 	var stdout, stderr relay.Clip
-	told := &lines{d: d, by: name}
-	code, err := d.bench.Run(ctx, operator.Program{
-		Path: path, Env: d.environment(ctx, server.Path(), name),
+	code, err := desk.Run(ctx, operator.Program{
+		Path: path, Env: desk.Environment(os.Environ(), d.facts(ctx, desk, server.Path(), told.by)),
 		Streams: harness.Streams{Out: told.stream(&stdout), Err: told.stream(&stderr)},
 	})
 	told.end()
 	text, dropped := stdout.Kept()
 	complaints, more := stderr.Kept()
 	out = harness.Output{Stdout: string(text), Stderr: string(complaints), Dropped: dropped + more, ExitCode: code}
-	if errors.Is(err, operator.ErrNotExecutable) {
-		err = fmt.Errorf("%w: %w", harness.ErrNotExecutable, err)
+	switch {
+	case errors.Is(err, operator.ErrUnfit):
+		return out, fmt.Errorf("%w: %w", harness.ErrNotExecutable, err)
+	case errors.Is(err, operator.ErrUnguarded):
+		// It ended itself and whatever watched over it: that is how it went.
+		return harness.Output{Stdout: out.Stdout, Stderr: out.Stderr + err.Error() + "\n", Dropped: out.Dropped, ExitCode: unguarded}, nil
 	}
 	return out, err
+}
+
+// unguarded is the exit status of a program that killed its guard: as of one that
+// SIGKILL ended.
+const unguarded = 128 + 9
+
+// setDesk makes the desk: certificates of a client, and the backups that there are,
+// where they are files of ours.
+func (d *drill) setDesk(ctx context.Context) (_ *operator.Desk, err error) {
+	desk, err := operator.OpenDesk("", d.id)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, desk.Close(false))
+		}
+	}()
+	if d.authority != nil {
+		client, err := d.authority.IssueClient(d.commonName(), time.Now())
+		if err != nil {
+			return nil, err
+		}
+		if err := desk.Certify(d.authority.CertPEM(), client.CertPEM(), client.KeyPEM()); err != nil {
+			return nil, err
+		}
+	}
+	if d.backups == nil || d.archive.place == "" {
+		return desk, nil
+	}
+	kept, err := d.backups.newestFirst()
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range kept {
+		if err := desk.Keep(ctx, b.Name, filepath.Join(d.archive.place, b.Name)); err != nil {
+			return nil, err
+		}
+	}
+	if d.bundle != "" {
+		err = desk.Keep(ctx, d.scenario.Backups.Bundle, filepath.Join(d.archive.place, d.scenario.Backups.Bundle))
+	}
+	return desk, err
+}
+
+// facts are what an on-call engineer knows when the alarm comes.
+func (d *drill) facts(ctx context.Context, desk *operator.Desk, bastion, by string) operator.Facts {
+	f := operator.Facts{Bastion: bastion, By: by, Token: d.desk.Token, PeerURLs: d.desk.Peers, ClientURLs: d.desk.Clients}
+	scheme := d.scenario.Given.TLS.Scheme()
+	for _, name := range d.everKnown() {
+		if slices.Contains(d.spares, name) {
+			f.Spares = append(f.Spares, name)
+			continue
+		}
+		f.Hosts = append(f.Hosts, name)
+		h := d.host(name)
+		if h == nil || isOff(ctx, h) {
+			f.Lost = append(f.Lost, name)
+			continue
+		}
+		f.Up = append(f.Up, name)
+		f.Endpoints = append(f.Endpoints, scheme+"://"+h.ClientAddress())
+	}
+	switch {
+	case d.backups == nil:
+	case d.archive.place != "":
+		f.Backups = desk.Backups()
+	default:
+		f.Backups = strings.TrimSuffix(d.archive.store.String()+"/"+d.archive.under, "/")
+	}
+	if d.archive.server != nil {
+		mine := d.archive.server.Credentials()
+		f.S3 = &operator.S3{Endpoint: d.archive.endpoint, Region: "us-east-1", AccessKey: mine.AccessKey, SecretKey: mine.SecretKey}
+	}
+	return f
 }
 
 // mostLines is how much of what a runbook prints is shown while it does: all of it
@@ -67,8 +149,8 @@ const (
 	mostLine  = 400 // bytes
 )
 
-// lines tells the timeline, line by line, what a program prints.
-type lines struct {
+// printed tells the timeline, line by line, what a program prints.
+type printed struct {
 	d  *drill
 	by string
 
@@ -77,7 +159,7 @@ type lines struct {
 	told    int
 }
 
-func (l *lines) stream(keep *relay.Clip) *lineStream {
+func (l *printed) stream(keep *relay.Clip) *lineStream {
 	s := &lineStream{of: l, keep: keep}
 	l.streams = append(l.streams, s)
 	return s
@@ -85,7 +167,7 @@ func (l *lines) stream(keep *relay.Clip) *lineStream {
 
 // lineStream is one stream of a program's.
 type lineStream struct {
-	of   *lines
+	of   *printed
 	keep *relay.Clip
 	part []byte // of a line that has not ended
 }
@@ -118,7 +200,7 @@ func (s *lineStream) tell() {
 	s.of.told++
 }
 
-func (l *lines) say(text string) {
+func (l *printed) say(text string) {
 	l.d.timeline.say(harness.RunbookEvent, "", "%s", text)
 	if err := l.d.transcript.say(l.d.timeline.now(), l.by, text); err != nil {
 		l.d.broke(breakage{err: err})
@@ -126,7 +208,7 @@ func (l *lines) say(text string) {
 }
 
 // end tells the last lines, which nothing ended.
-func (l *lines) end() {
+func (l *printed) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.streams {

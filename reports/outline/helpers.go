@@ -24,7 +24,7 @@ func (o *writer) head() string {
 		}
 	}
 	if o.needs["refuse"] {
-		b.WriteString("#\n" + comment(fmt.Sprintf("Exit status %d: it does not apply, and nothing was touched.", Refused)))
+		b.WriteString("#\n" + comment(fmt.Sprintf("Exit status %d: it does not apply, and nothing was touched.", harness.DoesNotApply)))
 	}
 	b.WriteString("#\n# shellcheck disable=SC2016,SC2154 # what is quoted is for a host's shell; firedrill sets the addresses\nset -eu\n")
 	return b.String()
@@ -50,7 +50,7 @@ var helpers = []struct{ name, text string }{
 `},
 	{"refuse", fmt.Sprintf(`# refuse: the command before said why.
 refuse() { exit %d; }
-`, Refused)},
+`, harness.DoesNotApply)},
 	{"until_ok", `# until_ok COMMAND…: repeats the command until it succeeds, and prints what it printed then.
 until_ok() {
     end=$(($(date +%s) + patience))

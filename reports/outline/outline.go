@@ -9,10 +9,6 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 )
 
-// Refused is the exit status of a runbook that does not apply: a precondition does
-// not hold, and nothing was touched. Shells and their commands leave it alone.
-const Refused = 77
-
 // Runbook is the procedure of a scenario, for a cluster born on these hosts, as a
 // POSIX sh script. An error says what of it cannot be typed: who leads is known only
 // to a running cluster, and a program of the user's own is a runbook already.
