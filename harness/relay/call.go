@@ -54,6 +54,7 @@ func Call(ctx context.Context, conn Conn, s harness.Streams) (int, error) {
 		select {
 		case <-passed:
 		case <-patience.C:
+			c.output.cut(io.EOF) // nothing more is passed on
 		}
 		patience.Stop()
 	}

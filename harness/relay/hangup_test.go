@@ -208,23 +208,34 @@ func TestFrozenServer(t *testing.T) {
 }
 
 // Neither does a caller wait for ever for his own reader of output, once he has
-// had enough.
+// had enough. Nothing is written to that afterwards.
 func TestStuckOutput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		caller, server := net.Pipe()
 		served := serve(t.Context(), server, func(_ context.Context, s harness.Streams) (int, error) {
 			_, err := s.Out.Write([]byte("one line"))
-			return 5, err
+			_, again := s.Out.Write([]byte("another"))
+			return 5, errors.Join(err, again)
 		})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Hour, func() { cancel(errEnough) })
 		begun := time.Now()
-		code, err := Call(ctx, caller, harness.Streams{Out: stuck(t)})
+		gate, writes := make(chan struct{}), 0
+		code, err := Call(ctx, caller, harness.Streams{Out: writerFunc(func(p []byte) (int, error) {
+			writes++
+			<-gate
+			return len(p), nil
+		})})
 		if took := time.Since(begun); code != 5 || !errors.Is(err, errEnough) || took != time.Hour+HangUpLimit {
 			t.Errorf("after %v the caller gets %d, %v", took, code, err)
 		}
 		if err := served(); err != nil {
 			t.Error(err)
+		}
+		close(gate)
+		synctest.Wait()
+		if writes != 1 {
+			t.Errorf("%d writes were begun", writes)
 		}
 	})
 }
