@@ -12,8 +12,8 @@ import (
 // interpreter knows them. In POSIX sh they are parsed as ordinary commands, and
 // those it does not have; parsing scripts as Bash instead would let a runbook
 // pass here that a real sh refuses.
-func declareAll(file *syntax.File) {
-	syntax.Walk(file, func(node syntax.Node) bool {
+func declareAll(script syntax.Node) {
+	syntax.Walk(script, func(node syntax.Node) bool {
 		stmt, ok := node.(*syntax.Stmt)
 		if !ok {
 			return true

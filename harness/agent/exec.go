@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 
@@ -25,6 +26,9 @@ func (s *script) outside(ctx context.Context, args []string) error {
 	if err != nil {
 		fmt.Fprintf(hc.Stderr, "sh: %s: not found\n", args[0])
 		return interp.ExitStatus(exitNotFound)
+	}
+	if options, ok := ownScript(path); ok {
+		return s.inside(ctx, s.shell, slices.Concat([]string{"sh"}, options, []string{path}, args[1:]))
 	}
 	cmd := &exec.Cmd{Path: path, Args: args, Env: exported(hc.Env), Dir: hc.Dir, Stdin: hc.Stdin}
 	if hc.Stdin == nil { // closed by the script: <&-

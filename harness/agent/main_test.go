@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 //	--exit=N         exit with this status
 //	--crash          die of SIGKILL
 //	--child          start a copy that serves and keeps our output open
+//	--escaped=ARG    the same with this argument, and the copy leaves our process group
 //
 // and then serves, which is to wait for SIGTERM and exit with status 0.
 func fakeEtcd(args []string) {
@@ -74,6 +75,14 @@ func fakeEtcd(args []string) {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		case "--child":
 			p, err := os.StartProcess(os.Args[0], []string{os.Args[0], "--stubborn"}, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+			if err != nil {
+				panic(err)
+			}
+			fmt.Println("child", p.Pid)
+		case "--escaped":
+			p, err := os.StartProcess(os.Args[0], []string{os.Args[0], value}, &os.ProcAttr{
+				Files: []*os.File{os.Stdin, os.Stdout, os.Stdout}, Sys: &syscall.SysProcAttr{Setsid: true},
+			})
 			if err != nil {
 				panic(err)
 			}

@@ -35,10 +35,11 @@ func TestPowerOffAndOn(t *testing.T) {
 		t.Errorf("still running: %v", found)
 	}
 	_, runErr := w.Run(ctx, "true")
+	_, execErr := w.Exec(ctx, []string{"true"}, harness.Streams{})
 	_, etcdErr := w.Etcd(ctx)
 	_, awaitErr := w.AwaitEtcd(ctx, "anything", running)
 	for _, err := range []error{
-		runErr, etcdErr, awaitErr, w.Signal(ctx, syscall.SIGKILL), w.Download(ctx, "/x", io.Discard),
+		runErr, execErr, etcdErr, awaitErr, w.Signal(ctx, syscall.SIGKILL), w.Download(ctx, "/x", io.Discard),
 		w.Upload(ctx, "/x", 0, strings.NewReader("")), w.UploadTree(ctx, "/x", strings.NewReader("")), w.DownloadTree(ctx, "/x", io.Discard),
 	} {
 		if !errors.Is(err, harness.ErrHostOff) || !strings.Contains(err.Error(), "m1") {
@@ -62,6 +63,9 @@ func TestPowerOffAndOn(t *testing.T) {
 	}
 	w.events.await(t, harness.HostDestroyed, 1)
 	if _, err := w.Run(ctx, "true"); !errors.Is(err, harness.ErrHostGone) {
+		t.Errorf("after Destroy: %v", err)
+	}
+	if _, err := w.Exec(ctx, []string{"true"}, harness.Streams{}); !errors.Is(err, harness.ErrHostGone) {
 		t.Errorf("after Destroy: %v", err)
 	}
 	if err := w.PowerOn(ctx); !errors.Is(err, harness.ErrHostGone) {
@@ -92,8 +96,13 @@ func TestAgentLost(t *testing.T) {
 	w.manifest(t)
 	etcd := w.awaitEtcd(t, "etcd to run", running).PID
 	ctx := within(t, 20*time.Second)
-	pending := make(chan error, 2)
+	pending := make(chan error, 4)
 	go func() { _, err := w.Run(ctx, "sleep 60"); pending <- err }()
+	go func() {
+		_, err := w.Exec(ctx, []string{"cat"}, harness.Streams{In: endless{}, Out: io.Discard})
+		pending <- err
+	}()
+	go func() { _, err := w.Exec(ctx, []string{"sh"}, harness.Streams{In: silent(t)}); pending <- err }()
 	go func() { _, err := w.AwaitEtcd(ctx, "never", stopped); pending <- err }()
 	w.sh(t, "true")
 	if err := w.machine.agent.Process.Kill(); err != nil {
@@ -125,8 +134,12 @@ func TestAgentLost(t *testing.T) {
 func TestPowerCutInTheMiddle(t *testing.T) {
 	w := boot(t, newMachine(t))
 	ctx := within(t, 20*time.Second)
-	errs := make(chan error, 2)
+	errs := make(chan error, 3)
 	go func() { _, err := w.Run(ctx, "sleep 60"); errs <- err }()
+	go func() {
+		_, err := w.Exec(ctx, []string{"cat"}, harness.Streams{In: endless{}, Out: io.Discard})
+		errs <- err
+	}()
 	go func() { errs <- w.Upload(ctx, "/x", 0o600, endless{}) }()
 	w.sh(t, "sleep 0.1")
 	if err := w.PowerOff(ctx); err != nil {

@@ -34,6 +34,7 @@ const (
 type script struct {
 	parent *Parent
 	board  *board
+	depth  int // how many scripts called sh for this one to run
 
 	mu    sync.Mutex
 	ended bool           // nothing is started any more
@@ -155,8 +156,11 @@ func (s *script) exec(ctx context.Context, args []string) error {
 		return context.Canceled
 	}
 	defer s.work.Done()
-	if args[0] == "pidof" {
+	switch args[0] {
+	case "pidof":
 		return s.inside(ctx, s.pidOf, args)
+	case "sh":
+		return s.inside(ctx, s.shell, args)
 	}
 	if run, ok := commands[args[0]]; ok {
 		return s.inside(ctx, run, args)

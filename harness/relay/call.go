@@ -36,7 +36,7 @@ func (e *RemoteError) Error() string { return e.Text }
 func Call(ctx context.Context, conn Conn, s harness.Streams) (int, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	c := &caller{pen: pen{conn: conn}, room: newWindow(), output: newQueue()}
+	c := &caller{pen: newPen(conn), room: newWindow(), output: newQueue()}
 	var own sync.WaitGroup
 	own.Go(c.read)
 	go c.send(ctx, cancel, s.In) // it may be in a read of In for ever
@@ -54,6 +54,7 @@ func Call(ctx context.Context, conn Conn, s harness.Streams) (int, error) {
 		select {
 		case <-passed:
 		case <-patience.C:
+			c.output.cut(io.EOF) // nothing more is passed on
 		}
 		patience.Stop()
 	}
@@ -76,7 +77,7 @@ func Call(ctx context.Context, conn Conn, s harness.Streams) (int, error) {
 
 // caller is the side that wants the command.
 type caller struct {
-	pen    pen
+	pen    *pen
 	room   *window // for input at the server's
 	output *queue  // of frames of output and errors
 

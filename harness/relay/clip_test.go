@@ -1,6 +1,9 @@
 package relay
 
-import "testing"
+import (
+	"sync"
+	"testing"
+)
 
 func TestClip(t *testing.T) {
 	for _, tt := range []struct {
@@ -25,5 +28,22 @@ func TestClip(t *testing.T) {
 		if got, dropped := c.Kept(); string(got) != tt.want || dropped != tt.dropped {
 			t.Errorf("%q keeps %q and drops %d, want %q and %d", tt.writes, got, dropped, tt.want, tt.dropped)
 		}
+	}
+}
+
+// A command's children print at the same time, and the zero value is ready.
+func TestClipAsItIs(t *testing.T) {
+	var c Clip
+	var writing sync.WaitGroup
+	for range 8 {
+		writing.Go(func() {
+			for range 200 {
+				_, _ = c.Write(make([]byte, 1000))
+			}
+		})
+	}
+	writing.Wait()
+	if kept, dropped := c.Kept(); len(kept) != 2*MostKept || dropped != 8*200*1000-2*MostKept {
+		t.Errorf("%d bytes are kept and %d dropped", len(kept), dropped)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -92,21 +91,27 @@ type pen struct {
 	conn    Conn
 	parting atomic.Bool // from here on no frame may take longer than HangUpLimit
 
-	mu    sync.Mutex
+	turn  chan struct{} // holds one value: it is held while a frame is written, which may take long
 	frame []byte
 	err   error // why nothing more is written: a frame may have been written in part
 }
 
+func newPen(conn Conn) *pen {
+	p := &pen{conn: conn, turn: make(chan struct{}, 1)}
+	p.turn <- struct{}{}
+	return p
+}
+
 func (p *pen) write(k kind, payload []byte) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	<-p.turn
+	defer func() { p.turn <- struct{}{} }()
 	return p.put(k, payload)
 }
 
 // last writes a frame that nothing may follow.
 func (p *pen) last(k kind, payload []byte) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	<-p.turn
+	defer func() { p.turn <- struct{}{} }()
 	if err := p.put(k, payload); err != nil {
 		return err
 	}

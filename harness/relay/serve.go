@@ -58,7 +58,7 @@ type ending struct {
 // it afterwards fails.
 func Serve(ctx context.Context, conn Conn, run func(context.Context, harness.Streams) (code int, err error)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	s := &server{pen: pen{conn: conn}, room: newWindow(), input: newQueue()}
+	s := &server{pen: newPen(conn), room: newWindow(), input: newQueue()}
 	forget := context.AfterFunc(ctx, func() {
 		s.pen.part()
 		s.input.cut(context.Cause(ctx))
@@ -88,7 +88,7 @@ func Serve(ctx context.Context, conn Conn, run func(context.Context, harness.Str
 
 // server is the side that has the command.
 type server struct {
-	pen   pen
+	pen   *pen
 	room  *window // for output and errors at the caller's
 	input *queue
 }
