@@ -19,13 +19,14 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/harness/fault"
+	"github.com/etcd-firedrill/firedrill/harness/operator"
 	"github.com/etcd-firedrill/firedrill/harness/process"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
 
 // The hosts run this very binary: as their agent, as etcd, as its tools.
 func TestMain(m *testing.M) {
-	if embedded.Main(os.Args) || process.Main(os.Args) {
+	if embedded.Main(os.Args) || process.Main(os.Args) || operator.Main(os.Args) {
 		return
 	}
 	// Drills wait more than they work. A number on the command line wins.

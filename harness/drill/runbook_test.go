@@ -1,0 +1,155 @@
+package drill_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/reports"
+)
+
+// byHand is a drill whose procedure is a script at the operator's desk.
+func byHand(t *testing.T, script string) harness.Scenario {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "restore.sh")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := crash()
+	s.Recover = runbook{{Name: "run restore.sh", Do: harness.Executable{Path: path}}}
+	s.Within = time.Minute
+	return s
+}
+
+// finding is what a report says of a check.
+func finding(t *testing.T, report reports.Report, check string) reports.Finding {
+	t.Helper()
+	for _, f := range report.Findings {
+		if f.Check == check {
+			return f
+		}
+	}
+	t.Fatalf("there is no finding of %s: %+v", check, report.Findings)
+	return reports.Finding{}
+}
+
+// TestRunbookDesk: a runbook has what an on-call engineer has, and nothing that leads to
+// the answer sheet. What it prints is told as it comes.
+func TestRunbookDesk(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var told []string
+	report, err := r.run(t.Context(), t, byHand(t, `
+set -eu
+env | sort
+echo "at $(pwd)"
+ls -l /proc/self/fd
+tr '\0' ' ' </proc/$PPID/cmdline; echo
+etcdctl --command-timeout=5s endpoint status >/dev/null && echo "etcdctl works"
+echo "to stderr" >&2
+setsid sleep 600 &
+`), drill.Options{Progress: func(e harness.Event) {
+		if e.Kind == harness.RunbookEvent {
+			told = append(told, e.Text)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := finding(t, report, "procedure-completed"); f.Verdict != harness.Held {
+		t.Errorf("%+v", f)
+	}
+	text := strings.Join(told, "\n")
+	says(t, text, "FIREDRILL_HOSTS=m1", "FIREDRILL_HOSTS_UP=m1", "FIREDRILL_HOSTS_LOST=\n", "FIREDRILL_CLUSTER_TOKEN=", "FIREDRILL_PEER_URL_m1=http://127.", "FIREDRILL_CLIENT_URL_m1=http://127.",
+		"ETCDCTL_ENDPOINTS=http://127.", "FIREDRILL_BY=restore.sh", "FIREDRILL_BASTION=", "etcdctl works", "to stderr")
+	if out, err := filepath.EvalSymlinks(r.out); err != nil || strings.Contains(text, out) || strings.Contains(text, "ledger.bin") {
+		t.Errorf("something leads to %s (%v):\n%s", out, err, text)
+	}
+	transcript := read(t, r.latest(t), "transcript.txt")
+	says(t, transcript, "restore.sh: etcdctl works", "restore.sh: to stderr", "step 1 at the desk: run restore.sh")
+	if strings.Count(transcript, "etcdctl works") != 1 {
+		t.Errorf("it is told twice:\n%s", transcript)
+	}
+}
+
+// TestRunbookEnds: how a runbook ends is a finding, with what it printed.
+func TestRunbookEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		within time.Duration
+		check  string
+		says   []string
+	}{
+		"a failure": {script: "echo first; echo 'no leader' >&2; exit 5", check: "procedure-completed", says: []string{"run restore.sh", "status 5", "no leader"}},
+		"a refusal": {script: "echo 'there is a quorum'; exit 77", check: "procedure-completed", says: []string{"refuse", "there is a quorum"}},
+		"a hang":    {script: "echo waiting; exec sleep 600", within: 2 * time.Second, check: "procedure-completed", says: []string{"2s", "waiting"}},
+		"its own end": {script: "echo bye; kill -9 $$", check: "procedure-completed", says: []string{"137", "bye"}},
+		"its guard's end": {script: "echo bye; kill -9 $PPID; sleep 600", check: "procedure-completed", says: []string{"bye"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := byHand(t, c.script)
+			report, err := newRig(t).run(t.Context(), t, s, drill.Options{Within: c.within})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := finding(t, report, c.check)
+			if f.Verdict != harness.Violated || report.Verdict != harness.Violated {
+				t.Errorf("%s: %+v", report.Verdict, f)
+			}
+			says(t, f.Detail, c.says...)
+		})
+	}
+}
+
+// TestRunbookPrintsMuch: what is kept of it is bounded, and what is kept says so.
+func TestRunbookPrintsMuch(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	lines := 0
+	report, err := r.run(t.Context(), t, byHand(t, `head -c 1073741824 /dev/zero | tr '\0' 'x'; echo; i=0; while [ $i -lt 3000 ]; do echo "line $i"; i=$((i+1)); done`),
+		drill.Options{Progress: func(e harness.Event) {
+			if e.Kind == harness.RunbookEvent {
+				lines++
+			}
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := finding(t, report, "procedure-completed"); f.Verdict != harness.Held {
+		t.Errorf("%+v", f)
+	}
+	if lines < 1000 || lines > 2001 {
+		t.Errorf("%d lines were told", lines)
+	}
+	if info, err := os.Stat(filepath.Join(r.latest(t), "evidence.json")); err != nil || info.Size() > 8<<20 {
+		t.Errorf("%v: %v bytes of evidence", err, info.Size())
+	}
+}
+
+// TestRunbookAltersEvidence: a runbook that finds the evidence all the same, and alters it, does
+// not get a verdict.
+func TestRunbookAltersEvidence(t *testing.T) {
+	t.Parallel()
+	for name, do := range map[string]string{
+		"flips a bit":   `printf X | dd of="$1" bs=1 seek=200 conv=notrunc 2>/dev/null`,
+		"cuts it short": `truncate -s 100 "$1"`,
+		"takes another": `cp "$1" "$1.new" && mv "$1.new" "$1"`,
+		"removes it":    `rm "$1"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			report, err := r.run(t.Context(), t, byHand(t, fmt.Sprintf("set -eu\nset -- %q/latest/ledger.bin\ntest -s \"$1\"\n%s\n", r.out, do)), drill.Options{})
+			if err == nil {
+				t.Fatalf("it ended %s: %+v", report.Verdict, report.Findings)
+			}
+			says(t, err.Error(), "ledger.bin")
+		})
+	}
+}
