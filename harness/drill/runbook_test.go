@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
@@ -22,12 +23,13 @@ func byHand(t *testing.T, script string) harness.Scenario {
 	}
 	s := crash()
 	s.Recover = runbook{{Name: "run restore.sh", Do: harness.Executable{Path: path}}}
+	s.Promises = append(s.Promises, check.ProcedureCompleted{})
 	s.Within = time.Minute
 	return s
 }
 
-// finding is what a report says of a check.
-func finding(t *testing.T, report reports.Report, check string) reports.Finding {
+// findingOf is what a report says of a check.
+func findingOf(t *testing.T, report reports.Report, check string) harness.Finding {
 	t.Helper()
 	for _, f := range report.Findings {
 		if f.Check == check {
@@ -35,7 +37,7 @@ func finding(t *testing.T, report reports.Report, check string) reports.Finding 
 		}
 	}
 	t.Fatalf("there is no finding of %s: %+v", check, report.Findings)
-	return reports.Finding{}
+	return harness.Finding{}
 }
 
 // TestRunbookDesk: a runbook has what an on-call engineer has, and nothing that leads to
@@ -61,7 +63,7 @@ setsid sleep 600 &
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := finding(t, report, "procedure-completed"); f.Verdict != harness.Held {
+	if f := findingOf(t, report, "procedure-completed"); f.Verdict != harness.Held {
 		t.Errorf("%+v", f)
 	}
 	text := strings.Join(told, "\n")
@@ -85,10 +87,10 @@ func TestRunbookEnds(t *testing.T) {
 		check  string
 		says   []string
 	}{
-		"a failure": {script: "echo first; echo 'no leader' >&2; exit 5", check: "procedure-completed", says: []string{"run restore.sh", "status 5", "no leader"}},
-		"a refusal": {script: "echo 'there is a quorum'; exit 77", check: "procedure-completed", says: []string{"refuse", "there is a quorum"}},
-		"a hang":    {script: "echo waiting; exec sleep 600", within: 2 * time.Second, check: "procedure-completed", says: []string{"2s", "waiting"}},
-		"its own end": {script: "echo bye; kill -9 $$", check: "procedure-completed", says: []string{"137", "bye"}},
+		"a failure":       {script: "echo first; echo 'no leader' >&2; exit 5", check: "procedure-completed", says: []string{"run restore.sh", "status 5", "no leader"}},
+		"a refusal":       {script: "echo 'there is a quorum'; exit 77", check: "procedure-completed", says: []string{"refuse", "there is a quorum"}},
+		"a hang":          {script: "echo waiting; exec sleep 600", within: 2 * time.Second, check: "procedure-completed", says: []string{"2s", "waiting"}},
+		"its own end":     {script: "echo bye; kill -9 $$", check: "procedure-completed", says: []string{"137", "bye"}},
 		"its guard's end": {script: "echo bye; kill -9 $PPID; sleep 600", check: "procedure-completed", says: []string{"bye"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,7 +100,7 @@ func TestRunbookEnds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f := finding(t, report, c.check)
+			f := findingOf(t, report, c.check)
 			if f.Verdict != harness.Violated || report.Verdict != harness.Violated {
 				t.Errorf("%s: %+v", report.Verdict, f)
 			}
@@ -121,7 +123,7 @@ func TestRunbookPrintsMuch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := finding(t, report, "procedure-completed"); f.Verdict != harness.Held {
+	if f := findingOf(t, report, "procedure-completed"); f.Verdict != harness.Held {
 		t.Errorf("%+v", f)
 	}
 	if lines < 1000 || lines > 2001 {
@@ -137,15 +139,14 @@ func TestRunbookPrintsMuch(t *testing.T) {
 func TestRunbookAltersEvidence(t *testing.T) {
 	t.Parallel()
 	for name, do := range map[string]string{
-		"flips a bit":   `printf X | dd of="$1" bs=1 seek=200 conv=notrunc 2>/dev/null`,
-		"cuts it short": `truncate -s 100 "$1"`,
-		"takes another": `cp "$1" "$1.new" && mv "$1.new" "$1"`,
-		"removes it":    `rm "$1"`,
+		"writes into it": `printf X | dd of="$1" bs=1 seek=1048576 conv=notrunc 2>/dev/null`,
+		"takes another":  `: >"$1.new" && mv "$1.new" "$1"`,
+		"removes it":     `rm "$1"`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			report, err := r.run(t.Context(), t, byHand(t, fmt.Sprintf("set -eu\nset -- %q/latest/ledger.bin\ntest -s \"$1\"\n%s\n", r.out, do)), drill.Options{})
+			report, err := r.run(t.Context(), t, byHand(t, fmt.Sprintf("set -eu\nset -- %q/latest/ledger.bin\n%s\n", r.out, do)), drill.Options{})
 			if err == nil {
 				t.Fatalf("it ended %s: %+v", report.Verdict, report.Findings)
 			}
