@@ -59,6 +59,10 @@ func Validate(s harness.Scenario, o Options) error {
 	return err
 }
 
+// byHandWithin is the deadline of a recovery by somebody else's hand, unless the user
+// says another: a scenario's own is for steps that follow each other at once.
+const byHandWithin = 10 * time.Minute
+
 // plan is a scenario with the user's options worked in.
 type plan struct {
 	hosts   []string
@@ -99,8 +103,11 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 		}
 		p.steps = steps
 	}
-	if o.Within > 0 {
+	switch {
+	case o.Within > 0:
 		p.within = o.Within
+	case p.byHand():
+		p.within = max(p.within, byHandWithin)
 	}
 	if o.Within < 0 || (len(p.steps) > 0 && p.within <= 0) {
 		return unsuited("a procedure of %d steps needs time: its deadline is %v", len(p.steps), min(o.Within, p.within))

@@ -146,7 +146,7 @@ func (d *drill) facts(ctx context.Context, desk *operator.Desk, bastion, by stri
 // is passed by, and the transcript has its beginning and its end.
 const (
 	mostLines = 2000
-	mostLine  = 400 // bytes
+	mostLine  = 200 // bytes
 )
 
 // printed tells the timeline, line by line, what a program prints.
