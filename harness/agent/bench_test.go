@@ -12,8 +12,8 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 )
 
-// What the agent itself costs: a script of nothing, a program, a large file
-// there and back.
+// What the agent itself costs: a script of nothing, a program, a command with its
+// streams, a large file there and back.
 func BenchmarkHost(b *testing.B) {
 	root := benchMachine(b)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
@@ -32,7 +32,23 @@ func BenchmarkHost(b *testing.B) {
 			}
 		})
 	}
+	b.Run("exec", func(b *testing.B) {
+		for b.Loop() {
+			if code, err := h.Exec(ctx, []string{"true"}, harness.Streams{}); err != nil || code != 0 {
+				b.Fatal(code, err)
+			}
+		}
+	})
 	const size = 256 << 20
+	b.Run("streams", func(b *testing.B) {
+		b.SetBytes(size) // there and back
+		for b.Loop() {
+			s := harness.Streams{In: io.LimitReader(endless{}, size), Out: io.Discard}
+			if code, err := h.Exec(ctx, []string{"cat"}, s); err != nil || code != 0 {
+				b.Fatal(code, err)
+			}
+		}
+	})
 	b.Run("upload", func(b *testing.B) {
 		b.SetBytes(size)
 		for b.Loop() {

@@ -53,7 +53,8 @@ type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
-// commands are what scripts find on every host, whatever its image holds.
+// commands are what scripts find on every host, whatever its image holds, beside
+// pidof and sh, which are a script's own.
 // u-root's are taken where their exit status can be trusted. Its cp, find, ls,
 // mkdir, mv and rm are not: they end with 0 when a file could not be copied,
 // found, listed, made or removed, and mv cannot move between file systems. Its

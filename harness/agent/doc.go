@@ -2,7 +2,9 @@
 //
 // On the host the Agent is to etcd what a kubelet is to a static pod: it runs
 // etcd from the manifest at harness.ManifestPath, and over one session it
-// carries scripts, files, signals, etcd's log, and the news of what etcd did.
+// carries scripts, commands with their streams, files, signals, etcd's log, and
+// the news of what etcd did. Scripts, commands and whatever calls sh on the host
+// are run by one interpreter, with the same commands of our own on every host.
 // The agent's root is "/" of wherever it runs, a chroot or a container, so that
 // a path means the host's in steps, flags and manifests alike.
 //

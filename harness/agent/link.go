@@ -145,10 +145,14 @@ func (l *link) exec(ctx context.Context, argv []string, s harness.Streams) (int,
 		return 0, l.blame(ctx, err)
 	}
 	code, err := relay.Call(ctx, stream, s)
-	if err != nil {
-		err = l.blame(ctx, err)
+	var ended *relay.RemoteError
+	switch {
+	case err == nil:
+		return code, nil
+	case errors.As(err, &ended): // only an agent that ends, or whose session does, ends a command by itself
+		err = errNoReply
 	}
-	return code, err
+	return 0, l.blame(ctx, err)
 }
 
 // blame tells why a request broke off.

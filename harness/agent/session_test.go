@@ -390,8 +390,20 @@ func TestSocketAndAttach(t *testing.T) {
 	}
 	second.events.await(t, harness.EtcdStarted, 1) // what came before is told
 
+	var once sync.Once
+	begun, pending := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := second.Exec(within(t, 20*time.Second), []string{"sh", "-c", "echo begun; sleep 60"}, harness.Streams{
+			Out: writerFunc(func(p []byte) (int, error) { once.Do(func() { close(begun) }); return len(p), nil }),
+		})
+		pending <- err
+	}()
+	<-begun
 	third, thirdRelay := session() // takes the second's place
 	second.events.await(t, harness.AgentLost, 1)
+	if err := <-pending; !errors.Is(err, harness.ErrAgentLost) {
+		t.Errorf("a command of the second session ends with %v", err)
+	}
 	if got := third.sh(t, "echo here"); got != "here\n" {
 		t.Errorf("the third session answers %q", got)
 	}

@@ -23,7 +23,8 @@ import (
 // frame. A frame is a 32-bit big-endian length and that many bytes of JSON.
 // Content is a sequence of chunks, each with such a length before it, ended by
 // an empty one: a stream that merely ends was cut short, and whoever reads it
-// must not take it for the whole.
+// must not take it for the whole. Only exec goes on otherwise: after the request the
+// stream is a relay's.
 const (
 	greeting    = "firedrill agent, protocol 1"
 	mostGreeted = 512 // bytes of the first line that are read at most
@@ -38,7 +39,7 @@ type verb string
 const (
 	verbHello        verb = "hello"
 	verbRun          verb = "run"
-	verbExec         verb = "exec"          // a relay's frames follow the request, instead of content and reply
+	verbExec         verb = "exec"          // a relay's frames follow the request, and there is no reply
 	verbUpload       verb = "upload"        // content follows the request
 	verbDownload     verb = "download"      // content precedes the reply
 	verbUploadTree   verb = "upload-tree"   // content, a tar stream, follows the request

@@ -77,6 +77,13 @@ func (h lossyHost) Run(ctx context.Context, script string) (harness.Output, erro
 	return h.Host.Run(ctx, script)
 }
 
+func (h lossyHost) Exec(ctx context.Context, argv []string, s harness.Streams) (int, error) {
+	if h.at("exec " + strings.Join(argv, " ")) {
+		return 0, harness.ErrAgentLost
+	}
+	return h.Host.Exec(ctx, argv, s)
+}
+
 func (h lossyHost) Upload(ctx context.Context, path string, mode fs.FileMode, content io.Reader) error {
 	if h.at("upload " + path) {
 		return harness.ErrAgentLost

@@ -77,7 +77,10 @@ func ends(weak bool) {
 			}
 		}})
 		runEtcd(ctx, host)
+		pending := make(chan error, 1)
+		go func() { _, err := host.Exec(ctx, []string{"sleep", "1000"}, harness.Streams{}); pending <- err }()
 		killAgent(filepath.Join(base, drill))
+		Eventually(ctx, pending).Should(Receive(MatchError(harness.ErrAgentLost)), "what was asked of it")
 		Eventually(ctx, told).Should(Receive())
 		Eventually(ctx, processes).Should(BeZero(), "etcd does not outlive its agent")
 		_, err := host.Run(ctx, "true")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -70,11 +69,7 @@ func (b *bench) timeOut(ctx SpecContext) {
 func (b *bench) grandchildren(ctx SpecContext) {
 	host := b.host(ctx, "m1")
 	boot(ctx, host)
-	self, err := os.Open("/proc/self/exe")
-	Expect(err).NotTo(HaveOccurred())
-	defer self.Close()
-	Expect(host.Upload(ctx, "/tmp/"+programName, 0o755, self)).To(Succeed())
-
+	program := uploadProgram(ctx, host)
 	address := host.PeerAddress() + ":12379"
 	type ending struct {
 		out harness.Output
@@ -86,13 +81,13 @@ func (b *bench) grandchildren(ctx SpecContext) {
 			end := <-ended
 			return false, StopTrying("the script ended").Wrap(end.err).Attach("output", end.out)
 		}
-		out, err := host.Run(ctx, "/tmp/"+programName+" dial "+address)
+		out, err := host.Run(ctx, program+" dial "+address)
 		return out.ExitCode == 0, err
 	}
 	script, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
-		out, err := host.Run(script, "/tmp/"+programName+" parent "+address)
+		out, err := host.Run(script, program+" parent "+address)
 		ended <- ending{out, err}
 	}()
 	Eventually(ctx, answers).Should(BeTrue(), "the grandchild answers")

@@ -107,6 +107,7 @@ func expectEvery(ctx context.Context, host harness.Host, want error) {
 		"Signal":       host.Signal(ctx, syscall.SIGTERM),
 	}
 	_, asked["Run"] = host.Run(ctx, "true")
+	_, asked["Exec"] = host.Exec(ctx, []string{"true"}, harness.Streams{})
 	_, asked["Etcd"] = host.Etcd(ctx)
 	_, asked["AwaitEtcd"] = host.AwaitEtcd(ctx, "anything", func(harness.EtcdState) bool { return true })
 	for method, err := range asked {

@@ -1,18 +1,21 @@
 package runtimetest
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"syscall"
 )
 
 // programName is what this test binary is called when it is a program on a host.
 const programName = "firedrill-test-program"
 
 // program is that program: `parent ADDRESS` starts `listen ADDRESS` and waits
-// for it, and `dial ADDRESS` succeeds if that answers.
+// for it, `dial ADDRESS` succeeds if that answers, and `die SIGNAL` dies of it.
 func program(args []string) (ran bool) {
 	if len(args) != 3 || filepath.Base(args[0]) != programName {
 		return false
@@ -24,14 +27,14 @@ func program(args []string) (ran bool) {
 	return true
 }
 
-func programmed(self, verb, address string) error {
+func programmed(self, verb, argument string) error {
 	switch verb {
 	case "parent":
-		child := exec.Command(self, "listen", address)
+		child := exec.Command(self, "listen", argument)
 		child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr // a host needs no /dev/null
 		return child.Run()
 	case "listen":
-		l, err := net.Listen("tcp", address)
+		l, err := net.Listen("tcp", argument)
 		if err != nil {
 			return err
 		}
@@ -43,11 +46,17 @@ func programmed(self, verb, address string) error {
 			_ = conn.Close()
 		}
 	case "dial":
-		conn, err := net.Dial("tcp", address)
+		conn, err := net.Dial("tcp", argument)
 		if err != nil {
 			return err
 		}
 		return conn.Close()
+	case "die":
+		n, err := strconv.Atoi(argument)
+		if err != nil {
+			return err
+		}
+		return errors.Join(syscall.Kill(os.Getpid(), syscall.Signal(n)), errors.New("I live"))
 	}
 	return fmt.Errorf("what is %s?", verb)
 }

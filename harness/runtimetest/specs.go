@@ -41,6 +41,7 @@ func Specs(newRuntime func() (harness.Runtime, error), opt Options) {
 	Describe("etcd on a host", b.etcdSpecs)
 	Describe("power", b.powerSpecs)
 	Describe("commands", b.commandSpecs)
+	Describe("commands with streams", b.streamSpecs)
 	Describe("files", b.fileSpecs)
 	Describe("the fence", b.fenceSpecs)
 	Describe("clusters", b.clusterSpecs)
