@@ -114,6 +114,7 @@ type Span struct {
 type Backup struct {
 	Name     string `json:"name"`
 	Host     string `json:"host,omitempty"`
+	By       string `json:"by,omitempty"` // who typed it, where somebody did
 	At       int64  `json:"at_ms"`
 	Took     int64  `json:"took_ms"`
 	Snapshot int64  `json:"snapshot_ms,omitempty"` // saved on its host, and pulled off it
@@ -168,6 +169,7 @@ type Step struct {
 	Number   int    `json:"number"`
 	Name     string `json:"name"`
 	Host     string `json:"host,omitempty"`
+	By       string `json:"by,omitempty"` // who typed it, where somebody did
 	At       int64  `json:"at_ms"`
 	Took     int64  `json:"took_ms"`
 	Attempts int    `json:"attempts"`
@@ -209,7 +211,7 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 	}
 	for _, s := range ev.Steps {
 		r.Steps = append(r.Steps, Step{
-			Number: s.Number, Name: s.Name, Host: s.Host, Attempts: s.Attempts, ExitCode: s.Output.ExitCode,
+			Number: s.Number, Name: s.Name, Host: s.Host, By: s.By, Attempts: s.Attempts, ExitCode: s.Output.ExitCode,
 			At: s.At.Milliseconds(), Took: wholeMS(s.Took), Phase: string(s.Completes),
 		})
 	}
