@@ -189,9 +189,9 @@ type FetchBackup struct {
 
 func (a FetchBackup) String() string {
 	if a.Back > 0 {
-		return fmt.Sprintf("firedrill host cp \"$BACKUPS\"/<newest that verifies, less %d> {{name}}:%s", a.Back, a.To)
+		return fmt.Sprintf("firedrill host cp \"$FIREDRILL_BACKUPS\"/<newest that verifies, less %d> {{name}}:%s", a.Back, a.To)
 	}
-	return "firedrill host cp \"$BACKUPS\"/<newest that verifies> {{name}}:" + a.To
+	return "firedrill host cp \"$FIREDRILL_BACKUPS\"/<newest that verifies> {{name}}:" + a.To
 }
 
 // Do fetches the backup. That there is none is the procedure's failure, that one
@@ -218,7 +218,7 @@ func asked(what string, do func() (string, error)) (Output, error) {
 type FetchBundle struct{ To string } // path on the host
 
 func (a FetchBundle) String() string {
-	return "firedrill host cp \"$BACKUPS\"/pki.bundle.tar.gz {{name}}:" + a.To
+	return "firedrill host cp \"$FIREDRILL_BACKUPS\"/pki.bundle.tar.gz {{name}}:" + a.To
 }
 
 // Do fetches the bundle.
