@@ -41,7 +41,12 @@ func causesOf(ev *harness.Evidence) causes {
 	for _, f := range ev.Faults {
 		c.faults = append(c.faults, act{name: f.Fault, from: f.At, to: f.At + f.Took})
 	}
+	// A runbook of the user's own lasts from its first call to its last: these tell more.
+	typed := slices.ContainsFunc(ev.Steps, func(s harness.StepRecord) bool { return s.By != "" })
 	for _, s := range ev.Steps {
+		if typed && s.By == "" {
+			continue
+		}
 		a := act{name: s.Name, from: s.At, to: s.At + s.Took}
 		if s.Host != "" {
 			a.hosts = []string{s.Host}

@@ -87,6 +87,7 @@ func (d *drill) collect(ctx context.Context) error {
 	d.ev.Hosts = hostNames(living)
 	targets := d.targetsOf(living)
 	d.ev.After = observe.Views(ctx, targets)
+	d.unseenReplacement()
 	if source, ok := serving(d.ev.After, targets); ok {
 		if err := d.dump(ctx, source, targets); err != nil {
 			return err

@@ -258,13 +258,12 @@ func (e estate) put(ctx context.Context, h harness.Host, path, mode string, cont
 		return err
 	}
 	begun := e.d.timeline.now()
-	place := h.Name() + ":" + path
 	file := scan(content, func() {
 		if path == harness.ManifestPath {
 			e.hand.replaced()
 			return
 		}
-		e.hand.keeps(place)
+		e.hand.keeps(h.Name(), path)
 	})
 	if err := h.Upload(ctx, path, bits, file); err != nil {
 		return err

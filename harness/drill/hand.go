@@ -29,14 +29,17 @@ type hand struct {
 	number    int             // of the last step
 	started   []string        // hosts that were told to start etcd and not to stop it since, in order
 	announced bool            // somebody announced hosts: from then on it is their affair
-	scripts   map[string]bool // "m1:/root/x.sh", brought onto a host, that begin a new history when they run
+	scripts   []script        // files on hosts that begin a new history when they are used
 	taken     map[string]bool // spare hosts that were ordered
 	fetched   time.Duration   // a backup is on a host; 0: none yet
 	restored  time.Duration   // a snapshot was restored; 0: none yet
 }
 
+// script is a file that was brought onto a host.
+type script struct{ host, path string }
+
 func newHand(d *drill, number int) *hand {
-	return &hand{d: d, number: number, scripts: map[string]bool{}, taken: map[string]bool{}}
+	return &hand{d: d, number: number, taken: map[string]bool{}}
 }
 
 // step begins the record of a call, and tells of it.
@@ -73,10 +76,11 @@ func (h *hand) replaced() {
 
 // runs is told what is about to be run on a host.
 func (h *hand) runs(host string, argv []string) {
+	text := strings.Join(argv, " ")
 	h.mu.Lock()
-	known := slices.ContainsFunc(argv, func(word string) bool { return h.scripts[host+":"+word] })
+	known := slices.ContainsFunc(h.scripts, func(s script) bool { return s.host == host && strings.Contains(text, s.path) })
 	h.mu.Unlock()
-	if known || renews([]byte(strings.Join(argv, " "))) {
+	if known || renews([]byte(text)) {
 		h.replaced()
 	}
 }
@@ -90,11 +94,12 @@ func (h *hand) ran(argv []string) {
 	}
 }
 
-// keeps is told of a file on a host that begins a new history when it is run.
-func (h *hand) keeps(place string) {
+// keeps is told of a file on a host that begins a new history when it is used: a
+// script, or a manifest that is moved to where it is run from.
+func (h *hand) keeps(host, path string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.scripts[place] = true
+	h.scripts = append(h.scripts, script{host, path})
 }
 
 // mostScanned is how much of a stream is looked through for words: a script is
@@ -203,6 +208,47 @@ func (h *hand) close() {
 			h.d.hosts[name] = nil
 		}
 	}
+}
+
+// unseenReplacement marks the beginning of a new history where nothing that was done
+// by hand told of it (a data directory that was copied, a restore by another
+// tool), and the cluster does: it has another ID, or its terms began anew. It is
+// the first start of an etcd since the recovery began, and that beginning if none
+// was started: whatever was acknowledged from then on must be there.
+func (d *drill) unseenReplacement() {
+	_, marked := d.ev.At(harness.HistoryReplaced)
+	began, ok := d.ev.At(harness.ProcedureBegan)
+	if marked || !ok || !d.plan.byHand() || !otherHistory(d.ev.Before, d.ev.After) {
+		return
+	}
+	at := began
+	for _, s := range d.ev.Starts {
+		if s.At >= began {
+			at = s.At
+			break
+		}
+	}
+	d.markAt(harness.HistoryReplaced, at)
+	d.timeline.say(harness.WarningEvent, "", "the cluster has another history, and nothing that was typed tells when it began: it is taken to begin at %.3fs", at.Seconds())
+}
+
+// otherHistory tells whether what members say after a recovery cannot be the
+// history that they were of before.
+func otherHistory(before, after []harness.MemberView) bool {
+	var term uint64
+	clusters := map[uint64]bool{}
+	for _, v := range before {
+		if v.Error == "" {
+			term = max(term, v.Term)
+			clusters[v.ClusterID] = true
+		}
+	}
+	for _, v := range after {
+		if v.Error == "" && len(clusters) > 0 && (!clusters[v.ClusterID] || v.Term < term) {
+			return true
+		}
+	}
+	return false
 }
 
 // provisionSpares orders as many clean hosts as were lost or are off, so that
