@@ -9,5 +9,9 @@
 // procedure and the ledger, and it hands each only its own: procedures get
 // harness.Site, checks get harness.Evidence.
 //
+// Where a program of the user's own recovers (harness.Executable), its calls come
+// through the bastion to an estate, which is made of that same site; a hand tells
+// from what was typed what a procedure's steps would have said of themselves.
+//
 // It imports no runtime: where hosts come from is its caller's choice.
 package drill
