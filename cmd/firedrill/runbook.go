@@ -53,6 +53,9 @@ func (r *ownRunbook) instead(chosen []harness.Scenario) ([]harness.Scenario, err
 	}
 	expected := r.expect
 	expected.Members = strings.FieldsFunc(r.members, func(c rune) bool { return c == ' ' || c == ',' })
+	if r.members != "" && len(expected.Members) == 0 {
+		return nil, hint(fmt.Errorf("--expect-members %q names nobody", r.members), "name hosts, as \"m1 m4 m5\"")
+	}
 	sc := chosen[0]
 	sc.Recover = recovery.Runbook{Path: path}
 	if sc.Promises, err = expected.Of(sc.Promises); err != nil {

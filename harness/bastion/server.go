@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -110,12 +111,35 @@ func (s *Server) Serve(e Estate) error {
 	defer close(serves)
 	for {
 		conn, err := s.listener.AcceptUnix()
+		if shortOfFiles(err) && s.breathe() {
+			continue // callers wait in the socket's queue meanwhile
+		}
 		if err != nil {
 			return s.over(err)
 		}
 		if !s.begin(func() { s.answer(conn, e) }) {
 			_ = conn.Close() // nothing was read, nobody is told
 		}
+	}
+}
+
+// acceptPause is how long is waited before another call is taken, where there are no
+// file descriptors for it.
+const acceptPause = 50 * time.Millisecond
+
+func shortOfFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ECONNABORTED)
+}
+
+// breathe waits a while; false if the bastion closes.
+func (s *Server) breathe() bool {
+	pause := time.NewTimer(acceptPause)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+		return true
+	case <-s.ctx.Done():
+		return false
 	}
 }
 

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -167,10 +168,23 @@ func (c *cut) describe(ev *harness.Evidence) harness.Result {
 			text += fmt.Sprintf("; %d of %d acknowledged writes are lost, %.2f s of them", loss.LostWrites, loss.AckedWrites, loss.LostSpan.Seconds())
 		}
 	}
+	if c.zombies > 0 && byHand(ev) {
+		// What a document's procedure leaves behind on the way is known; who recovers by
+		// hand and lets clients write to a cluster that he then replaces has lost that.
+		loss.AckedWrites += c.zombies
+		loss.LostWrites += c.zombies
+		lost := fmt.Sprintf("a cluster that is not the recovered one acknowledged %d writes after the recovery had begun a new history", c.zombies)
+		return harness.Result{Verdict: harness.Violated, Detail: lost + "; " + text, Offending: []string{lost}, Loss: loss}
+	}
 	if c.zombies > 0 {
 		text += fmt.Sprintf("; the cluster that was replaced acknowledged %d writes after that", c.zombies)
 	}
 	return harness.Result{Verdict: harness.Held, Detail: text, Loss: loss}
+}
+
+// byHand tells whether somebody else recovered than the scenario's own procedure.
+func byHand(ev *harness.Evidence) bool {
+	return slices.ContainsFunc(ev.Steps, func(s harness.StepRecord) bool { return s.By != "" })
 }
 
 // NothingLost holds when every acknowledged write is there.

@@ -32,7 +32,7 @@ func (e Expectation) Of(promises []harness.Check) ([]harness.Check, error) {
 				return nil, fmt.Errorf("expect member %q: a host's name is lower-case letters, digits and -", name)
 			}
 		}
-		out = instead(out, MembersAre{Who: harness.Hosts(e.Members...)}, MembersAre{}.Name())
+		out = instead(out, MembersAre{Who: harness.Hosts(e.Members...)}, MembersAre{}.Name(), MemberReplaced{}.Name())
 	}
 	switch e.ClusterID {
 	case "":

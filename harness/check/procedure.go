@@ -37,6 +37,9 @@ func (ProcedureCompleted) Judge(ev *harness.Evidence) harness.Result {
 		return violated(nil, "the procedure took %.1f s of %.1f s", (ended - began).Seconds(), p.Within.Seconds())
 	}
 	for _, step := range ev.Steps {
+		if step.By != "" {
+			continue // whoever typed it decides what a status means
+		}
 		if step.Output.ExitCode != 0 {
 			return violated(nil, "step %d (%s) exited with status %d", step.Number, step.Name, step.Output.ExitCode)
 		}

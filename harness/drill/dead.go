@@ -35,7 +35,8 @@ func (d *drill) isDead(ctx context.Context, h harness.Host) bool {
 	if !completed || len(announced) == 0 || slices.Contains(announced, h.Name()) {
 		return false
 	}
-	_, err := h.Etcd(ctx)
+	state, err := h.Etcd(ctx)
 	d.noteLost(h, err)
-	return errors.Is(err, harness.ErrHostOff)
+	// Who recovers by hand may leave a host behind that is on, and no member any more.
+	return errors.Is(err, harness.ErrHostOff) || err == nil && d.plan.byHand() && !state.Manifest
 }

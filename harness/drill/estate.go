@@ -28,13 +28,16 @@ type estate struct {
 
 // Do carries out one call and records it.
 func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code int, err error) {
-	if c.By == bastion.ByCompletion { // a shell that looks up names, and nobody who types
+	if c.By == bastion.ByCompletion && c.Verb == bastion.List { // a shell that looks up names, and nobody who types
 		code, err = e.do(ctx, c, s)
-		return code, e.concern(hostOf(c), err)
+		return code, e.concern(ctx, hostOf(c), err)
+	}
+	if c.By == "" {
+		c.By = e.hand.name
 	}
 	host := hostOf(c)
 	record := e.hand.step(c.By, host, summary(c), typed(c))
-	var out, complaints relay.Clip
+	out, complaints := relay.Clip{Most: mostCallKept}, relay.Clip{Most: mostCallKept}
 	if tells(c.Verb) {
 		s.Out = io.MultiWriter(s.Out, &out)
 	}
@@ -50,8 +53,12 @@ func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code
 	if unkept := e.d.keep(record); unkept != nil {
 		e.d.broke(breakage{err: unkept})
 	}
-	return code, e.concern(host, err)
+	return code, e.concern(ctx, host, err)
 }
+
+// mostCallKept is how many bytes of a call's output are kept of the beginning, and of
+// the end: there may be thousands of calls.
+const mostCallKept = 16 << 10
 
 // tells says whether what a verb prints is for people to read. The rest are files.
 func tells(verb string) bool {
@@ -136,19 +143,33 @@ func summary(c bastion.Call) string {
 	return text
 }
 
+// broken is an error of the drill's own, in what an operator asked for.
+type broken struct{ error }
+
+func (b broken) Unwrap() error { return b.error }
+
+// ours marks an error of the rack's or the archive's that is not of the operator's
+// making.
+func ours(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || errors.Is(err, errMistake) || errors.Is(err, errUnfit) || errors.Is(err, harness.ErrNoBackup) {
+		return err
+	}
+	return broken{err}
+}
+
 // concern tells what is the operator's concern, a refusal, from what ends the drill.
-func (e estate) concern(host string, err error) error {
+func (e estate) concern(ctx context.Context, host string, err error) error {
+	var own broken
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, harness.ErrAgentLost):
+	case ctx.Err() != nil:
+		return err // nobody wants it any more
+	case errors.Is(err, harness.ErrAgentLost), errors.As(err, &own):
 		e.d.broke(breakage{host: host, err: err})
 		return err
-	case errors.Is(err, harness.ErrHostOff), errors.Is(err, harness.ErrHostGone), errors.Is(err, harness.ErrNoBackup),
-		errors.Is(err, errMistake), errors.Is(err, errUnfit), errors.Is(err, fs.ErrNotExist):
-		return &bastion.Refusal{Err: err}
 	}
-	return err
+	return &bastion.Refusal{Err: err}
 }
 
 // host is a host that is there, on or off.
@@ -170,8 +191,7 @@ func (e estate) do(ctx context.Context, c bastion.Call, s harness.Streams) (int,
 	case bastion.New:
 		return 0, e.order(ctx, c.Args)
 	case bastion.Announce:
-		e.hand.announces()
-		return 0, e.Announce(ctx, c.Args)
+		return 0, e.hand.announce(ctx, c.Args)
 	case bastion.RestartComponents:
 		if e.d.traffic == nil {
 			return 0, fmt.Errorf("%w: no client has begun yet, so there is none to restart", errMistake)
@@ -190,6 +210,9 @@ func (e estate) do(ctx context.Context, c bastion.Call, s harness.Streams) (int,
 	}
 	if c.Verb == bastion.Exec {
 		argv := c.Args[1:]
+		if _, err := h.Etcd(ctx); err != nil {
+			return 0, err // nothing can be run there, so nothing begins
+		}
 		e.hand.runs(h.Name(), argv)
 		s.In = scan(s.In, e.hand.replaced)
 		code, err := h.Exec(ctx, argv, s)
@@ -207,13 +230,13 @@ func (e estate) on(ctx context.Context, h harness.Host, c bastion.Call, s harnes
 	case bastion.Put:
 		return e.put(ctx, h, c.Args[1], c.Args[2], s.In)
 	case bastion.PutTree:
-		return h.UploadTree(ctx, c.Args[1], s.In)
+		return h.UploadTree(ctx, c.Args[1], scan(s.In, func() { e.hand.keeps(h.Name(), c.Args[1]) }))
 	case bastion.Get:
 		return h.Download(ctx, c.Args[1], s.Out)
 	case bastion.GetTree:
 		return h.DownloadTree(ctx, c.Args[1], s.Out)
 	case bastion.Logs:
-		return e.logs(ctx, h.Name(), c.Option(), s.Out)
+		return e.logs(ctx, h, c.Option(), s.Out)
 	case bastion.Start:
 		return e.start(ctx, h, c.Args[1:])
 	case bastion.Stop:
@@ -246,7 +269,7 @@ func (e estate) order(ctx context.Context, names []string) error {
 			continue
 		}
 		if err := e.d.orderNew(ctx, name); err != nil {
-			return err
+			return ours(ctx, err)
 		}
 	}
 	return nil
@@ -284,11 +307,11 @@ func (e estate) start(ctx context.Context, h harness.Host, flags []string) error
 		return fmt.Errorf("%w: start etcd on %s: it was never given any flags", errMistake, h.Name())
 	}
 	manifest := harness.Manifest(h.Name(), harness.ChangeFlags(born, flags...))
-	e.hand.runs(h.Name(), flags)
 	was, err := h.Etcd(ctx)
 	if err != nil {
 		return err
 	}
+	e.hand.runs(h.Name(), flags)
 	var old strings.Builder
 	err = h.Download(ctx, harness.ManifestPath, &old)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -355,14 +378,17 @@ func (e estate) look(ctx context.Context, h harness.Host) bastion.Host {
 
 // logs prints what etcd wrote on a host, in whichever machine of that name, and
 // with follow what it writes from now on.
-func (e estate) logs(ctx context.Context, name string, follow bool, to io.Writer) error {
-	log, err := e.d.logOf(name)
+func (e estate) logs(ctx context.Context, h harness.Host, follow bool, to io.Writer) error {
+	if _, err := h.Etcd(ctx); err != nil {
+		return err // a host that is off tells nothing
+	}
+	log, err := e.d.logOf(h.Name())
 	if err != nil {
-		return err
+		return ours(ctx, err)
 	}
 	f, err := os.Open(log.path())
 	if err != nil {
-		return err
+		return ours(ctx, err)
 	}
 	defer f.Close()
 	for {
@@ -382,7 +408,7 @@ func (e estate) logs(ctx context.Context, name string, follow bool, to io.Writer
 func (e estate) backups(c bastion.Call, to io.Writer) error {
 	kept, err := e.d.backups.newestFirst()
 	if err != nil {
-		return err
+		return err // this site takes none
 	}
 	now := e.d.timeline.now()
 	list := make([]bastion.KeptBackup, 0, len(kept))
@@ -406,8 +432,11 @@ func (e estate) backup(ctx context.Context, name string, to io.Writer) error {
 		}
 		record := harness.FetchRecord{Backup: name, At: e.d.timeline.now()}
 		path, done, err := e.d.archive.backup(ctx, b, &record)
+		if errors.Is(err, errUnfit) {
+			e.d.fetched(record) // it was looked at, and passed over
+		}
 		if err != nil {
-			return err
+			return ours(ctx, err)
 		}
 		defer done()
 		return pour(to, path)
@@ -423,7 +452,7 @@ func (e estate) bundle(ctx context.Context, to io.Writer) error {
 	}
 	path, done, err := e.d.archive.fetch(ctx, name, e.d.bundle, "desk")
 	if err != nil {
-		return err
+		return ours(ctx, err)
 	}
 	defer done()
 	return pour(to, path)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -23,12 +24,18 @@ import (
 // harness.Step: Replaces, Completes, and what is announced) is told here from what
 // was done.
 type hand struct {
-	d *drill
+	d    *drill
+	name string // of whoever types and does not say who
+
+	beginning sync.Mutex // held while a new history begins
+	began     bool
+
+	announcing sync.Mutex // held while clients are pointed elsewhere
 
 	mu        sync.Mutex
 	number    int             // of the last step
 	started   []string        // hosts that were told to start etcd and not to stop it since, in order
-	announced bool            // somebody announced hosts: from then on it is their affair
+	announced bool            // somebody announced hosts: from then on it is their affair; announcing guards it
 	scripts   []script        // files on hosts that begin a new history when they are used
 	taken     map[string]bool // spare hosts that were ordered
 	fetched   time.Duration   // a backup is on a host; 0: none yet
@@ -38,8 +45,8 @@ type hand struct {
 // script is a file that was brought onto a host.
 type script struct{ host, path string }
 
-func newHand(d *drill, number int) *hand {
-	return &hand{d: d, number: number, taken: map[string]bool{}}
+func newHand(d *drill, name string, number int) *hand {
+	return &hand{d: d, name: name, number: number, taken: map[string]bool{}}
 }
 
 // step begins the record of a call, and tells of it.
@@ -65,20 +72,30 @@ func renews(text []byte) bool {
 	return slices.ContainsFunc(beginnings, func(b []byte) bool { return bytes.Contains(text, b) })
 }
 
-// replaced marks the beginning of a new history, the first time.
+// replaced marks the beginning of a new history, the first time. Clients have new
+// keys before whatever begins it is carried out, by whoever comes first.
 func (h *hand) replaced() {
-	if _, already := h.d.ev.At(harness.HistoryReplaced); already {
+	h.beginning.Lock()
+	defer h.beginning.Unlock()
+	if h.began {
 		return
 	}
+	h.began = true
 	h.d.mark(harness.HistoryReplaced)
 	h.d.nextGeneration()
 }
 
+// lookers are commands that look at a file, or put it in order, and do not use it.
+var lookers = []string{"cat", "chmod", "cmp", "echo", "find", "ls", "mkdir", "rm", "sha256sum", "shasum", "stat", "test", "touch"}
+
 // runs is told what is about to be run on a host.
 func (h *hand) runs(host string, argv []string) {
 	text := strings.Join(argv, " ")
+	if len(argv) > 0 && slices.Contains(lookers, argv[0]) || strings.Contains(text, "--help") {
+		return
+	}
 	h.mu.Lock()
-	known := slices.ContainsFunc(h.scripts, func(s script) bool { return s.host == host && strings.Contains(text, s.path) })
+	known := slices.ContainsFunc(h.scripts, func(s script) bool { return s.host == host && strings.Contains(text, path.Base(s.path)) })
 	h.mu.Unlock()
 	if known || renews([]byte(text)) {
 		h.replaced()
@@ -87,7 +104,7 @@ func (h *hand) runs(host string, argv []string) {
 
 // ran is told what was run, and went well.
 func (h *hand) ran(argv []string) {
-	if strings.Contains(strings.Join(argv, " "), "snapshot restore") {
+	if text := strings.Join(argv, " "); strings.Contains(text, "snapshot restore") && !strings.Contains(text, "--help") {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.restored = h.d.timeline.now()
@@ -151,19 +168,30 @@ func (h *hand) brought(host string, begun time.Duration, file *scanned) {
 	}
 }
 
-// starts is told that etcd is to run on a host. Clients go to the hosts that were
-// last started, until somebody says where they should go.
+// starts is told that etcd runs on a host by somebody's order. Clients go to the
+// hosts that were last started like this, until somebody says where they should go.
 func (h *hand) starts(ctx context.Context, host string) error {
+	h.announcing.Lock()
+	defer h.announcing.Unlock()
 	h.mu.Lock()
 	if !slices.Contains(h.started, host) {
 		h.started = append(h.started, host)
 	}
-	started, silent := slices.Clone(h.started), !h.announced
+	started := slices.Clone(h.started)
 	h.mu.Unlock()
-	if !silent {
+	if h.announced {
 		return nil
 	}
 	return site{h.d}.Announce(ctx, started)
+}
+
+// announce points clients at hosts because somebody said so.
+func (h *hand) announce(ctx context.Context, hosts []string) error {
+	h.announcing.Lock()
+	defer h.announcing.Unlock()
+	err := site{h.d}.Announce(ctx, hosts)
+	h.announced = h.announced || err == nil
+	return err
 }
 
 // stops is told that etcd is to run on a host no more.
@@ -171,12 +199,6 @@ func (h *hand) stops(host string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.started = slices.DeleteFunc(h.started, func(name string) bool { return name == host })
-}
-
-func (h *hand) announces() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.announced = true
 }
 
 // takes tells whether a host is a spare one that nobody ordered yet.
@@ -203,6 +225,7 @@ func (h *hand) close() {
 	}
 	h.d.mu.Lock()
 	defer h.d.mu.Unlock()
+	slices.SortStableFunc(h.d.ev.Steps, func(a, b harness.StepRecord) int { return a.Number - b.Number })
 	for _, name := range h.d.spares {
 		if !slices.ContainsFunc(h.d.ev.Starts, func(s harness.HostStart) bool { return s.Host == name }) {
 			h.d.hosts[name] = nil
@@ -214,7 +237,8 @@ func (h *hand) close() {
 // by hand told of it (a data directory that was copied, a restore by another
 // tool), and the cluster does: it has another ID, or its terms began anew. It is
 // the first start of an etcd since the recovery began, and that beginning if none
-// was started: whatever was acknowledged from then on must be there.
+// was started: whatever was acknowledged from then on must be there, and what another
+// cluster acknowledged is lost.
 func (d *drill) unseenReplacement() {
 	_, marked := d.ev.At(harness.HistoryReplaced)
 	began, ok := d.ev.At(harness.ProcedureBegan)

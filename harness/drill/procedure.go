@@ -26,6 +26,11 @@ func (d *drill) recover(ctx context.Context) error {
 	if d.backups != nil {
 		d.backups.stop()
 	}
+	if d.plan.byHand() {
+		if err := d.prepareHand(ctx); err != nil {
+			return err
+		}
+	}
 	d.mark(harness.ProcedureBegan)
 	switch {
 	case d.plan.byHand():

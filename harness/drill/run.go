@@ -17,6 +17,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/ledger"
+	"github.com/etcd-firedrill/firedrill/harness/operator"
 	"github.com/etcd-firedrill/firedrill/harness/workload"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
@@ -88,6 +89,8 @@ type drill struct {
 	logs   map[string]*hostLog
 	deaths map[string]int // etcds that ended by themselves before the steady state, by host
 	spares []string       // clean hosts for whoever recovers by hand
+
+	workplace *operator.Desk // of whoever recovers by hand; nil: nobody does
 }
 
 // Run runs one drill and returns its report. The error is not nil only if the
@@ -303,6 +306,9 @@ func (d *drill) close(kept bool, why error) error {
 		errs = append(errs, err)
 	}
 	d.app.leave()
+	if d.workplace != nil {
+		errs = append(errs, d.workplace.Close(false))
+	}
 	if d.rack != nil {
 		errs = append(errs, d.rack.Close(ctx, kept))
 	}

@@ -27,33 +27,31 @@ func (p *plan) byHand() bool {
 // Execute runs the operator's own program at a desk that has what an on-call
 // engineer has: tools, certificates, addresses, backups, and the bastion.
 func (s site) Execute(ctx context.Context, path string) (out harness.Output, err error) {
-	d := s.d
-	hand := newHand(d, len(d.plan.steps))
+	d, desk := s.d, s.d.workplace
+	told := &printed{d: d, by: filepath.Base(path)}
+	hand := newHand(d, told.by, len(d.plan.steps))
 	defer hand.close()
-	if err := d.provisionSpares(ctx); err != nil {
-		return out, err
-	}
-	desk, err := d.setDesk(ctx)
-	if err != nil {
-		return out, err
-	}
-	// Whatever it left running ends with it, before anything is looked at.
-	defer func() { err = errors.Join(err, desk.Close(false)) }()
 	server, err := bastion.Listen(desk.Dir())
 	if err != nil {
 		return out, err
 	}
+	ctx, cut := context.WithCancel(ctx)
+	defer cut()
 	served := make(chan error, 1)
-	go func() { served <- crew.Surely(func() error { return server.Serve(estate{site: s, hand: hand}) }) }()
+	go func() {
+		defer cut() // a runbook that reaches nobody any more need not go on
+		served <- crew.Surely(func() error { return server.Serve(estate{site: s, hand: hand}) })
+	}()
+	// Whatever it left running on hosts ends with it, before anything is looked at.
 	defer func() { err = errors.Join(err, server.Close(), <-served) }()
 
-	told := &printed{d: d, by: filepath.Base(path)}
 	var stdout, stderr relay.Clip
 	code, err := desk.Run(ctx, operator.Program{
 		Path: path, Env: desk.Environment(os.Environ(), d.facts(ctx, desk, server.Path(), told.by)),
 		Streams: harness.Streams{Out: told.stream(&stdout), Err: told.stream(&stderr)},
 	})
 	told.end()
+	d.transcript.told(!told.cut)
 	text, dropped := stdout.Kept()
 	complaints, more := stderr.Kept()
 	out = harness.Output{Stdout: string(text), Stderr: string(complaints), Dropped: dropped + more, ExitCode: code}
@@ -70,6 +68,16 @@ func (s site) Execute(ctx context.Context, path string) (out harness.Output, err
 // unguarded is the exit status of a program that killed its guard: as of one that
 // SIGKILL ended.
 const unguarded = 128 + 9
+
+// prepareHand makes ready what whoever recovers by hand has before he begins: spare
+// hosts, and a desk.
+func (d *drill) prepareHand(ctx context.Context) (err error) {
+	if err := d.provisionSpares(ctx); err != nil {
+		return err
+	}
+	d.workplace, err = d.setDesk(ctx)
+	return err
+}
 
 // setDesk makes the desk: certificates of a client, and the backups that there are,
 // where they are files of ours.
@@ -142,8 +150,8 @@ func (d *drill) facts(ctx context.Context, desk *operator.Desk, bastion, by stri
 	return f
 }
 
-// mostLines is how much of what a runbook prints is shown while it does: all of it
-// is passed by, and the transcript has its beginning and its end.
+// How much of what a runbook prints is told while it does. Where that is not all, the
+// transcript has its beginning and its end as well.
 const (
 	mostLines = 2000
 	mostLine  = 200 // bytes
@@ -157,6 +165,7 @@ type printed struct {
 	mu      sync.Mutex
 	streams []*lineStream
 	told    int
+	cut     bool // something was left out
 }
 
 func (l *printed) stream(keep *relay.Clip) *lineStream {
@@ -170,6 +179,7 @@ type lineStream struct {
 	of   *printed
 	keep *relay.Clip
 	part []byte // of a line that has not ended
+	cut  bool   // it is longer
 }
 
 func (s *lineStream) Write(p []byte) (int, error) {
@@ -178,9 +188,9 @@ func (s *lineStream) Write(p []byte) (int, error) {
 	defer s.of.mu.Unlock()
 	for len(p) > 0 {
 		line, rest, whole := bytes.Cut(p, []byte{'\n'})
-		if room := mostLine - len(s.part); room > 0 {
-			s.part = append(s.part, line[:min(room, len(line))]...)
-		}
+		room := max(0, min(mostLine-len(s.part), len(line)))
+		s.part = append(s.part, line[:room]...)
+		s.cut = s.cut || room < len(line)
 		if p = rest; whole {
 			s.tell()
 		}
@@ -190,12 +200,16 @@ func (s *lineStream) Write(p []byte) (int, error) {
 
 func (s *lineStream) tell() {
 	text := strings.ToValidUTF8(string(s.part), "\uFFFD")
-	s.part = s.part[:0]
+	if s.cut {
+		text, s.of.cut = text+"…", true
+	}
+	s.part, s.cut = s.part[:0], false
 	switch l := s.of; {
 	case l.told < mostLines:
 		l.say(text)
 	case l.told == mostLines:
-		l.say("… (more than is kept line by line)")
+		l.cut = true
+		l.say("… (more than is told line by line)")
 	}
 	s.of.told++
 }

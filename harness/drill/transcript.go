@@ -17,7 +17,7 @@ import (
 type transcript struct {
 	mu   sync.Mutex
 	file *os.File
-	said bool // what a runbook printed is there, as it came
+	said bool // all that a runbook printed is there, as it came
 }
 
 func newTranscript(dir string) (*transcript, error) {
@@ -74,11 +74,17 @@ func (t *transcript) add(s harness.StepRecord) error {
 func (t *transcript) say(at time.Duration, by, line string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.said = true
 	if _, err := fmt.Fprintf(t.file, "%8.3fs  %s: %s\n", at.Seconds(), by, line); err != nil {
 		return fmt.Errorf("write the transcript: %w", err)
 	}
 	return nil
+}
+
+// told says whether all that a runbook printed was said as it came.
+func (t *transcript) told(all bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.said = all
 }
 
 func (t *transcript) close() error {

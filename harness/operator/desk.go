@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +32,7 @@ const (
 )
 
 // tools are what our binary is by these names.
-var tools = []string{"etcdctl", "etcdutl", "firedrill"}
+var tools = []string{"firedrill", "etcdctl", "etcdutl"}
 
 // mostSocket is how long in bytes the path of a Unix socket may be on every
 // system (Linux takes 107, others 103), and socketName how long the name of one
@@ -87,25 +86,45 @@ func (d *Desk) furnish() error {
 			return err
 		}
 	}
-	us, err := ourselves()
-	if err != nil {
+	own := filepath.Join(d.dir, binDir, tools[0])
+	if err := ourselves(own); err != nil {
 		return err
 	}
-	for _, tool := range tools {
-		if err := os.Symlink(us, filepath.Join(d.dir, binDir, tool)); err != nil {
+	for _, tool := range tools[1:] {
+		if err := os.Symlink(tools[0], filepath.Join(d.dir, binDir, tool)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// ourselves is a path to the program that runs.
-func ourselves() (string, error) {
-	if runtime.GOOS == "linux" {
-		// Not os.Executable: its path may lead to another file by now.
-		return fmt.Sprintf("/proc/%d/exe", os.Getpid()), nil
+// ourselves makes a file that is the program that runs: another name of its own
+// file where that can be had, else a copy. A link to us by our process ID would
+// lead whoever reads it to what we have open.
+func ourselves(path string) error {
+	const running = "/proc/self/exe"
+	known, err := os.Executable()
+	if err != nil {
+		return err
 	}
-	return os.Executable()
+	source := known
+	if now, err := os.Stat(running); err == nil {
+		source = running // its own path may lead to another file by now
+		if named, err := os.Stat(known); err == nil && os.SameFile(now, named) && os.Link(known, path) == nil {
+			return nil
+		}
+	}
+	from, err := os.Open(source)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o700)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close())
 }
 
 // Dir is the desk itself, for a socket: its path leaves room for a name of 16 bytes.
