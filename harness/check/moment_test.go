@@ -75,6 +75,18 @@ func stalled(ev *harness.Evidence, _ *book) { ev.Machine.StallWorst = 300 * time
 
 func nobodyGone(ev *harness.Evidence, _ *book) { clear(ev.Gone) }
 
+// zombie is a write that a cluster acknowledged which is not the recovered one.
+func zombie(_ *harness.Evidence, b *book) {
+	b.add(harness.Operation{
+		Client: "writer-0", Kind: harness.WriteOp, Call: replacedAt + 100*time.Millisecond, Return: replacedAt + 101*time.Millisecond,
+		Outcome: harness.Acked, Effective: true, Revision: lastOld + 7, ClusterID: 0xd1, MemberID: 9, Term: 2,
+		Effects: []harness.Effect{{Key: "g1/writer-0/k0", Value: 1}},
+	})
+}
+
+// typed makes the recovery one that somebody did by hand.
+func typed(ev *harness.Evidence, _ *book) { ev.Steps[0].By = "restore.sh" }
+
 // What was acknowledged around the moment belongs to the history that the
 // cluster ID, the term or the revision tells; else nothing is concluded that
 // depends on it.
@@ -94,6 +106,11 @@ var momentCases = []judged{
 	{atSurvivor, "by term old, and gone", all(later(1), span(false, term(2))), harness.Held, "1 of 71 acknowledged writes are lost"},
 	{lossless, "by term old, and gone", all(later(1), span(false, term(2))), harness.Violated, "no consistent cut"},
 	{atSnapshot, "by term old, and there", all(later(1), span(true, term(2))), harness.Violated, "beyond the cut"},
+
+	{atSnapshot, "a cluster that is none of these went on", zombie, harness.Held, "acknowledged 1 writes after that"},
+	{atSnapshot, "the same, and somebody recovered by hand", all(zombie, typed), harness.Violated, "is not the recovered one acknowledged 1 writes"},
+	{atSurvivor, "the same, and somebody recovered by hand", all(zombie, typed), harness.Violated, "is not the recovered one acknowledged 1 writes"},
+	{lossless, "by hand, and nobody else went on", typed, harness.Held, "everything up to revision 72"},
 
 	{atSnapshot, "by cluster new, and there", all(newCluster, later(1), span(true, by(0xc2))), harness.Held, ""},
 	{atSnapshot, "by cluster new, and gone", all(newCluster, later(1), span(false, by(0xc2))), harness.Violated, "the recovered cluster acknowledged"},
