@@ -72,6 +72,9 @@ var _ = Describe("runbook", func() {
 			}, SpecTimeout(specDeadline))
 		}
 		for _, r := range runbooks.Broken() {
+			if rt.name == "container" {
+				continue // what catches them does not depend on where hosts come from
+			}
 			It(r.Name+" is caught by "+r.Catches+" on the "+rt.name+" runtime", Label(rt.name, "runbook", "control"), func(ctx SpecContext) {
 				var flags []string
 				if r.NeedsLoss {
