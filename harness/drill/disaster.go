@@ -110,7 +110,13 @@ func (d *drill) recordBefore(ctx context.Context) error {
 // leasesBefore reads the traffic's leases, of which the traffic alone knows which
 // one it does not renew.
 func (d *drill) leasesBefore(ctx context.Context, source observe.Target) (err error) {
-	d.ev.LeasesBefore, err = observe.Leases(ctx, source, d.traffic.LeaseIDs(), d.ev.TrafficPrefix, d.timeline.now)
+	// As members are: one that answers late is asked again.
+	err = poll(ctx, "the leases before the strike are told", func(ctx context.Context) (bool, string) {
+		if d.ev.LeasesBefore, err = observe.Leases(ctx, source, d.traffic.LeaseIDs(), d.ev.TrafficPrefix, d.timeline.now); err != nil {
+			return false, err.Error()
+		}
+		return true, ""
+	})
 	for i := range d.ev.LeasesBefore {
 		d.ev.LeasesBefore[i].Unrenewed = d.traffic.Unrenewed(d.ev.LeasesBefore[i].ID)
 	}
