@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -28,17 +27,17 @@ var command = sync.OnceValues(func() (string, error) {
 
 var _ = AfterSuite(gexec.CleanupBuildArtifacts)
 
-// halfAnInterval is a seed by which the strike comes half an interval after the
-// newest backup was begun: a runbook whose mistake shows only where something was
-// lost must not be struck right after one.
-const halfAnInterval = 6
+// firstBackup is what a runbook restores whose mistake shows only where something was
+// lost. There are two at least before the strike, and chance may leave nothing
+// after the newest.
+const firstBackup = "backup-001.db"
 
 // tearDown is how long a drill that is told to end may take before it is killed.
 const tearDown = 90 * time.Second
 
 // drillBy runs a scenario by a runbook, as a user does, and returns the report and
 // the exit code.
-func drillBy(ctx SpecContext, rt place, r runbooks.Runbook, flags ...string) (reports.Report, int) {
+func drillBy(ctx SpecContext, rt place, r runbooks.Runbook, env ...string) (reports.Report, int) {
 	GinkgoHelper()
 	rt.must(ctx) // or skip
 	binary, err := command()
@@ -48,8 +47,8 @@ func drillBy(ctx SpecContext, rt place, r runbooks.Runbook, flags ...string) (re
 	dir := GinkgoT().TempDir()
 	file := filepath.Join(dir, filepath.Base(r.File))
 	Expect(os.WriteFile(file, text, 0o700)).To(Succeed())
-	args := append([]string{"run", r.Scenario, "--runbook", file, "--runtime", rt.name, "--json", "--out", filepath.Join(dir, "runs")}, flags...)
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := exec.CommandContext(ctx, binary, "run", r.Scenario, "--runbook", file, "--runtime", rt.name, "--json", "--out", filepath.Join(dir, "runs"))
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = tearDown
 	var out bytes.Buffer
@@ -76,11 +75,11 @@ var _ = Describe("runbook", func() {
 				continue // what catches them does not depend on where hosts come from
 			}
 			It(r.Name+" is caught by "+r.Catches+" on the "+rt.name+" runtime", Label(rt.name, "runbook", "control"), func(ctx SpecContext) {
-				var flags []string
+				var env []string
 				if r.NeedsLoss {
-					flags = []string{"--seed", strconv.Itoa(halfAnInterval)}
+					env = []string{"BACKUP=" + firstBackup}
 				}
-				report, code := drillBy(ctx, rt, r, flags...)
+				report, code := drillBy(ctx, rt, r, env...)
 				Expect(report.Verdict).To(Equal(harness.Violated), "%s", explain(report))
 				Expect(verdictOf(report, r.Catches)).To(Equal(harness.Violated), "%s", explain(report))
 				Expect(verdictOf(report, "procedure-completed")).To(Equal(harness.Held), "it went through to its end: %s", explain(report))

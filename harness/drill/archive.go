@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
@@ -25,6 +26,7 @@ type archive struct {
 	under   string // what names begin with, in a store that is not ours alone
 	place   string // of the objects themselves, if they are plain files; else ""
 	scratch string // directory for what is on its way
+	fetches atomic.Uint64
 
 	server   *s3server.Server // nil: none of our own
 	endpoint string           // its URL
@@ -96,7 +98,8 @@ var errUnfit = errors.New("not to be used")
 // fetch makes an object a file of ours, for one host. done removes it again. An
 // object that is missing, damaged or another one than was kept is errUnfit.
 func (a *archive) fetch(ctx context.Context, name, sum, host string) (path string, done func(), err error) {
-	path = filepath.Join(a.scratch, filepath.Base(name)+"."+host)
+	// Several may be on their way to the same place.
+	path = filepath.Join(a.scratch, fmt.Sprintf("%s.%s.%d", filepath.Base(name), host, a.fetches.Add(1)))
 	got, err := store.Fetch(ctx, a.store, a.under+name, path)
 	done = func() { _ = os.Remove(path) } // it lies in the drill's directory at worst
 	switch {
