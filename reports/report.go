@@ -114,7 +114,6 @@ type Span struct {
 type Backup struct {
 	Name     string `json:"name"`
 	Host     string `json:"host,omitempty"`
-	By       string `json:"by,omitempty"` // who typed it, where somebody did
 	At       int64  `json:"at_ms"`
 	Took     int64  `json:"took_ms"`
 	Snapshot int64  `json:"snapshot_ms,omitempty"` // saved on its host, and pulled off it
