@@ -166,8 +166,8 @@ func (c Copy) receive(ctx context.Context, call Call, to operand) (code int, err
 
 // behindLinks is the file that a path leads to.
 func behindLinks(name string) string {
-	if real, err := filepath.EvalSymlinks(name); err == nil {
-		return real
+	if file, err := filepath.EvalSymlinks(name); err == nil {
+		return file
 	}
 	return name
 }

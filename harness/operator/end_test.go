@@ -104,7 +104,7 @@ func TestProgramsOfOneDesk(t *testing.T) {
 		ended <- err
 	}()
 	await(t, "the first is up", func() bool { return exists(filepath.Join(dir, "up")) })
-	if _, _, _, err := run(t, d, "kill -9 $PPID; sleep 100"); !errors.Is(err, ErrUnguarded) {
+	if _, _, err := run(t, d, "kill -9 $PPID; sleep 100"); !errors.Is(err, ErrUnguarded) {
 		t.Error(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "go"), nil, 0o600); err != nil {

@@ -232,15 +232,15 @@ func env(t *testing.T) (env []string, dir string) {
 }
 
 // run runs a script and returns what it printed, too.
-func run(t *testing.T, d *Desk, text string, args ...string) (code int, stdout, stderr string, err error) {
+func run(t *testing.T, d *Desk, text string, args ...string) (code int, stdout string, err error) {
 	t.Helper()
 	environ, _ := env(t)
-	var out, errs strings.Builder
+	var out strings.Builder
 	code, err = d.Run(within(t), Program{
 		Path: script(t, text), Args: args, Env: environ,
-		Streams: harness.Streams{Out: &out, Err: &errs},
+		Streams: harness.Streams{Out: &out},
 	})
-	return code, out.String(), errs.String(), err
+	return code, out.String(), err
 }
 
 // within is a context that ends before the test binary's patience does.

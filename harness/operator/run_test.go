@@ -33,7 +33,7 @@ func TestExitCodes(t *testing.T) {
 		"(exit 4) & wait $!":     4,
 		"exit 200; echo not run": 200,
 	} {
-		if code, out, _, err := run(t, d, text); code != want || err != nil || out != "" {
+		if code, out, err := run(t, d, text); code != want || err != nil || out != "" {
 			t.Errorf("%q: %d, %v, printed %q; want %d", text, code, err, out, want)
 		}
 	}

@@ -58,5 +58,5 @@ func programmed(self, verb, argument string) error {
 		}
 		return errors.Join(syscall.Kill(os.Getpid(), syscall.Signal(n)), errors.New("I live"))
 	}
-	return fmt.Errorf("what is %s?", verb)
+	return fmt.Errorf("there is no verb %s", verb)
 }

@@ -133,12 +133,12 @@ func class(pairs []rune) string {
 	first, last, out := "", "", ""
 	for i := 0; i < len(pairs); i += 2 {
 		from, to := pairs[i], pairs[i+1]
-		switch {
-		case from == to && from == ']':
+		switch one := from == to; {
+		case one && from == ']':
 			first = "]"
-		case from == to && (from == '-' || from == '^'):
+		case one && (from == '-' || from == '^'):
 			last = string(from) + last
-		case from == to:
+		case one:
 			out += string(from)
 		case to == from+1:
 			out += string(from) + string(to)
