@@ -56,7 +56,7 @@ func programmed(self, verb, argument string) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(syscall.Kill(os.Getpid(), syscall.Signal(n)), errors.New("I live"))
+		return errors.Join(syscall.Kill(os.Getpid(), syscall.Signal(n)), errors.New("it lives on"))
 	}
 	return fmt.Errorf("there is no verb %s", verb)
 }
