@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // processesIn lists the living processes whose root directory is dir.
@@ -34,23 +33,6 @@ func processesIn(t *testing.T, dir string) []string {
 		}
 	}
 	return found
-}
-
-// awaitNobody waits until no process has its root directory there.
-func awaitNobody(t *testing.T, dir string) {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		found := processesIn(t, dir)
-		if len(found) == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Errorf("still running: %v", found)
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
