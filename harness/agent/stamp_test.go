@@ -53,11 +53,15 @@ func TestStamp(t *testing.T) {
 // settledStamp waits until a file is old enough for its stamp to tell.
 func settledStamp(t *testing.T, path string) stamp {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	limit := time.After(10 * time.Second)
+	for {
 		if s := stampOf(path); s.tells {
 			return s
 		}
+		select {
+		case <-limit:
+			t.Fatal("the file was not old enough after 10 s")
+		case <-time.After(time.Millisecond):
+		}
 	}
-	t.Fatal("the file never got old enough")
-	return stamp{}
 }
