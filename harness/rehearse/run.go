@@ -165,10 +165,8 @@ func (r *rehearsal) obtain(ctx context.Context, rt harness.Runtime) (err error) 
 		}
 	})
 	abreast.Go(func() {
-		select {
-		case <-plausible:
-		case <-fetched:
-			return // it never looked like one
+		if !looksWhole(plausible, fetched) {
+			return
 		}
 		if hostsErr = r.provision(ctx, rt); hostsErr != nil {
 			cancel(hostsErr) // unless it was ended itself
@@ -179,6 +177,21 @@ func (r *rehearsal) obtain(ctx context.Context, rt harness.Runtime) (err error) 
 		return hostsErr // the fetch was broken off for it
 	}
 	return fetchErr
+}
+
+// looksWhole waits until the snapshot is known to be plausible, or is fetched and
+// never was. A small file may be both before anybody looks here.
+func looksWhole(plausible, fetched <-chan struct{}) bool {
+	select {
+	case <-plausible:
+	case <-fetched:
+	}
+	select {
+	case <-plausible:
+		return true
+	default:
+		return false
+	}
 }
 
 // errNeedless ends the provisioning of hosts that nobody needs.

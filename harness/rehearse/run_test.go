@@ -86,6 +86,22 @@ func TestFewMembers(t *testing.T) {
 	}
 }
 
+// A file so small that it is fetched before anybody asks whether hosts are needed
+// needs them all the same.
+func TestFetchedAtOnceIsPlausibleStill(t *testing.T) {
+	plausible, fetched := make(chan struct{}), make(chan struct{})
+	close(fetched)
+	if looksWhole(plausible, fetched) {
+		t.Error("hosts for a file that never looked like a snapshot")
+	}
+	close(plausible)
+	for range 100 { // the runtime chooses among what is ready by chance
+		if !looksWhole(plausible, fetched) {
+			t.Fatal("no hosts for a plausible file")
+		}
+	}
+}
+
 // Each bound is seen to be broken, and nothing but it.
 func TestBoundsAreSeenBroken(t *testing.T) {
 	path := aFile(t, 10)
