@@ -100,7 +100,10 @@ func plays(t *testing.T, s harness.Scenario, o drill.Options, team func(context.
 	var p played
 	over := make(chan struct{})
 	close(over)
-	o.GameDay = &drill.GameDay{QuietLeast: time.Millisecond, QuietMost: 100 * time.Millisecond, Open: func(_ context.Context, e gameday.Exercise, socket string) error {
+	if o.GameDay == nil {
+		o.GameDay = &drill.GameDay{QuietLeast: time.Millisecond, QuietMost: 100 * time.Millisecond}
+	}
+	o.GameDay.Open = func(_ context.Context, e gameday.Exercise, socket string) error {
 		over = make(chan struct{})
 		p.exercise = e
 		go func() {
@@ -108,7 +111,7 @@ func plays(t *testing.T, s harness.Scenario, o drill.Options, team func(context.
 			team(ctx, mate{t: t, name: "ann", socket: socket, Exercise: e})
 		}()
 		return nil
-	}}
+	}
 	var err error
 	p.report, err = r.run(ctx, t, s, o)
 	<-over
@@ -292,16 +295,14 @@ func TestTeamIsLate(t *testing.T) {
 // TestCalledOff: nothing was broken, so nothing is known.
 func TestCalledOff(t *testing.T) {
 	t.Parallel()
-	s := stoppedByHand()
-	p := plays(t, s, drill.Options{}, func(_ context.Context, m mate) {
+	quiet := &drill.GameDay{QuietLeast: time.Hour, QuietMost: time.Hour}
+	p := plays(t, stoppedByHand(), drill.Options{GameDay: quiet}, func(ctx context.Context, m mate) {
+		m.does(ctx, bastion.Exec, "m1", "touch", "/root/seen")
 		if err := m.Stop("nobody came"); err != nil {
 			t.Error(err)
 		}
 	})
-	if len(p.evidence.Faults) != 0 { // it was struck before that
-		t.Skip("it was struck first")
-	}
-	if p.report.Verdict != harness.Inconclusive {
+	if _, struck := p.evidence.At(harness.Struck); struck || len(p.evidence.Faults) != 0 || p.report.Verdict != harness.Inconclusive {
 		t.Errorf("%s: %+v", p.report.Verdict, p.report.Findings)
 	}
 }
@@ -325,13 +326,14 @@ func TestFurtherFaults(t *testing.T) {
 				t.Errorf("%+v: %v", c, err)
 			}
 		}
-		if err := order("lose-host", "m2"); err != nil {
+		if err := order("power-off", "m2"); err != nil {
 			t.Error(err)
 		}
 		m.await(ctx, "nothing serves", func(w gameday.Wall) bool { return !serves(w) && w.Phase == gameday.Alarm })
 		m.does(ctx, bastion.Start, "m3")
 		m.await(ctx, "it serves again", serves)
-		m.does(ctx, bastion.Announce, "m1", "m3")
+		m.does(ctx, bastion.On, "m2")
+		m.does(ctx, bastion.Announce, "m1", "m2", "m3")
 		m.does(ctx, bastion.Done)
 	})
 	if p.report.Verdict != harness.Held {
