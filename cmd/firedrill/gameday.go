@@ -118,11 +118,9 @@ func (a *app) holdGameDay(ctx context.Context, o gameDayOrder, args []string) er
 	if err != nil {
 		return err
 	}
-	jobs := []job{team}
-	if !o.noComparison {
-		jobs = append(jobs, own)
-	}
-	if err := a.refuse(o.order, jobs); err != nil {
+	// Also where it is not compared: a disaster that its own document knows no way out of,
+	// for so many members, is none that it was written for.
+	if err := a.refuse(o.order, []job{team, own}); err != nil {
 		return err
 	}
 	rt, why, err := a.runtime(ctx, o.place)
@@ -170,8 +168,8 @@ func (a *app) ofGameDay(o gameDayOrder, args []string) (harness.Scenario, error)
 		if sc.AtBirth || isVerbatim(sc) {
 			return true
 		}
-		team, _, err := o.jobs(sc)
-		return err != nil || a.validate(team.scenario, team.options) != nil
+		team, own, err := o.jobs(sc)
+		return err != nil || a.validate(team.scenario, team.options) != nil || a.validate(own.scenario, own.options) != nil
 	})
 	if len(fit) == 0 {
 		return harness.Scenario{}, hint(errors.New("no scenario can be had like this"), "ask for fewer things: firedrill gameday --help")
