@@ -187,7 +187,9 @@ func (s site) AwaitTeam(ctx context.Context) (out harness.Output, err error) {
 	select {
 	case <-g.over:
 	case <-ctx.Done():
-		g.timeIsUp()
+		if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+			g.timeIsUp()
+		}
 	}
 	if err := g.close(); err != nil {
 		return out, err
