@@ -137,7 +137,7 @@ func (h *hand) runs(host string, argv []string) {
 
 // ran is told what was run, and went well.
 func (h *hand) ran(argv []string) {
-	if text := strings.Join(argv, " "); strings.Contains(text, "snapshot restore") && !strings.Contains(text, "--help") {
+	if text := strings.Join(argv, " "); strings.Contains(text, "snapshot restore") && !strings.Contains(text, "--help") && !h.early() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.restored = h.d.timeline.now()
@@ -199,7 +199,7 @@ func scan(from io.Reader, found func()) *scanned {
 // brought is told of a file that was put on a host: a backup is recognised by what
 // it is, whatever its name.
 func (h *hand) brought(host string, begun time.Duration, file *scanned) {
-	if h.d.backups == nil {
+	if h.d.backups == nil || h.early() {
 		return
 	}
 	sum := hex.EncodeToString(file.sum.Sum(nil))

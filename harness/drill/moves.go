@@ -71,26 +71,18 @@ func (m *moves) take(ctx context.Context, all bool) error {
 			return nil
 		}
 		is, err := m.look(ctx, h)
-		if err != nil {
-			return m.unseen(ctx, h, err)
-		}
-		if is.there {
+		m.g.d.noteLost(h, err)
+		if err == nil && is.there {
 			m.told.Lock()
 			defer m.told.Unlock()
 			m.copies[h.Name()] = &held{data: is, still: true}
 		}
-		return nil
+		return ctx.Err()
 	})
 }
 
-// unseen takes it that a host that cannot be looked at, because it is off or gone or
-// because nobody waits any longer, is as it was.
-func (m *moves) unseen(ctx context.Context, h harness.Host, err error) error {
-	m.g.d.noteLost(h, err)
-	return ctx.Err()
-}
-
-// struck looks at what a fault left: it is nobody's move.
+// struck looks at what a fault left: it is nobody's move. A host that is off has what it
+// had. m.mu is held.
 func (m *moves) struck(ctx context.Context) {
 	for name, c := range m.copies {
 		if !c.still {
@@ -101,11 +93,9 @@ func (m *moves) struck(ctx context.Context) {
 			c.still = false
 			continue
 		}
-		if is, err := m.look(ctx, h); err == nil {
-			c.still = c.same(is)
-		} else {
-			c.still = m.unseen(ctx, h, err) == nil && m.g.d.host(name) != nil
-		}
+		is, err := m.look(ctx, h)
+		m.g.d.noteLost(h, err)
+		c.still = err != nil || c.same(is)
 	}
 }
 
@@ -133,21 +123,19 @@ func (m *moves) after(c bastion.Call, step harness.StepRecord, printed int64) {
 		return
 	}
 	is, err := m.look(ctx, h)
-	if err != nil || had.same(is) {
-		if err == nil {
-			had.data = is
-		} else {
-			_ = m.unseen(ctx, h, err)
-		}
+	m.g.d.noteLost(h, err)
+	switch {
+	case err != nil:
+		return // it is off, and has what it had
+	case had.same(is):
+		had.data = is
 		return
-	}
-	if !m.g.needed() {
+	case !m.g.needed():
 		m.told.Lock()
 		delete(m.copies, host) // what comes there now is seen when it is looked at again
 		m.told.Unlock()
 		return
-	}
-	if m.elsewhere(ctx, h, had.data) {
+	case m.elsewhere(ctx, h, had.data):
 		return
 	}
 	had.still = false
