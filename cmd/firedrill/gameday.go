@@ -15,7 +15,6 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/recovery"
-	"github.com/etcd-firedrill/firedrill/reports/render"
 )
 
 // gameDayOrder is what the user asked `gameday` for: to hold one, or to tell a living
@@ -153,7 +152,7 @@ func (a *app) holdGameDay(ctx context.Context, o gameDayOrder, args []string) er
 	if len(outcomes) > 0 && outcomes[0].Err == nil {
 		a.code = codeOf(outcomes[0].Report.Verdict)
 	}
-	return live.err
+	return live.close()
 }
 
 // ofGameDay is the scenario of a game day.

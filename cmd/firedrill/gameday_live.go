@@ -32,7 +32,6 @@ type liveGameDay struct {
 
 	exercise atomic.Pointer[gameday.Exercise] // nil: the team may not come yet
 	pages    pages
-	err      error // of closing them
 }
 
 // run runs the team's drill, and the one that it is compared with.
@@ -84,8 +83,15 @@ func (l *liveGameDay) shows(event harness.Event) bool {
 	return phase == gameday.Judging || phase == gameday.Over
 }
 
-func (l *liveGameDay) close() {
-	if l.pages != nil {
-		l.err = l.pages.Close()
+// close ends the pages, which show how it ended until then.
+func (l *liveGameDay) close() error {
+	if l.pages == nil {
+		return nil
 	}
+	served := l.pages
+	l.pages = nil
+	if err := served.Close(); err != nil {
+		return fmt.Errorf("end the pages: %w", err)
+	}
+	return nil
 }

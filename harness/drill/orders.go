@@ -33,8 +33,8 @@ var kinds = []kind{
 	{gameday.Kind{Name: "ruin-data", Text: "make etcd's data such that it cannot start from them"}, true, true, func(who harness.Selector) harness.Fault { return fault.RuinData{Who: who} }},
 }
 
-// Kinds lists what a facilitator can break on a host.
-func Kinds() []gameday.Kind {
+// breakable lists what a facilitator can break on a host.
+func breakable() []gameday.Kind {
 	list := make([]gameday.Kind, len(kinds))
 	for i, k := range kinds {
 		list[i] = k.Kind

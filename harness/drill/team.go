@@ -54,7 +54,7 @@ func (t team) play(ctx context.Context, c bastion.Call, s harness.Streams) (int,
 // strike and the recovery's beginning the drill looks at what the disaster left, for
 // the checks: a call that would change it waits for that.
 func (e *exercise) admit(ctx context.Context, c bastion.Call) error {
-	changes := changes(c)
+	change := changes(c)
 	for typed := true; ; typed = false {
 		e.mu.Lock()
 		switch {
@@ -66,9 +66,9 @@ func (e *exercise) admit(ctx context.Context, c bastion.Call) error {
 			return bastion.Refuse("the exercise is paused by %s\nhint: the wall's page tells when it goes on; the team's clock stands still until then", facilitator)
 		}
 		if typed {
-			e.signs(c, changes)
+			e.signs(c, change)
 		}
-		wait := changes && e.struck > 0 && !e.hasBegun()
+		wait := change && e.struck > 0 && !e.hasBegun()
 		e.mu.Unlock()
 		if !wait {
 			return nil
@@ -96,10 +96,10 @@ const mostHabits = 10_000
 
 // signs notes down what a call is a sign of; e.mu is held. What a shell did before the
 // strike as well, as one does that looks every few seconds, is no sign of knowing.
-func (e *exercise) signs(c bastion.Call, changes bool) {
+func (e *exercise) signs(c bastion.Call, change bool) {
 	habit := c.By + "\x00" + typed(c)
 	if e.struck == 0 {
-		if len(e.habits) < mostHabits && !changes {
+		if len(e.habits) < mostHabits && !change {
 			e.habits[habit] = true
 		}
 		return
@@ -111,7 +111,7 @@ func (e *exercise) signs(c bastion.Call, changes bool) {
 	if e.kept.Noticed.By == "" && !e.habits[habit] {
 		e.kept.Noticed = deed
 	}
-	if e.kept.Decided.By == "" && changes {
+	if e.kept.Decided.By == "" && change {
 		e.kept.Decided = deed
 	}
 }

@@ -62,7 +62,7 @@ func (e *exercise) wall() gameday.Wall {
 func (g *game) Stage() gameday.Stage {
 	s := gameday.Stage{
 		Wall: g.Wall(), Scenario: g.d.scenario.Name, Summary: g.d.scenario.Summary, Seed: g.d.opts.Seed,
-		Struck: []harness.FaultRecord{}, Book: append([]string{}, g.d.opts.GameDay.Book...), Faults: Kinds(),
+		Struck: []harness.FaultRecord{}, Book: append([]string{}, g.d.opts.GameDay.Book...), Faults: breakable(),
 	}
 	g.d.mu.Lock()
 	s.Struck = append(s.Struck, g.d.ev.Faults...)
