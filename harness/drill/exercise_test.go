@@ -206,8 +206,8 @@ func TestChangesWaitForTheRecoveryToBegin(t *testing.T) {
 			defer hangUp()
 			admitted := make(chan error, 1)
 			go func() { admitted <- r.admit(ctx, wipe) }()
-			for r.record().Decided.By == "" { // it was typed
-				<-r.Changed()
+			for r.record().Decided.By == "" { // it was not typed yet
+				<-time.After(time.Millisecond)
 			}
 			select {
 			case err := <-admitted:
