@@ -34,6 +34,7 @@ func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code
 	}
 	host := hostOf(c)
 	record := e.hand.step(c.By, host, summary(c), typed(c))
+	e.hand.game.stepBegins(record)
 	out, complaints := relay.Clip{Most: mostCallKept}, relay.Clip{Most: mostCallKept}
 	if tells(c.Verb) {
 		s.Out = io.MultiWriter(s.Out, &out)
@@ -47,6 +48,7 @@ func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code
 	if err != nil {
 		record.Error = err.Error()
 	}
+	e.hand.game.stepEnds(c, record, int64(len(said))+dropped)
 	if unkept := e.d.keep(record); unkept != nil {
 		e.d.broke(breakage{err: unkept})
 	}
@@ -126,25 +128,37 @@ func (e estate) do(ctx context.Context, c bastion.Call, s harness.Streams) (int,
 		return 0, e.backup(ctx, c.Args[0], s.Out)
 	case bastion.Bundle:
 		return 0, e.bundle(ctx, s.Out)
+	case bastion.Join, bastion.Notice, bastion.Done, bastion.CallOff:
+		return 0, fmt.Errorf("%w: this is no game day, and nobody takes part but the runbook", errMistake)
 	}
 	h, err := e.host(c.Args[0])
 	if err != nil {
 		return 0, err
 	}
 	if c.Verb == bastion.Exec {
-		argv := c.Args[1:]
-		if _, err := h.Etcd(ctx); err != nil {
-			return 0, err // nothing can be run there, so nothing begins
-		}
-		e.hand.runs(h.Name(), argv)
-		s.In = scan(s.In, e.hand.replaced)
-		code, err := h.Exec(ctx, argv, s)
-		if err == nil && code == 0 {
-			e.hand.ran(argv)
-		}
-		return code, err
+		return e.exec(ctx, h, c.Args[1:], s)
 	}
 	return 0, e.on(ctx, h, c, s)
+}
+
+// exec runs one command on a host. What it does to the manifest there is seen: whatever
+// moves it into place starts etcd, as start does.
+func (e estate) exec(ctx context.Context, h harness.Host, argv []string, s harness.Streams) (int, error) {
+	before, err := h.Etcd(ctx)
+	if err != nil {
+		return 0, err // nothing can be run there, so nothing begins
+	}
+	e.hand.sees(h.Name(), before)
+	e.hand.runs(h.Name(), argv)
+	s.In = scan(s.In, e.hand.replaced).also(manifests, func() { e.hand.places(h.Name()) })
+	code, err := h.Exec(ctx, argv, s)
+	if err == nil && code == 0 {
+		e.hand.ran(argv)
+	}
+	if now, err := h.Etcd(ctx); err == nil {
+		e.hand.sees(h.Name(), now)
+	}
+	return code, err
 }
 
 // on does what is no command to one host.
@@ -153,7 +167,8 @@ func (e estate) on(ctx context.Context, h harness.Host, c bastion.Call, s harnes
 	case bastion.Put:
 		return e.put(ctx, h, c.Args[1], c.Args[2], s.In)
 	case bastion.PutTree:
-		return h.UploadTree(ctx, c.Args[1], scan(s.In, func() { e.hand.keeps(h.Name(), c.Args[1]) }))
+		e.hand.writes(h.Name(), c.Args[1])
+		return h.UploadTree(ctx, c.Args[1], scan(s.In, func() { e.hand.keeps(h.Name(), c.Args[1], true) }))
 	case bastion.Get:
 		return h.Download(ctx, c.Args[1], s.Out)
 	case bastion.GetTree:
@@ -209,8 +224,9 @@ func (e estate) put(ctx context.Context, h harness.Host, path, mode string, cont
 			e.hand.replaced()
 			return
 		}
-		e.hand.keeps(h.Name(), path)
-	})
+		e.hand.keeps(h.Name(), path, true)
+	}).also(manifests, func() { e.hand.keeps(h.Name(), path, false) })
+	e.hand.writes(h.Name(), path)
 	if err := h.Upload(ctx, path, bits, file); err != nil {
 		return err
 	}

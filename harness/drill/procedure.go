@@ -26,20 +26,27 @@ func (d *drill) recover(ctx context.Context) error {
 	if d.backups != nil {
 		d.backups.stop()
 	}
+	if d.calledOff() {
+		d.timeline.say(harness.DrillEvent, "", "nothing was broken, so there is nothing to recover from: %s", d.game.why())
+		return d.game.close()
+	}
 	if d.plan.byHand() {
 		if err := d.prepareHand(ctx); err != nil {
 			return err
 		}
 	}
 	d.mark(harness.ProcedureBegan)
+	within, cancel := d.deadline(ctx)
+	defer cancel()
 	switch {
+	case d.game != nil:
+		d.game.begins()
+		d.timeline.say(harness.DrillEvent, "", "the team's recovery begins")
 	case d.plan.byHand():
 		d.timeline.say(harness.DrillEvent, "", "the user's own runbook begins")
 	case len(d.plan.steps) > 0:
 		d.timeline.say(harness.DrillEvent, "", "the procedure begins: %s", countOf(len(d.plan.steps), "step"))
 	}
-	within, cancel := context.WithTimeout(ctx, d.plan.within)
-	defer cancel()
 	record := &d.ev.Procedure
 	record.Completed = true
 	for i, step := range d.plan.steps {
@@ -65,6 +72,14 @@ func (d *drill) recover(ctx context.Context) error {
 		d.timeline.say(harness.DrillEvent, "", "the procedure is complete")
 	}
 	return nil
+}
+
+// deadline bounds a context by the procedure's.
+func (d *drill) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if d.game != nil {
+		return d.teamDeadline(ctx)
+	}
+	return context.WithTimeout(ctx, d.plan.within)
 }
 
 // step runs one step on all its hosts.

@@ -13,7 +13,8 @@ import (
 // several.
 func hostOf(c bastion.Call) string {
 	switch c.Verb {
-	case bastion.List, bastion.New, bastion.Announce, bastion.RestartComponents, bastion.Backups, bastion.Backup, bastion.Bundle:
+	case bastion.List, bastion.New, bastion.Announce, bastion.RestartComponents, bastion.Backups, bastion.Backup, bastion.Bundle,
+		bastion.Join, bastion.Notice, bastion.Done, bastion.CallOff:
 		return ""
 	}
 	return c.Args[0]
@@ -34,6 +35,12 @@ func typed(c bastion.Call) string {
 		words = append(words, "host", "cp", `"$FIREDRILL_BACKUPS"/`+quotedAll(a)[0], "-")
 	case bastion.Bundle:
 		words = append(words, "host", "cp", `"$FIREDRILL_BACKUPS"/`+bastion.BundleName, "-")
+	case bastion.Join:
+		words = append(append(words, "shell", "--name"), quotedAll(a)...)
+	case bastion.Notice, bastion.Done:
+		words = append(words, "gameday", "--"+c.Verb)
+	case bastion.CallOff:
+		words = append(append(words, "gameday", "--stop"), quotedAll(a)...)
 	case bastion.Exec, bastion.Start:
 		words = append(words, "host", c.Verb, a[0])
 		if len(a) > 1 {
