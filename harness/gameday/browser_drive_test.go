@@ -15,13 +15,7 @@ import (
 // heardOf waits until something was asked of the exercise.
 func (w *window) heardOf(e *fake, what string) {
 	w.t.Helper()
-	deadline := time.Now().Add(seenWithin)
-	for !strings.Contains(e.all(), what) {
-		if time.Now().After(deadline) {
-			w.t.Fatalf("the exercise was asked\n%s\nnot %s; the page reads\n%s", e.all(), what, w.text("body"))
-		}
-		w.see("the next moment", `new Promise(done => setTimeout(() => done(true), 20))`)
-	}
+	w.until(fmt.Sprintf("%s, asked of the exercise among\n%s\n", what, e.all()), func() bool { return strings.Contains(e.all(), what) })
 }
 
 func click(selector string) chromedp.Action[chromedp.Void] {

@@ -148,13 +148,27 @@ func (w *window) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// see waits until an expression in the page is true, and says what it is about.
+// until polls something that happens soon.
+func (w *window) until(what string, happens func() bool) {
+	w.t.Helper()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(seenWithin); !happens(); {
+		if time.Now().After(deadline) || w.Err() != nil {
+			w.t.Fatalf("%s was not seen\nthe page reads\n%s", what, w.text("body"))
+		}
+		<-again.C
+	}
+}
+
+// see waits until an expression in the page is true, and says what it is about. While
+// a page is left for another there is none.
 func (w *window) see(what, expression string) {
 	w.t.Helper()
-	_, err := chromedp.Run(w, chromedp.Poll[bool](expression, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(seenWithin)))
-	if err != nil {
-		w.t.Fatalf("%s was not seen (%s): %v\nthe page reads\n%s", what, expression, err, w.text("body"))
-	}
+	w.until(what+" ("+expression+")", func() bool {
+		is, err := chromedp.Run(w, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		return err == nil && is
+	})
 }
 
 // reads waits until an element shows a text.
