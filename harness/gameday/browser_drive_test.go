@@ -39,7 +39,7 @@ func TestAGameDayInABrowser(t *testing.T) {
 	if cookies := value[string](facilitator, `document.cookie`); cookies != "" {
 		t.Errorf("scripts can read %s", cookies)
 	}
-	facilitator.reads(".strike", "Strikes in 4")
+	facilitator.reads(".strike", "Strikes in ")
 	wall.visit(s.WallURL())
 	wall.reads(".state", "Serving")
 	wall.reads(".clock", "no alarm so far")
@@ -49,7 +49,7 @@ func TestAGameDayInABrowser(t *testing.T) {
 	alarm.Wall.Noticed, alarm.Wall.Hints = "", nil
 	e.change(func(s *Stage) { *s = alarm })
 	wall.reads(".state", "Not serving")
-	wall.reads(".clock", "8:0")
+	wall.reads(".clock", "8:")
 	wall.see("the announcement", `document.querySelector('[aria-live=assertive]').innerText === 'Alarm. Not serving.'`)
 	wall.see("the tab's title", `document.title.startsWith('Alarm – Not serving')`)
 	facilitator.reads(".faults", "PowerOff{Who: m2}")
@@ -96,7 +96,7 @@ func TestAGameDayInABrowser(t *testing.T) {
 	wall.do(fill("#by", "ana"), click(".deeds > .buttons > button:not([data-ask])"))
 	wall.heardOf(e, `notice by "ana"`)
 	wall.gone(".deeds > .buttons > button:not([data-ask])")
-	wall.reads(".facts", "ana")
+	wall.reads("[data-slot=noticed]", "ana")
 	facilitator.reads(".facts", "Noticed by")
 
 	// Everything survives a reload, the name that was typed too.
@@ -118,7 +118,7 @@ func TestAGameDayInABrowser(t *testing.T) {
 	if n := strings.Count(e.all(), "done by"); n != 1 {
 		t.Errorf("it was done %d times", n)
 	}
-	wall.reads(".banner:not(.paused)", "the checks run")
+	wall.reads(".banner:not(.paused, .lost)", "the checks run")
 	wall.gone(".deeds")
 	facilitator.gone(".controls")
 	e.change(func(s *Stage) { *s = stageAt(Over) })
@@ -140,7 +140,7 @@ func TestStopInABrowser(t *testing.T) {
 	w.gone("#sure-stop") // a reason is required
 	w.do(fill("#why", "the room is needed"), click("button[data-ask]"), click("#sure-stop .danger"))
 	w.heardOf(e, `stop because "the room is needed"`)
-	w.reads(".banner", "the checks run")
+	w.reads(".banner:not(.paused, .lost)", "the checks run")
 	w.quiet(s)
 }
 
@@ -230,14 +230,14 @@ func TestClocksCountOn(t *testing.T) {
 	s := open(t, e, "")
 	w := openBrowser(t)
 	w.visit(s.WallURL())
-	w.see("the clock at 8:09", `document.querySelector('.digits').innerText === '8:09'`)
-	w.see("what is left", `document.querySelector('[data-slot=left]').innerText.startsWith('21:4')`)
-	w.see("an age", `document.querySelector('[data-table=backups]').innerText.includes('9 min 2')`)
+	w.see("the clock after 8:09", `document.querySelector('.digits').innerText > '8:09'`)
+	w.see("less that is left", `document.querySelector('[data-slot=left]').innerText < '21:47'`)
+	w.see("an age", `/9 min [2-5]/.test(document.querySelector('[data-table=backups]').innerText)`)
 	if err := e.Hint("x"); err != nil {
 		t.Fatal(err)
 	}
 	w.reads(".hints", "just now")
-	if clock := w.text(".digits"); clock < "8:09" {
+	if clock := w.text(".digits"); clock <= "8:09" {
 		t.Errorf("the clock went back to %s", clock)
 	}
 	w.see("the meter", `document.querySelector('#meter').value >= 493`)
@@ -278,7 +278,6 @@ func TestHostileTextInABrowser(t *testing.T) {
 			w.see(fmt.Sprintf("%q as text", text), fmt.Sprintf(`[...document.querySelectorAll('[data-slot=noticed]')].every(e => e.textContent === %s)`, quoteJS(text)))
 			w.see("nothing else", `document.querySelectorAll('img, iframe, main script, [onfocus], [onerror]').length === 0 && window.hit === undefined`)
 		}
-		value[bool](w, look+`, true`)
 	}
 	// A long word without a place to break sticks out of nothing.
 	w.do(chromedp.EmulateViewport(360, 800))

@@ -99,7 +99,7 @@ func TestLooks(t *testing.T) {
 						w.visit(at(t, s.WallURL(), "/"+name))
 						got := value[seen](w, look)
 						got.check(t)
-						if name == "wall" && got.Word < float64(width)/14 {
+						if name == "wall" && got.Word < float64(width)/16 {
 							t.Errorf("the word is %g pixels high in a window of %d", got.Word, width)
 						}
 						w.quiet(s)
@@ -129,7 +129,7 @@ func TestTheLookFinds(t *testing.T) {
 func TestWithoutScripts(t *testing.T) {
 	w := openBrowser(t)
 	w.do(chromedp.EmulateViewport(1280, 800), frozen())
-	const words = `[...document.querySelectorAll('h1, main [data-slot], main [data-table], main progress')].filter(e => e.checkVisibility()).map(e => (e.dataset.slot ?? e.dataset.table ?? e.tagName) + ' ' + (e.dataset.tone ?? '') + ': ' + (e.value ?? e.innerText) + ' ' + [...e.querySelectorAll('[data-tone]')].map(f => f.dataset.tone)).join('\n')`
+	const words = `[...document.querySelectorAll('h1, main [data-slot], main [data-table], main progress')].filter(e => e.checkVisibility()).map(e => (e.dataset.slot ?? e.dataset.table ?? e.tagName) + ' ' + (e.dataset.tone ?? '') + ': ' + (e.position?.toFixed(3) ?? e.value ?? e.innerText) + ' ' + [...e.querySelectorAll('[data-tone]')].map(f => f.dataset.tone)).join('\n')`
 	for state, stage := range states() {
 		e := newFake()
 		e.stage = stage

@@ -167,6 +167,7 @@
       const hide = !view.flags.includes(node.dataset.when);
       if (hide && node.contains(document.activeElement)) byID('main').focus();
       node.hidden = hide;
+      if (node.tagName === 'BUTTON') node.disabled = hide; // or Enter in a field would press it
     }
     meter = { ...view.meter, at: wall.now_ns / 1e6 };
     tick();
