@@ -70,6 +70,7 @@ func streaming(t *testing.T, e *fake) (w *stalled, s *Server, ended chan struct{
 	w, ended = &stalled{}, make(chan struct{})
 	r := httptest.NewRequest(http.MethodGet, "/wall/events", nil).WithContext(s.ctx)
 	go s.walls.run(s.ctx)
+	synctest.Wait()
 	go func() {
 		defer close(ended)
 		s.stream(w, r, s.walls)
@@ -82,7 +83,7 @@ func TestHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s, ended := streaming(t, newFake())
 		if strings.Count(w.all(), "\ndata: {") != 1 || strings.Contains(w.all(), "\n: ") {
-			t.Errorf("at once: %q", w.all())
+			t.Errorf("at once: %.300q", w.all())
 		}
 		time.Sleep(10*time.Second - time.Millisecond)
 		synctest.Wait()
@@ -147,14 +148,14 @@ func TestEvents(t *testing.T) {
 			}
 			ids = append(ids, strings.TrimPrefix(id, "id: "+s.nonce+"-"))
 			if err := json.Unmarshal([]byte(data), &last); err != nil {
-				t.Errorf("%v in %q", err, block)
+				t.Errorf("%v in %.300q", err, block)
 			}
 		}
 		if want := "1 2 3 4"; !strings.HasPrefix(strings.Join(ids, " "), want) {
 			t.Errorf("the IDs are %v", ids)
 		}
 		if !strings.HasPrefix(w.all(), "retry: 2000\n\n") || len(last.Hints) != 3 || last.Hints[2].Text != "one\ntwo 2" || len(last.Hosts) != 3 || len(last.Traffic) == 0 {
-			t.Errorf("the last event is %+v", last)
+			t.Errorf("the last event has %d hosts, the hints %+v", len(last.Hosts), last.Hints)
 		}
 	})
 }
