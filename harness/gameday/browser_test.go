@@ -95,6 +95,9 @@ func openTab(t *testing.T, parent context.Context) *window {
 	return w
 }
 
+// in is the same tab for a part of the test.
+func (w *window) in(t *testing.T) *window { return &window{Context: w.Context, t: t} }
+
 func (w *window) hear(event any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -212,6 +215,10 @@ func scheme(features ...*emulation.MediaFeature) chromedp.Action[chromedp.Void] 
 		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "screen", Features: features})
 		return err
 	})
+}
+
+func still() *emulation.MediaFeature {
+	return &emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"}
 }
 
 func prefers(colours string) *emulation.MediaFeature {

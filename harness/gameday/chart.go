@@ -86,18 +86,30 @@ func (d drawing) line(height func(Second) (float64, bool)) string {
 	return string(path)
 }
 
-// bars are filled from the bottom, one for each second that has a height.
-func (d drawing) bars(height func(Second) float64) string {
+// steps are filled from the bottom where seconds have a height, those that follow
+// each other in one piece.
+func (d drawing) steps(height func(Second) float64) string {
 	var path []byte
+	var end time.Duration // of the piece that is begun
 	for _, s := range d.seconds {
 		h := height(s)
+		begun := len(path) > 0 && path[len(path)-1] != 'z'
+		if begun && (h <= 0 || s.At > end) {
+			path = append(figure(append(path, 'V'), chartHeight), 'z')
+			begun = false
+		}
 		if h <= 0 {
 			continue
 		}
-		path = point(append(path, 'M'), d.x(s.At), chartHeight)
-		path = figure(append(path, 'v'), -h)
-		path = figure(append(path, 'h'), d.x(s.At+time.Second)-d.x(s.At))
-		path = append(figure(append(path, 'v'), h), 'z')
+		if !begun {
+			path = point(append(path, 'M'), d.x(s.At), chartHeight)
+		}
+		end = s.At + time.Second
+		path = figure(append(path, 'V'), chartHeight-h)
+		path = figure(append(path, 'H'), d.x(end))
+	}
+	if len(path) > 0 && path[len(path)-1] != 'z' {
+		path = append(figure(append(path, 'V'), chartHeight), 'z')
 	}
 	return string(path)
 }
@@ -119,7 +131,7 @@ func (v *view) latency(d drawing, span string) {
 	}
 	v.Paths["p50"] = d.line(func(s Second) (float64, bool) { return scale(s.P50) })
 	v.Paths["p99"] = d.line(func(s Second) (float64, bool) { return scale(s.P99) })
-	v.Paths["none"] = d.bars(func(s Second) float64 {
+	v.Paths["none"] = d.steps(func(s Second) float64 {
 		if s.P99 > 0 {
 			return 0
 		}
@@ -156,7 +168,7 @@ func (v *view) rates(d drawing, span string) {
 		acked, failed, most = acked+s.Acked, failed+s.Failed, max(most, s.Acked)
 	}
 	top := roundUp(most)
-	v.Paths["failed"] = d.bars(func(s Second) float64 {
+	v.Paths["failed"] = d.steps(func(s Second) float64 {
 		if s.Failed == 0 {
 			return 0
 		}
@@ -182,6 +194,10 @@ func (v *view) rates(d drawing, span string) {
 	}
 	least := slices.MinFunc(d.seconds, func(a, b Second) int { return int(a.Acked - b.Acked) })
 	v.Texts["errors-said"] = cell{Text: fmt.Sprintf("%s of %s failed in %s", count(failed), count(acked+failed), span)}
+	v.Texts["rate-said"] = cell{Text: "none was acknowledged in " + span}
+	if acked == 0 {
+		return
+	}
 	v.Texts["rate-said"] = cell{Text: fmt.Sprintf("%s to %s in a second, %s acknowledged in %s", count(least.Acked), count(most), count(acked), span)}
 }
 

@@ -16,8 +16,8 @@ func TestCharts(t *testing.T) {
 	for path, want := range map[string]string{
 		// The last second ends at the right, and a minute is the least that is shown.
 		"p99":    "M565 69.8h.01L575 0M595 79h.01",
-		"none":   "M580 100v-100h10v100z",
-		"failed": "M570 100v-10h10v10zM580 100v-100h10v100zM590 100v-4h10v4z",
+		"none":   "M580 100V0H590V100z",
+		"failed": "M570 100V90H580V0H590V96H600V100z",
 		"acked":  "M565 0h.01L575 10L585 100L595 70",
 	} {
 		if got := v.Paths[path]; got != want {
@@ -61,8 +61,11 @@ func TestChartsOfNothing(t *testing.T) {
 
 // Seconds that are missing are a gap in a line, and no line over it.
 func TestMissingSeconds(t *testing.T) {
-	v := viewOfWall(Wall{Traffic: []Second{{At: 0, P99: time.Second}, {At: 9 * time.Second, P99: time.Second}, {At: 10 * time.Second, P99: time.Second}}})
-	if got := v.Paths["p99"]; strings.Count(got, "M") != 2 || strings.Count(got, "L") != 1 {
+	v := viewOfWall(Wall{Traffic: []Second{{At: 0, P99: time.Second, Failed: 1}, {At: 9 * time.Second, P99: time.Second, Failed: 1}, {At: 10 * time.Second, P99: time.Second}, {At: 50 * time.Second, P99: time.Second, Failed: 1}, {At: 59 * time.Second, P99: time.Second}}})
+	if got := v.Paths["p99"]; strings.Count(got, "M") != 4 || strings.Count(got, "L") != 1 {
 		t.Error(got)
+	}
+	if got, want := v.Paths["failed"], "M0 100V0H10V100zM90 100V0H100V100zM500 100V0H510V100z"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

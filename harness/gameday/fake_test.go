@@ -142,7 +142,7 @@ func stageAt(phase Phase) Stage {
 		},
 		Wall: Wall{
 			Phase: phase, Now: 88 * time.Second, Within: 30 * time.Minute, Serving: &yes, Since: 3 * time.Second,
-			Traffic: trafficUntil(88, 1000, 0), Shells: []string{"ana", "bo"},
+			Traffic: trafficUntil(88, 0, 0), Shells: []string{"ana", "bo"},
 			Backups: []Backup{
 				{Name: "snapshot-0002", Begun: 61 * time.Second, Bytes: 12_900_000, Revision: 5120},
 				{Name: "snapshot-0001", Begun: time.Second, Bytes: 9_800_000, Revision: 1042},
@@ -161,7 +161,7 @@ func stageAt(phase Phase) Stage {
 	w.Now, w.Alarm = 10*time.Minute+22*time.Second, 2*time.Minute+14*time.Second
 	w.Clock, w.Left = w.Now-w.Alarm, w.Within-(w.Now-s.StrikeAt)
 	w.Serving, w.Since, w.Noticed = &no, s.StrikeAt+300*time.Millisecond, "ana"
-	w.Traffic = trafficUntil(622, 0, 130)
+	w.Traffic = trafficUntil(622, 1000, 130)
 	w.Hosts[0].Leader, w.Hosts[0].Asked = "", w.Now-time.Second
 	w.Hosts[1] = Host{Name: "m2", Power: "off", Error: "dial tcp 127.9.4.2:2379: connect: connection refused", Asked: w.Now - 2*time.Second}
 	w.Hosts[2] = Host{Name: "m3", Power: "gone", Error: "dial tcp 127.9.4.3:2379: i/o timeout", Asked: w.Now - 3*time.Second}
@@ -182,7 +182,6 @@ func stageAt(phase Phase) Stage {
 	if phase == Judging || phase == Over {
 		w.Serving, w.Since = &yes, 9*time.Minute
 		w.Traffic = trafficUntil(622, 540, 130)
-		w.Left = 0
 		s.Steps[5].Running = false
 	}
 	if phase == Over {
@@ -198,7 +197,7 @@ func trafficUntil(end, well, struck int) []Second {
 	for at := max(0, end-300); at < end; at++ {
 		s := Second{At: time.Duration(at) * time.Second}
 		wobble := int64(at * 7919 % 61)
-		if at < struck || at >= well || well == 1000 {
+		if at < struck || at >= well {
 			s.Acked, s.P50 = 180+wobble, time.Duration(1800+9*wobble)*time.Microsecond
 			s.P99 = s.P50*2 + time.Duration(wobble*wobble)*time.Microsecond
 		} else {

@@ -66,7 +66,6 @@ func TestPaletteHasContrast(t *testing.T) {
 	}{
 		{[]string{"ink", "muted"}, []string{"paper", "card", "wash", "held-tint", "violated-tint", "open-tint"}, 4.5},
 		{[]string{"held", "violated", "open", "a"}, []string{"paper", "card"}, 4.5},
-		{[]string{"held", "open"}, []string{"violated-tint"}, 4.5}, // an exit in the row of a wrong move
 		{[]string{"held"}, []string{"held-tint"}, 4.5},
 		{[]string{"violated"}, []string{"violated-tint"}, 4.5},
 		{[]string{"open"}, []string{"open-tint"}, 4.5},

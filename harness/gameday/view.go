@@ -11,7 +11,6 @@ import (
 // again with every event: neither knows what anything means, so that both say the same.
 type view struct {
 	Title string `json:"title"`
-	Tone  string `json:"tone"`  // of the whole: held, violated, open
 	Phase Phase  `json:"phase"` // for the looks of it
 	// Flags are what holds now: parts of a page are there under one of them.
 	Flags  []string          `json:"flags"`
@@ -24,7 +23,7 @@ type view struct {
 // cell is one text.
 type cell struct {
 	Text  string        `json:"text"`
-	Tone  string        `json:"tone,omitempty"`  // held, violated, open, muted
+	Tone  string        `json:"tone,omitempty"`  // held, violated, open, muted, absent
 	Count string        `json:"count,omitempty"` // what runs on behind the text
 	At    time.Duration `json:"at_ns,omitempty"` // and the moment that it counts from
 	now   time.Duration

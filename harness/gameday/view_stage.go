@@ -96,6 +96,7 @@ func stepsTable(s Stage) table {
 		r := row{Cells: []cell{{Text: digits(step.At)}, {Text: step.By}, {Text: step.Host}, {Text: clipped(strings.TrimSpace(step.Command), mostText)}, exit}}
 		if wrong[step.Number] {
 			r.Tone = "violated"
+			r.Cells[4].Tone = "violated"
 			r.Cells[4].Text = strings.TrimSpace(r.Cells[4].Text + " · wrong move")
 		}
 		t.Rows = append(t.Rows, r)

@@ -30,9 +30,9 @@ func TestWordsOfTheWall(t *testing.T) {
 		{"alarm", func(w *Wall) { *w = stageAt(Alarm).Wall }, "Not serving", "violated", "8:08", "21:48", "since the alarm", "Alarm. Not serving.", []string{"alarmed", "noticed", "hinted"}, []string{"unnoticed", "unalarmed"}},
 		{"paused", func(w *Wall) { *w = stageAt(Alarm).Wall; w.Paused = true }, "Not serving", "violated", "8:08", "21:48", "since the alarm; stands still", "The exercise is paused. Not serving.", []string{"paused", "going"}, []string{"unpaused"}},
 		{"serving again", func(w *Wall) { *w = stageAt(Alarm).Wall; w.Serving = &yes }, "Serving", "held", "8:08", "21:48", "since the alarm", "Alarm. Serving.", nil, nil},
-		{"judging", func(w *Wall) { *w = stageAt(Judging).Wall; w.Serving = &no; w.Paused = true }, "Not serving", "violated", "8:08", "0:00", "from the alarm to the end", "The team is done, and the checks run.", []string{"ended", "judging", "alarmed"}, []string{"going", "paused", "unpaused", "over", "unnoticed"}},
-		{"over", func(w *Wall) { *w = stageAt(Over).Wall }, "Serving", "violated", "8:08", "0:00", "from the alarm to the end", "The game day is over: Violated.", []string{"over", "reported"}, []string{"judging"}},
-		{"over, nothing known", func(w *Wall) { *w = stageAt(Over).Wall; w.Verdict, w.Report = "", "" }, "Serving", "open", "8:08", "0:00", "from the alarm to the end", "The game day is over: No verdict.", []string{"over"}, []string{"reported"}},
+		{"judging", func(w *Wall) { *w = stageAt(Judging).Wall; w.Serving = &no; w.Paused = true }, "Not serving", "violated", "8:08", "21:48", "from the alarm to the end", "The team is done, and the checks run.", []string{"ended", "judging", "alarmed"}, []string{"going", "paused", "unpaused", "over", "unnoticed"}},
+		{"over", func(w *Wall) { *w = stageAt(Over).Wall }, "Serving", "violated", "8:08", "21:48", "from the alarm to the end", "The game day is over: Violated.", []string{"over", "reported"}, []string{"judging"}},
+		{"over, nothing known", func(w *Wall) { *w = stageAt(Over).Wall; w.Verdict, w.Report = "", "" }, "Serving", "open", "8:08", "21:48", "from the alarm to the end", "The game day is over: No verdict.", []string{"over"}, []string{"reported"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := stageAt(Waiting).Wall
@@ -50,8 +50,12 @@ func TestWordsOfTheWall(t *testing.T) {
 					t.Errorf("%s is %q, want %q", slot, got, want)
 				}
 			}
-			if v.Tone != c.tone {
-				t.Errorf("the tone is %s, want %s", v.Tone, c.tone)
+			outstanding := "state"
+			if w.Phase == Over {
+				outstanding = "verdict"
+			}
+			if got := v.Texts[outstanding].Tone; got != c.tone {
+				t.Errorf("the tone is %s, want %s", got, c.tone)
 			}
 			for _, flag := range c.flags {
 				if !slices.Contains(v.Flags, flag) {
@@ -105,7 +109,7 @@ func TestWordsOfTheStage(t *testing.T) {
 		return strings.Join(lines, "\n")
 	}
 	for table, wants := range map[string][]string{
-		"steps":   {"|:10:11|:bo|:m1|:etcdutl snapshot restore", "open:runs\n|:5:00|:ana|:m2|:cat /var/log/etcd.log|violated:m2 is off\nviolated|:4:22|:bo|:m1|:rm -rf /var/lib/etcd|held:0 · wrong move\n", "|:2:51|:bo|:m1|:etcdctl endpoint status --cluster -w table|violated:1\n"},
+		"steps":   {"|:10:11|:bo|:m1|:etcdutl snapshot restore", "open:runs\n|:5:00|:ana|:m2|:cat /var/log/etcd.log|violated:m2 is off\nviolated|:4:22|:bo|:m1|:rm -rf /var/lib/etcd|violated:0 · wrong move\n", "|:2:51|:bo|:m1|:etcdctl endpoint status --cluster -w table|violated:1\n"},
 		"struck":  {"|:PowerOff{Who: m2}|:m2|muted:by the scenario, at 2:10, took 41 ms\n", "by the facilitator, at 6:00"},
 		"wrong":   {"violated|:wiped m1's data", "muted:bo on m1, at 4:22"},
 		"book":    {"|:stop etcd on m1\n"},

@@ -53,7 +53,7 @@ func (v *view) state(w Wall) {
 	} else if w.Serving != nil {
 		state = cell{Text: "Not serving", Tone: "violated"}
 	}
-	v.Tone, v.Texts["state"] = state.Tone, state
+	v.Texts["state"] = state
 	v.Texts["since"] = cell{}
 	if w.Serving != nil {
 		v.Texts["since"] = cell{Count: countFor, At: w.Since}
@@ -75,7 +75,6 @@ func (v *view) state(w Wall) {
 		said = []string{"The team is done, and the checks run"}
 	case w.Phase == Over:
 		said = []string{"The game day is over: " + outcome.Text}
-		v.Tone = outcome.Tone
 	}
 	v.Texts["announcement"] = cell{Text: strings.Join(said, ". ") + "."}
 	v.Title = strings.Join(said, " – ")
@@ -161,10 +160,13 @@ func answers(h Host) bool {
 	return h.Error == "" && (h.Leader != "" || len(h.Members) > 0 || h.Revision > 0)
 }
 
+// absent stands where there is nothing to tell. A narrow page leaves it out.
+var absent = cell{Text: "–", Tone: "absent"}
+
 const longText = 200 // characters of an error in a table
 
 func hostsTable(hosts []Host) table {
-	t := table{Heads: []string{"Host", "Power", "etcd", "Leader it knows", "Members it knows", "Revision", "Alarms", "Seen"}, None: "no host is known"}
+	t := table{Heads: []string{"Host", "Power", "etcd", "Leader", "Members", "Revision", "Alarms", "Seen"}, None: "no host is known"}
 	for _, h := range hosts {
 		power := cell{Text: h.Power}
 		switch h.Power {
@@ -173,12 +175,12 @@ func hostsTable(hosts []Host) table {
 		case "gone":
 			power.Tone = "violated"
 		}
-		leader, members, revision, alarms := cell{Text: "–", Tone: "muted"}, cell{Text: "–", Tone: "muted"}, cell{Text: "–", Tone: "muted"}, cell{Text: "–", Tone: "muted"}
+		leader, members, revision, alarms := absent, absent, absent, absent
 		switch {
 		case h.Error != "":
 			members = cell{Text: "does not answer: " + clipped(h.Error, longText), Tone: "violated"}
 		case answers(h):
-			leader, members, revision, alarms = cell{Text: h.Leader}, cell{Text: list(h.Members, "none")}, cell{Text: fmt.Sprint(h.Revision)}, cell{Text: "none", Tone: "muted"}
+			leader, members, revision, alarms = cell{Text: h.Leader}, cell{Text: list(h.Members, "none")}, cell{Text: fmt.Sprint(h.Revision)}, cell{Text: "none", Tone: "absent"}
 			if h.Leader == "" {
 				leader = cell{Text: "none", Tone: "violated"}
 			}
@@ -188,9 +190,9 @@ func hostsTable(hosts []Host) table {
 		}
 		etcd := cell{Text: h.Etcd}
 		if h.Etcd == "" {
-			etcd = cell{Text: "–", Tone: "muted"}
+			etcd = absent
 		}
-		seen := cell{Text: "–", Tone: "muted"}
+		seen := absent
 		if h.Asked > 0 {
 			seen = cell{Tone: "muted", Count: countAgo, At: h.Asked}
 		}

@@ -153,7 +153,6 @@
     ahead = Math.max(ahead, wall.now_ns / 1e6 - performance.now());
     document.title = view.title;
     mark(page, 'phase', view.phase);
-    mark(page, 'tone', view.tone);
     for (const node of all('[data-slot]')) {
       const cell = view.texts[node.dataset.slot];
       if (!unchanged(node, cell)) fill(node, cell);
