@@ -233,10 +233,10 @@ func TestClocksCountOn(t *testing.T) {
 	w.see("the clock after 8:09", `document.querySelector('.digits').innerText > '8:09'`)
 	w.see("less that is left", `document.querySelector('[data-slot=left]').innerText < '21:47'`)
 	w.see("an age", `/9 min [2-5]/.test(document.querySelector('[data-table=backups]').innerText)`)
-	if err := e.Hint("x"); err != nil {
+	if err := e.Hint("the next event"); err != nil {
 		t.Fatal(err)
 	}
-	w.reads(".hints", "just now")
+	w.reads(".hints", "the next event")
 	if clock := w.text(".digits"); clock <= "8:09" {
 		t.Errorf("the clock went back to %s", clock)
 	}

@@ -41,7 +41,11 @@ func (f *fake) Stage() Stage {
 	}
 	s := f.stage
 	if !f.started.IsZero() {
-		s.Wall.Now += time.Since(f.started)
+		past := time.Since(f.started)
+		s.Wall.Now += past
+		if s.Wall.Phase == Alarm && !s.Wall.Paused {
+			s.Wall.Clock, s.Wall.Left = s.Wall.Clock+past, s.Wall.Left-past
+		}
 	}
 	return s
 }

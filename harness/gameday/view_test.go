@@ -25,7 +25,7 @@ func TestWordsOfTheWall(t *testing.T) {
 		said                              string
 		flags, not                        []string
 	}{
-		{"nothing measured", func(w *Wall) { *w = Wall{Phase: Waiting, Within: time.Hour} }, "Not measured", "open", "–:––", "0:00", "no alarm so far", "Not measured.", []string{"going", "unalarmed", "unpaused", "unnoticed"}, []string{"alarmed", "hinted"}},
+		{"nothing measured", func(w *Wall) { *w = Wall{Phase: Waiting, Within: time.Hour} }, "Unknown", "open", "–:––", "0:00", "no alarm so far", "Unknown.", []string{"going", "unalarmed", "unpaused", "unnoticed"}, []string{"alarmed", "hinted"}},
 		{"waiting", func(*Wall) {}, "Serving", "held", "–:––", "0:00", "no alarm so far", "Serving.", []string{"going", "unalarmed"}, []string{"ended", "paused"}},
 		{"alarm", func(w *Wall) { *w = stageAt(Alarm).Wall }, "Not serving", "violated", "8:08", "21:48", "since the alarm", "Alarm. Not serving.", []string{"alarmed", "noticed", "hinted"}, []string{"unnoticed", "unalarmed"}},
 		{"paused", func(w *Wall) { *w = stageAt(Alarm).Wall; w.Paused = true }, "Not serving", "violated", "8:08", "21:48", "since the alarm; stands still", "The exercise is paused. Not serving.", []string{"paused", "going"}, []string{"unpaused"}},

@@ -47,7 +47,7 @@ func viewOfWall(w Wall) view {
 
 // state is whether it serves, and how far the game day is.
 func (v *view) state(w Wall) {
-	state := cell{Text: "Not measured", Tone: "open"}
+	state := cell{Text: "Unknown", Tone: "open"}
 	if w.Serving != nil && *w.Serving {
 		state = cell{Text: "Serving", Tone: "held"}
 	} else if w.Serving != nil {
