@@ -65,6 +65,7 @@ type Wall struct {
 	Alarm  time.Duration `json:"alarm_ns"`  // when the phase Alarm began; 0: not yet
 	Clock  time.Duration `json:"clock_ns"`  // the team's clock: since Alarm, pauses left out
 	Within time.Duration `json:"within_ns"` // the time that the team has from the strike on, pauses left out
+	Left   time.Duration `json:"left_ns"`   // what is left of that; 0 before the alarm, since it would tell when it strikes
 	Paused bool          `json:"paused"`
 
 	// Serving tells whether writes are acknowledged just now; nil: nobody measures.
