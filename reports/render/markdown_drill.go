@@ -87,6 +87,9 @@ func markdownDrill(o Outcome, heading string) string {
 		return b.String()
 	}
 	r := o.Report
+	if r.GameDay != nil {
+		return markdownGameDay(o, heading)
+	}
 	b.WriteString(plain(cutText(because(r))) + "\n\n" + plain(metaOf(r)) + "\n\n")
 	for _, why := range r.Unfit {
 		b.WriteString("**Unfit**: figures are not to be relied upon: " + plain(cutText(why)) + "\n\n")

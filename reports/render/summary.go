@@ -19,6 +19,7 @@ const (
 // decided it, the figures, the members, then every finding. What did not hold
 // comes with the operations that show it, and the way to run it again.
 func (s Style) Summary(r reports.Report) string {
+	r = legible(r)
 	var b strings.Builder
 	head := fmt.Sprintf("%s on %s, etcd %s, seed %d", r.Scenario, r.Runtime, orUnknown(r.EtcdVersion), r.Seed)
 	if r.Strict {
@@ -31,6 +32,7 @@ func (s Style) Summary(r reports.Report) string {
 	b.WriteString("\n")
 	s.figures(&b, r)
 	members(&b, r)
+	s.gameDay(&b, r)
 	for _, kind := range []harness.FindingKind{harness.Promise, harness.Premise, harness.Hazard} {
 		s.findings(&b, r.Findings, kind)
 	}
