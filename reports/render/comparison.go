@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,6 +49,14 @@ func besideRows(c reports.Comparison) (rows []besideRow, paused bool) {
 		rows = append(rows, row)
 	}
 	return rows, paused
+}
+
+// pausesColumn is the column of LessPauses where a comparison is a table of text.
+const pausesColumn = 2
+
+// dropped is a row without one of its cells.
+func dropped(row []string, column int) []string {
+	return slices.Delete(slices.Clone(row), column, column+1)
 }
 
 func valueWords(v reports.Value, unit reports.Unit) string {

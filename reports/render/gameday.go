@@ -139,6 +139,9 @@ func who(name string) string {
 	return name
 }
 
+// whom is who where names are shown: some are very long.
+func whom(name string) string { return oneLine(who(name), 60) }
+
 // tookView is how long something took people, in words.
 type tookView struct{ What, About, Clock, LessPauses, Who string }
 
@@ -155,7 +158,7 @@ func tookOf(r reports.Report) []tookView {
 			v.LessPauses = human(*t.LessPauses)
 		}
 		if by != nil {
-			v.Who = who(by.By)
+			v.Who = whom(by.By)
 		}
 		return v
 	}
@@ -206,7 +209,7 @@ func (c course) toldOf() []fact {
 		}
 	}
 	list("broken in addition", len(more), func(i int) string {
-		return fmt.Sprintf("%s: %s%s, by %s", c.when(more[i].At), more[i].Fault, onHosts(more[i].Hosts), more[i].By)
+		return fmt.Sprintf("%s: %s%s, by %s", c.when(more[i].At), more[i].Fault, onHosts(more[i].Hosts), whom(more[i].By))
 	})
 	list("hints", len(g.Hints), func(i int) string {
 		return fmt.Sprintf("%s: %s", c.when(g.Hints[i].At), oneLine(g.Hints[i].Text, 300))
@@ -238,11 +241,11 @@ func (c course) ended() string {
 	g := c.GameDay
 	switch {
 	case g.Stopped != "" && g.Ended != nil:
-		return fmt.Sprintf("%s: stopped by %s before the team was done: %s", c.when(g.Ended.At), who(g.Ended.By), oneLine(g.Stopped, 300))
+		return fmt.Sprintf("%s: stopped by %s before the team was done: %s", c.when(g.Ended.At), whom(g.Ended.By), oneLine(g.Stopped, 300))
 	case g.Stopped != "":
 		return "stopped before the team was done: " + oneLine(g.Stopped, 300)
 	case g.Ended != nil:
-		return fmt.Sprintf("%s: %s said that it is done", c.when(g.Ended.At), who(g.Ended.By))
+		return fmt.Sprintf("%s: %s said that it is done", c.when(g.Ended.At), whom(g.Ended.By))
 	}
 	return "by nobody: its time was over, or the drill ended before"
 }

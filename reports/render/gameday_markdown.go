@@ -64,16 +64,25 @@ func spoken(text string) string {
 	return strings.NewReplacer("[", `\[`, "]", `\]`, "_", `\_`, "~", `\~`, "@", "@\u2060").Replace(plain(text))
 }
 
-// codeCell is text as code in a table.
-func codeCell(text string) string { return strings.ReplaceAll(codeSpan(text), "|", `\|`) }
+// wordsOf is how the texts of a report are written: in a game day's some are of
+// people's.
+func wordsOf(r reports.Report) func(string) string {
+	if r.GameDay != nil {
+		return spoken
+	}
+	return plain
+}
 
-// named is a name as code: it mentions nobody and links nowhere.
-func named(name string) string {
-	if name == "" {
+// codeCell is text as code in a table.
+func codeCell(text string) string {
+	if text == "" {
 		return ""
 	}
-	return codeCell(oneLine(name, markdownName))
+	return strings.ReplaceAll(codeSpan(text), "|", `\|`)
 }
+
+// named is a name as code: it mentions nobody and links nowhere.
+func named(name string) string { return codeCell(oneLine(name, markdownName)) }
 
 // within are as many rows as so many bytes hold, and how many are left.
 func within(rows [][]string, bytes int) (kept [][]string, left int) {
@@ -208,13 +217,9 @@ func markdownBeside(b *strings.Builder, c *reports.Comparison) {
 	}
 	rows = append(rows, []string{"verdict", emphasised(c.Team.Verdict.String()), "–", emphasised(c.Book.Verdict.String()), "–", "–"})
 	if !paused {
-		for i, row := range append(rows, head) {
-			without := append(row[:2:2], row[3:]...)
-			if i == len(rows) {
-				head = without
-			} else {
-				rows[i] = without
-			}
+		head = dropped(head, pausesColumn)
+		for i, row := range rows {
+			rows[i] = dropped(row, pausesColumn)
 		}
 	}
 	table(b, head, rows, markdownBook, "figure")

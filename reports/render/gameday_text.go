@@ -75,7 +75,7 @@ func (s Style) wrongMoves(b *strings.Builder, c course) {
 		if at == "" {
 			at = secondsAt(w.At)
 		}
-		hang(b, "    "+s.paint(red, at), wrongMoveColumn, fmt.Sprintf("%s on %s (command %d): %s", oneLine(who(w.By), 40), w.Host, w.Step, w.Text))
+		hang(b, "    "+s.paint(red, at), wrongMoveColumn, fmt.Sprintf("%s on %s (command %d): %s", whom(w.By), w.Host, w.Step, w.Text))
 		if w.Command != "" {
 			indented(b, wrongMoveColumn, oneLine(w.Command, summaryCommand))
 		}
@@ -106,7 +106,7 @@ func (s Style) Comparison(c reports.Comparison) string {
 	table = append(table, []string{"verdict", shout(c.Team.Verdict), "–", shout(c.Book.Verdict), "–", "–"})
 	if !paused {
 		for i, row := range table {
-			table[i] = append(row[:2:2], row[3:]...)
+			table[i] = dropped(row, pausesColumn)
 		}
 	}
 	book := len(table[0]) - 3

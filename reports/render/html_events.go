@@ -136,7 +136,7 @@ func byWhom(s reports.Strike) string {
 	if s.By == "" {
 		return ""
 	}
-	return ", by " + s.By
+	return ", by " + whom(s.By)
 }
 
 // flagKey is what a strike's flag is called in the picture.

@@ -20,15 +20,15 @@ func peopleMoments(g *reports.GameDay) []moment {
 		all = append(all, moment{mark: "alarm", at: g.Alarm, text: "the alarm rings"})
 	}
 	if d := g.Noticed; d != nil {
-		all = append(all, moment{mark: "noticed", at: d.At, text: who(d.By) + " notices"})
+		all = append(all, moment{mark: "noticed", at: d.At, text: whom(d.By) + " notices"})
 	}
 	if d := g.Decided; d != nil {
-		all = append(all, moment{mark: "decided", at: d.At, text: who(d.By) + " decides, by changing something for the first time"})
+		all = append(all, moment{mark: "decided", at: d.At, text: whom(d.By) + " decides, by changing something for the first time"})
 	}
 	if d := g.Ended; d != nil {
-		text := who(d.By) + " says that it is done"
+		text := whom(d.By) + " says that it is done"
 		if g.Stopped != "" {
-			text = who(d.By) + " stops the game day: " + oneLine(g.Stopped, 300)
+			text = whom(d.By) + " stops the game day: " + oneLine(g.Stopped, 300)
 		}
 		all = append(all, moment{mark: "ended", at: d.At, text: text})
 	}
@@ -73,7 +73,7 @@ func (c course) peopleEvents() []event {
 		add(h.At, "", "a hint for all: "+oneLine(h.Text, 300))
 	}
 	for _, w := range c.GameDay.WrongMoves {
-		add(w.At, "violated", fmt.Sprintf("a wrong move, by %s on %s (%d): %s", who(w.By), w.Host, w.Step, w.Text))
+		add(w.At, "violated", fmt.Sprintf("a wrong move, by %s on %s (%d): %s", whom(w.By), w.Host, w.Step, w.Text))
 	}
 	return all
 }
@@ -103,10 +103,10 @@ func (c course) story() []eventView {
 // mostLanes is how many people have a lane of their own.
 const mostLanes = 24
 
-// people are a lane for each of them, below one of what the facilitator did.
+// people are a lane for each of them, below one of pauses and hints.
 func (c course) people() []chart.Lane {
 	var lanes []chart.Lane
-	if lane := c.facilitator(); len(lane.Bars)+len(lane.Points) > 0 {
+	if lane := c.exercise(); len(lane.Bars)+len(lane.Points) > 0 {
 		lanes = append(lanes, lane)
 	}
 	crew := crewOf(c.Report)
@@ -124,8 +124,8 @@ func (c course) people() []chart.Lane {
 	return lanes
 }
 
-func (c course) facilitator() chart.Lane {
-	lane := chart.Lane{Name: "facilitator", Bars: c.pauses()}
+func (c course) exercise() chart.Lane {
+	lane := chart.Lane{Name: "exercise", Bars: c.pauses()}
 	for _, h := range c.GameDay.Hints {
 		lane.Points = append(lane.Points, chart.Point{At: h.At, Paint: chart.Advice, Title: "a hint at " + secondsAt(h.At) + ": " + oneLine(h.Text, 300)})
 	}
