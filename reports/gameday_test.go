@@ -60,7 +60,7 @@ func TestGameDayInItsReport(t *testing.T) {
 	if diff := cmp.Diff(want, r.GameDay); diff != "" {
 		t.Errorf("game day (-want +got):\n%s", diff)
 	}
-	if !strings.HasSuffix(wiped, "… (1046 letters more are in the transcript)") || len(wiped) > 1100 {
+	if !strings.HasSuffix(wiped, "… (1047 letters more are in the transcript)") || len(wiped) > 1100 {
 		t.Errorf("a long command is told as %q", wiped)
 	}
 	if s := r.Steps[1]; s.Error != "the exercise is paused" || s.Command != "firedrill host status m1" {

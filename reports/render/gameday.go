@@ -208,13 +208,13 @@ func (c course) toldOf() []fact {
 			more = append(more, s)
 		}
 	}
-	list("broken in addition", len(more), func(i int) string {
+	list("also broken", len(more), func(i int) string {
 		return fmt.Sprintf("%s: %s%s, by %s", c.when(more[i].At), more[i].Fault, onHosts(more[i].Hosts), whom(more[i].By))
 	})
-	list("hints", len(g.Hints), func(i int) string {
+	list("hint", len(g.Hints), func(i int) string {
 		return fmt.Sprintf("%s: %s", c.when(g.Hints[i].At), oneLine(g.Hints[i].Text, 300))
 	})
-	list("pauses", len(g.Pauses), func(i int) string {
+	list("pause", len(g.Pauses), func(i int) string {
 		from, to := g.Pauses[i].From, c.until(g.Pauses[i].To)
 		return fmt.Sprintf("%s, for %s", c.when(from), human(to-from))
 	})
@@ -267,8 +267,11 @@ func commandsCount(crew []person) string {
 		failed += p.Failed
 	}
 	text := plural(int64(n), "command")
-	if failed > 0 {
-		text += fmt.Sprintf(", %d of which ended with an error or was refused", failed)
+	switch {
+	case failed == 1:
+		text += ", 1 of which ended with an error or was refused"
+	case failed > 1:
+		text += fmt.Sprintf(", %d of which ended with an error or were refused", failed)
 	}
 	return text
 }

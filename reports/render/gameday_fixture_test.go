@@ -30,7 +30,7 @@ func gameDay() reports.Report {
 	r.Strikes = []reports.Strike{
 		{Fault: "lose the data directory", Hosts: []string{"m2", "m3"}, At: 40140, Took: 312},
 		{Fault: "kill etcd", Hosts: []string{"m1"}, At: 40460, Took: 150},
-		{Fault: "power it off, as pulling the plug", By: "the facilitator", Hosts: []string{"m3"}, At: 128000, Took: 90},
+		{Fault: "power off", By: "the facilitator", Hosts: []string{"m3"}, At: 128000, Took: 90},
 	}
 	r.Gaps = []reports.Gap{{From: 40135, To: 171290, MS: 131155, Cause: "lose the data directory"}, {From: 172100, To: 172700, MS: 600, Cause: "start etcd (m3)"}}
 	r.Phases = reports.Phases{Detection: 515, Fetch: 99100, Restore: 114000, Outage: 131755, OutageSpan: 132565, Redundancy: 133500, FirstAck: 130590, Recovered: 131150}
@@ -53,12 +53,12 @@ func gameDay() reports.Report {
 		typed(6, of, "m1", 71000, 1, 0, "firedrill host exec m1 -- rm -rf /var/lib/etcd/member"),
 		typed(7, of, "m1", 101300, 62, 0, "firedrill host exec m1 -- rm -rf /var/lib/etcd/member"),
 		typed(8, by, "m1", 139000, 800, 0, `firedrill host cp "$FIREDRILL_BACKUPS"/20261125T201421Z.db m1:/tmp/b.db`),
-		typed(9, by, "m1", 147000, 1060, 0, "firedrill host exec m1 -- etcdutl snapshot restore /tmp/b.db --name m1 --initial-cluster 'm1=https://10.0.0.1:2380,m2=https://10.0.0.2:2380,m3=https://10.0.0.3:2380' --initial-cluster-token again --initial-advertise-peer-urls https://10.0.0.1:2380 --data-dir /var/lib/etcd"),
+		typed(9, by, "m1", 147000, 1060, 0, "firedrill host exec m1 -- etcdutl snapshot restore /tmp/b.db --name m1 --initial-cluster \"$PEERS\" --initial-cluster-token again --initial-advertise-peer-urls \"$FIREDRILL_PEER_URL_m1\" --data-dir /var/lib/etcd"),
 		typed(10, of, "m2", 151000, 1100, 0, "firedrill host exec m2 -- sh /tmp/restore.sh"),
 		typed(11, of, "m3", 153600, 1100, 0, "firedrill host exec m3 -- sh /tmp/restore.sh"),
 		typed(12, by, "m1", 156200, 90, 0, "firedrill host start m1"),
-		typed(13, of, "m2", 168800, 95, 0, "firedrill host start m2"),
-		typed(14, by, "m3", 160000, 420, 0, "firedrill host on m3"),
+		typed(13, by, "m3", 160000, 420, 0, "firedrill host on m3"),
+		typed(14, of, "m2", 168800, 95, 0, "firedrill host start m2"),
 		typed(15, of, "m3", 171900, 91, 0, "firedrill host start m3"),
 		typed(16, by, "", 173000, 20, 0, "firedrill announce m1 m2 m3"),
 		{Number: 1, Name: "the team recovers", At: 40700, Took: 141300, Attempts: 1},
@@ -137,7 +137,7 @@ func crowdedDay(shells, commands int) reports.Report {
 // and on whoever lays text out.
 func hostileDay() reports.Report {
 	const long = 4000
-	evil := attack + "\x1b[2J\x1b]0;owned\x07\x00\u202egnp.exe|`@all` [x](javascript:x) \n# heading\n"
+	evil := attack + "\x1b[2J\x1b]0;owned\x07\x00\u202egnp.exe|`@all` [x](x:y) \n# heading\n"
 	r := hostile()
 	r.Verdict = harness.Violated
 	r.GameDay = gameDay().GameDay

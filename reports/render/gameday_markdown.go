@@ -81,8 +81,8 @@ func codeCell(text string) string {
 	return strings.ReplaceAll(codeSpan(text), "|", `\|`)
 }
 
-// named is a name as code: it mentions nobody and links nowhere.
-func named(name string) string { return codeCell(oneLine(name, markdownName)) }
+// codeName is a name as code: it mentions nobody and links nowhere.
+func codeName(name string) string { return codeCell(oneLine(name, markdownName)) }
 
 // within are as many rows as so many bytes hold, and how many are left.
 func within(rows [][]string, bytes int) (kept [][]string, left int) {
@@ -116,7 +116,7 @@ func (c course) markdownTold(b *strings.Builder) {
 	var rows [][]string
 	took := tookOf(c.Report)
 	for _, t := range took {
-		rows = append(rows, []string{t.What, t.Clock, t.LessPauses, named(t.Who), t.About})
+		rows = append(rows, []string{t.What, t.Clock, t.LessPauses, codeName(t.Who), t.About})
 	}
 	table(b, head, rows, markdownTold, "time")
 	var list [][]string
@@ -156,7 +156,7 @@ func (c course) markdownCommands(b *strings.Builder, crew []person) {
 	}
 	var people [][]string
 	for _, p := range crew {
-		people = append(people, []string{named(p.Name), strconv.Itoa(len(p.Steps)), strconv.Itoa(p.Failed), strconv.Itoa(len(p.Wrong))})
+		people = append(people, []string{codeName(p.Name), strconv.Itoa(len(p.Steps)), strconv.Itoa(p.Failed), strconv.Itoa(len(p.Wrong))})
 	}
 	table(b, []string{"shell", "commands", "failed", "wrong moves"}, people, markdownPeople, "shell")
 	b.WriteString(unrecorded + "\n\n")
@@ -177,7 +177,7 @@ func (c course) markdownCommands(b *strings.Builder, crew []person) {
 		if since == "" {
 			since = "before it"
 		}
-		rows = append(rows, []string{strconv.Itoa(s.Number), since, named(s.By), codeCell(oneLine(commandOf(s), markdownCommand)), human(s.Took), exit})
+		rows = append(rows, []string{strconv.Itoa(s.Number), since, codeName(s.By), codeCell(oneLine(commandOf(s), markdownCommand)), human(s.Took), exit})
 	}
 	if len(rows) == 0 {
 		b.WriteString("Nothing was typed.\n\n")
@@ -198,7 +198,7 @@ func (c course) markdownWrong(b *strings.Builder) {
 		if at == "" {
 			at = secondsAt(w.At)
 		}
-		rows = append(rows, []string{strconv.Itoa(w.Step), at, named(who(w.By)), plain(w.Host), spoken(oneLine(w.Text, markdownSentence)), codeCell(oneLine(w.Command, markdownCommand))})
+		rows = append(rows, []string{strconv.Itoa(w.Step), at, codeName(who(w.By)), codeName(w.Host), spoken(oneLine(w.Text, markdownSentence)), codeCell(oneLine(w.Command, markdownCommand))})
 	}
 	table(b, []string{"no.", "since the strike", "by", "on", "what was lost", "command"}, rows, markdownWrong, "wrong move")
 }

@@ -35,11 +35,7 @@ func (s Style) gameDay(b *strings.Builder, r reports.Report) {
 		hang(b, "    "+t.What, peopleColumn, text+" ("+t.About+")")
 	}
 	for _, f := range c.toldOf() {
-		name := f.Name
-		if name == "broken in addition" {
-			name = "also broken"
-		}
-		hang(b, "    "+name, peopleColumn, f.Value)
+		hang(b, "    "+f.Name, peopleColumn, f.Value)
 	}
 	s.wrongMoves(b, c)
 }
@@ -85,7 +81,8 @@ func (s Style) wrongMoves(b *strings.Builder, c course) {
 // Comparison is a game day beside the documented procedure, as a table.
 func (s Style) Comparison(c reports.Comparison) string {
 	var b strings.Builder
-	hang(&b, s.paint(bold, "beside the book"), 0, " "+bookWords(c))
+	b.WriteString(s.paint(bold, "beside the book") + "\n")
+	hang(&b, "  ", 2, bookWords(c))
 	b.WriteString("\n")
 	rows, paused := besideRows(c)
 	head := []string{"figure", "team", "less pauses", "book", "difference", "ratio"}

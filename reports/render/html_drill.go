@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -180,7 +179,7 @@ func figuresOf(r reports.Report) []figureView {
 			f.Class = "none bad"
 		}
 		if r.Procedure.Within > 0 {
-			f.Notes = append(f.Notes, "deadline "+limit(time.Duration(r.Procedure.Within)*time.Millisecond))
+			f.Notes = append(f.Notes, deadline(r))
 		}
 		if r.Procedure.Detail != "" {
 			f.Notes = append(f.Notes, r.Procedure.Detail)

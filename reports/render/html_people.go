@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/reports"
@@ -145,7 +147,7 @@ func (c course) pauses() []chart.Bar {
 
 // person is what somebody typed, over the time that he was at his shell.
 func (c course) person(p person) chart.Lane {
-	lane := chart.Lane{Name: p.Name}
+	lane := chart.Lane{Name: inMargin(p.Name)}
 	if s := p.Shell; s != nil {
 		var closed *int64
 		if s.Closed > 0 {
@@ -170,6 +172,27 @@ func (c course) person(p person) chart.Lane {
 		})
 	}
 	return lane
+}
+
+// inMargin is a name as the margin of a picture holds it: by how wide letters are,
+// for people may call themselves as they like.
+func inMargin(name string) string {
+	const most = 10 // of the width of an n
+	width := 0.0
+	for i, r := range name {
+		switch {
+		case r >= 0x1100:
+			width += 2
+		case strings.ContainsRune("mwMW@%", r) || unicode.IsUpper(r):
+			width += 1.5
+		default:
+			width++
+		}
+		if width > most {
+			return strings.TrimRight(name[:i], " ") + "…"
+		}
+	}
+	return name
 }
 
 // peopleLegend explains what is in the lanes of people.

@@ -122,7 +122,7 @@ func markdownFigures(b *strings.Builder, r reports.Report) {
 		add(fmt.Sprintf("gap %d", i+1), fmt.Sprintf("%s at %s: %s", length, secondsAt(g.From), g.Cause))
 	}
 	if r.Phases.Detection > 0 {
-		add("detection", human(r.Phases.Detection)+" after the strike")
+		add("detection", detected(r))
 	}
 	if text := restored(r.Phases); text != "" {
 		add("recovery", text)
