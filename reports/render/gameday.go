@@ -165,8 +165,8 @@ func tookOf(r reports.Report) []tookView {
 	return []tookView{
 		row("detection", "from the strike until somebody noticed", g.Detection, g.Noticed, "nobody noticed"),
 		row("decision", "from then to the first change", g.Decision, g.Decided, "nobody changed anything"),
-		row("recovery", "from the strike to the first acknowledged write of the recovered cluster", g.Recovery, nil, "not seen"),
-		row("redundancy", "from the recovery's beginning until every member was healthy, caught up and equal", g.Redundancy, nil, "not seen"),
+		row("recovery", "from the strike to the first write again", g.Recovery, nil, "not seen"),
+		row("redundancy", "from the procedure's beginning until every member was equal again", g.Redundancy, nil, "not seen"),
 	}
 }
 

@@ -62,7 +62,7 @@ func TestCrowdedGameDay(t *testing.T) {
 	r := crowdedDay(20, 500)
 	all := played(t, r)
 	page := drillsPage(t, all)
-	for _, want := range []string{"<details class=\"card\">\n<summary>Every command", ">operator-…<", "operator-20"} {
+	for _, want := range []string{"<details class=\"card\">\n<summary>Every command", ">opera…r-20<", "operator-20"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %q", want)
 		}
@@ -233,6 +233,17 @@ func TestComparisonSaysWhatItCannot(t *testing.T) {
 	for name, text := range map[string]string{"text": render.Style{}.Comparison(*all[0].Comparison), "page": drillsPage(t, all)} {
 		if strings.Contains(text, "less pauses") {
 			t.Errorf("%s: nobody paused, and pauses are left out", name)
+		}
+	}
+}
+
+// Names that begin alike are told apart in the margin, and wide ones keep within it.
+func TestNamesInTheMargin(t *testing.T) {
+	r := gameDay()
+	for want, name := range map[string]string{"bob": "bob", "opera…r-11": "operator-11", "opera…r-12": "operator-12", "WWW…WWW": strings.Repeat("W", 40), "当番…当番": strings.Repeat("当番", 5)} {
+		r.GameDay.Shells[1].Name = name
+		if page := drillsPage(t, one(r)); !strings.Contains(page, ">"+want+"</text>") {
+			t.Errorf("%s is not shown as %s: %v", name, want, regexp.MustCompile(`name end[^>]*>[^<]*`).FindAllString(page, 9))
 		}
 	}
 }

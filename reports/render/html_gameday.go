@@ -63,7 +63,7 @@ func gameDayViewOf(o Outcome, r reports.Report) *gameDayView {
 	for _, p := range crew {
 		row := personView{Name: p.Name, Opened: "–", Closed: "–", Commands: strconv.Itoa(len(p.Steps)), Failed: strconv.Itoa(p.Failed), Wrong: strconv.Itoa(len(p.Wrong))}
 		if p.Shell != nil {
-			row.Opened, row.Closed = secondsAt(p.Shell.Opened), "with the game day"
+			row.Opened, row.Closed = secondsAt(p.Shell.Opened), "at the end"
 			if p.Shell.Closed > 0 {
 				row.Closed = secondsAt(p.Shell.Closed)
 			}
@@ -92,7 +92,7 @@ func peopleFigures(r reports.Report) []figureView {
 		if t.Who == "" {
 			f.Class = "none"
 		} else {
-			f.Notes[0] = "by " + t.Who + ", " + t.About
+			f.Notes[0] = "by " + t.Who
 		}
 		if t.LessPauses != "" {
 			f.Notes = append(f.Notes, t.LessPauses+" less pauses")

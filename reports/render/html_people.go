@@ -159,7 +159,8 @@ func (c course) person(p person) chart.Lane {
 		})
 	}
 	for _, s := range p.Steps {
-		bar := chart.Bar{From: s.At, To: s.At + s.Took, Paint: chart.Step, Key: strconv.Itoa(s.Number)}
+		// What took no time is to be seen all the same.
+		bar := chart.Bar{From: s.At, To: s.At + max(s.Took, c.end/5000), Paint: chart.Step, Key: strconv.Itoa(s.Number)}
 		if wentWrong(s) {
 			bar.Paint = chart.Failed
 		}
@@ -175,24 +176,49 @@ func (c course) person(p person) chart.Lane {
 }
 
 // inMargin is a name as the margin of a picture holds it: by how wide letters are,
-// for people may call themselves as they like.
+// for people may call themselves as they like. What is cut out is in the middle,
+// where names differ least.
 func inMargin(name string) string {
-	const most = 10 // of the width of an n
-	width := 0.0
-	for i, r := range name {
-		switch {
-		case r >= 0x1100:
-			width += 2
-		case strings.ContainsRune("mwMW@%", r) || unicode.IsUpper(r):
-			width += 1.5
-		default:
-			width++
+	const most = 10.0 // of the width of an n
+	letters := []rune(name)
+	total := 0.0
+	for _, r := range letters {
+		total += width(r)
+	}
+	if total <= most {
+		return name
+	}
+	head, tail, used := 0, len(letters), 1.0
+	for head < tail {
+		if head <= len(letters)-tail {
+			used += width(letters[head])
+			head++
+		} else {
+			tail--
+			used += width(letters[tail])
 		}
-		if width > most {
-			return strings.TrimRight(name[:i], " ") + "…"
+		if used > most {
+			break
 		}
 	}
-	return name
+	// The last one taken was one too many.
+	if head > len(letters)-tail {
+		head--
+	} else {
+		tail++
+	}
+	return strings.TrimSpace(string(letters[:head])) + "…" + strings.TrimSpace(string(letters[tail:]))
+}
+
+// width is about how wide a letter is, an n being 1.
+func width(r rune) float64 {
+	switch {
+	case r >= 0x1100:
+		return 2
+	case strings.ContainsRune("mwMW@%", r) || unicode.IsUpper(r):
+		return 1.5
+	}
+	return 1
 }
 
 // peopleLegend explains what is in the lanes of people.
