@@ -143,17 +143,20 @@ func who(name string) string {
 func whom(name string) string { return oneLine(who(name), 60) }
 
 // tookView is how long something took people, in words.
-type tookView struct{ What, About, Clock, LessPauses, Who string }
+type tookView struct {
+	What, About, Clock, LessPauses, Who string
+	None                                bool // it did not come, and Clock says so
+}
 
 // tookOf are the times of a game day, those that did not come as well.
 func tookOf(r reports.Report) []tookView {
 	g := r.GameDay
 	row := func(what, about string, t *reports.Time, by *reports.Deed, none string) tookView {
-		v := tookView{What: what, About: about, Clock: none}
+		v := tookView{What: what, About: about, Clock: none, None: true}
 		if t == nil {
 			return v
 		}
-		v.Clock = human(t.Clock)
+		v.Clock, v.None = human(t.Clock), false
 		if t.LessPauses != nil {
 			v.LessPauses = human(*t.LessPauses)
 		}

@@ -247,3 +247,13 @@ func TestNamesInTheMargin(t *testing.T) {
 		}
 	}
 }
+
+// A name of thousands of letters leaves the page a page.
+func TestLongNamesAreCut(t *testing.T) {
+	r := hostileDay()
+	for name, text := range map[string]string{"page": drillsPage(t, played(t, r)), "Markdown": render.Markdown(played(t, r)), "summary": render.Style{}.Summary(r)} {
+		if n := len(regexp.MustCompile(`w{100,}`).FindString(text)); n > 0 {
+			t.Errorf("%s: a name has %d letters", name, n)
+		}
+	}
+}

@@ -41,9 +41,9 @@ type commandsView struct {
 }
 
 type commandView struct {
-	Number, By, Host, Since, Took, Text, Exit string
-	Failed                                    bool
-	Notes                                     []string
+	Number, By, Since, Took, Text, Exit string
+	Failed                              bool
+	Notes                               []string
 }
 
 const (
@@ -61,7 +61,7 @@ func gameDayViewOf(o Outcome, r reports.Report) *gameDayView {
 	v.WrongCount = len(r.GameDay.WrongMoves)
 	v.Paused = anyPaused(v.Took)
 	for _, p := range crew {
-		row := personView{Name: p.Name, Opened: "–", Closed: "–", Commands: strconv.Itoa(len(p.Steps)), Failed: strconv.Itoa(p.Failed), Wrong: strconv.Itoa(len(p.Wrong))}
+		row := personView{Name: whom(p.Name), Opened: "–", Closed: "–", Commands: strconv.Itoa(len(p.Steps)), Failed: strconv.Itoa(p.Failed), Wrong: strconv.Itoa(len(p.Wrong))}
 		if p.Shell != nil {
 			row.Opened, row.Closed = secondsAt(p.Shell.Opened), "at the end"
 			if p.Shell.Closed > 0 {
@@ -75,7 +75,7 @@ func gameDayViewOf(o Outcome, r reports.Report) *gameDayView {
 			v.Wrong = append(v.Wrong, wrongView{Tone: "violated", Word: "…", Text: fmt.Sprintf("and %d more, in report.json", len(r.GameDay.WrongMoves)-i)})
 			break
 		}
-		is := wrongView{Tone: "violated", Word: c.since(w.At), By: who(w.By), Host: w.Host, Text: w.Text, Step: strconv.Itoa(w.Step), Command: w.Command}
+		is := wrongView{Tone: "violated", Word: c.since(w.At), By: whom(w.By), Host: oneLine(w.Host, 60), Text: w.Text, Step: strconv.Itoa(w.Step), Command: w.Command}
 		if is.Word == "" {
 			is.Word = secondsAt(w.At)
 		}
@@ -124,7 +124,7 @@ func (c course) commands(crew []person) commandsView {
 			break
 		}
 		row := commandView{
-			Number: strconv.Itoa(s.Number), By: s.By, Host: s.Host, Since: c.since(s.At), Took: human(s.Took), Text: commandOf(s),
+			Number: strconv.Itoa(s.Number), By: whom(s.By), Since: c.since(s.At), Took: human(s.Took), Text: commandOf(s),
 			Exit: strconv.Itoa(s.ExitCode), Failed: wentWrong(s), Notes: wrong[s.Number],
 		}
 		if row.Since == "" {
