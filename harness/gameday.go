@@ -1,6 +1,9 @@
 package harness
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // GameDayRecord is what people did in a drill that they recovered themselves, beside
 // their commands, which are its Steps. Offsets are on the drill's clock, pauses
@@ -59,10 +62,7 @@ type WrongMove struct {
 // Paused is how much of a stretch of time the exercise stood still.
 func (g *GameDayRecord) Paused(from, to time.Duration) (total time.Duration) {
 	for _, p := range g.Pauses {
-		end := p.To
-		if end == 0 {
-			end = to
-		}
+		end := cmp.Or(p.To, g.Ended.At, to)
 		total += max(0, min(end, to)-max(p.From, from))
 	}
 	return total
