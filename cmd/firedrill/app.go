@@ -43,7 +43,7 @@ type app struct {
 	rehearse  func(context.Context, harness.Runtime, rehearse.Options) (reports.Rehearsal, error)
 	runtime   func(context.Context, place) (harness.Runtime, string, error)
 	sweep     func(context.Context) ([]string, error)
-	pages     func(context.Context, string, gameday.Exercise) (pages, error) // nil: there are none
+	pages     func(context.Context, string, gameday.Exercise) (pages, error)
 
 	code int // of a command that ran as it should
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,6 +16,8 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/recovery"
+	"github.com/etcd-firedrill/firedrill/reports"
+	"github.com/etcd-firedrill/firedrill/reports/render"
 )
 
 // gameDayOrder is what the user asked `gameday` for: to hold one, or to tell a living
@@ -140,10 +143,8 @@ func (a *app) holdGameDay(ctx context.Context, o gameDayOrder, args []string) er
 	if f.err != nil {
 		return f.err
 	}
-	if len(outcomes) > 1 && !o.json {
-		if _, err := io.WriteString(a.out, "\n"+a.style.Table(outcomes)); err != nil {
-			return err
-		}
+	if err := a.compare(outcomes, o.json); err != nil {
+		return err
 	}
 	if err := put(papers, outcomes); err != nil {
 		return err
@@ -153,6 +154,31 @@ func (a *app) holdGameDay(ctx context.Context, o gameDayOrder, args []string) er
 		a.code = codeOf(outcomes[0].Report.Verdict)
 	}
 	return live.close()
+}
+
+// comparisonFile lies beside the team's report.
+const comparisonFile = "comparison.json"
+
+// compare lays the team's drill beside that of the documented procedure, if both have a
+// report: on the screen, on paper, and with the team's evidence.
+func (a *app) compare(outcomes []render.Outcome, quiet bool) error {
+	if len(outcomes) < 2 || outcomes[1].Err != nil {
+		return nil
+	}
+	c, err := reports.Compare(outcomes[0].Report, outcomes[1].Report)
+	if err != nil {
+		return err
+	}
+	outcomes[0].Comparison = &c
+	kept := paper{flag: "keep the comparison", path: filepath.Join(outcomes[0].Report.Directory, comparisonFile)}
+	if err := kept.replace(c.Encode); err != nil {
+		return err
+	}
+	if quiet {
+		return nil
+	}
+	_, err = io.WriteString(a.out, "\n"+a.style.Comparison(c))
+	return err
 }
 
 // ofGameDay is the scenario of a game day.

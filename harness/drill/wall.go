@@ -43,6 +43,7 @@ func (e *exercise) wall() gameday.Wall {
 			until = e.endedAt
 		}
 		w.Clock = until - w.Alarm - e.kept.Paused(w.Alarm, until)
+		w.Left = max(0, e.within-(until-e.struck-e.kept.Paused(e.struck, until)))
 	}
 	for _, s := range e.kept.Shells {
 		if s.Closed == 0 {
