@@ -260,7 +260,7 @@ func TestPauses(t *testing.T) {
 		t.Error(err)
 	}
 	r.set(10 * time.Minute)
-	if w := r.wall(); !w.Paused || w.Clock != 10*time.Second {
+	if w := r.wall(); !w.Paused || w.Clock != 10*time.Second || w.Left != time.Hour-10*time.Second {
 		t.Errorf("%+v", w)
 	}
 	for range 2 {
@@ -269,7 +269,7 @@ func TestPauses(t *testing.T) {
 		}
 	}
 	r.set(10*time.Minute + 30*time.Second)
-	if w := r.wall(); w.Paused || w.Clock != 40*time.Second || len(w.Hints) != 1 {
+	if w := r.wall(); w.Paused || w.Clock != 40*time.Second || w.Left != time.Hour-40*time.Second || len(w.Hints) != 1 {
 		t.Errorf("%+v", w)
 	}
 	select {

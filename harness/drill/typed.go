@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,6 +66,13 @@ func quotedAll(words []string) []string {
 	return out
 }
 
+// isCertificate tells of etcdctl's flags that say who asks: they are long, and the same
+// in every call.
+func isCertificate(word string) bool {
+	name, _, ok := strings.Cut(word, "=")
+	return ok && slices.Contains([]string{"--cacert", "--cert", "--key"}, name)
+}
+
 // mostSummary is how long a call may be on a line of the timeline, in runes.
 const mostSummary = 100
 
@@ -73,7 +81,7 @@ func summary(c bastion.Call) string {
 	text := strings.TrimPrefix(strings.TrimPrefix(typed(c), "firedrill "), "host ")
 	switch c.Verb {
 	case bastion.Exec:
-		text = strings.Join(c.Args[1:], " ")
+		text = strings.Join(slices.DeleteFunc(slices.Clone(c.Args[1:]), isCertificate), " ")
 	case bastion.Put, bastion.PutTree:
 		text = "copy to " + c.Args[1]
 	case bastion.Get, bastion.GetTree:
