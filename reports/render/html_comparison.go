@@ -65,7 +65,7 @@ func besideOf(c *reports.Comparison) *besideView {
 // drawn tells whether a line is a time on the drill's clock, so that bars of all of
 // them can be held against each other.
 func (r besideRow) drawn() bool {
-	return r.line.Unit == reports.Milliseconds && r.line.Figure != reports.LostSpanFigure && !(r.NoTeam && r.NoBook)
+	return r.line.Unit == reports.Milliseconds && r.line.Figure != reports.LostSpanFigure && (!r.NoTeam || !r.NoBook)
 }
 
 func teamParts(v reports.Value) []chart.Part {

@@ -155,7 +155,7 @@ func (c course) person(p person) chart.Lane {
 		}
 		to := c.until(closed)
 		lane.Bars = append(lane.Bars, chart.Bar{
-			From: s.Opened, To: to, Paint: chart.Shell, Title: fmt.Sprintf("%s is at a shell from %s to %s", p.Name, secondsAt(s.Opened), secondsAt(to)),
+			From: s.Opened, To: to, Paint: chart.Shell, Title: fmt.Sprintf("%s is at a shell from %s to %s", whom(p.Name), secondsAt(s.Opened), secondsAt(to)),
 		})
 	}
 	for _, s := range p.Steps {
@@ -164,7 +164,7 @@ func (c course) person(p person) chart.Lane {
 		if wentWrong(s) {
 			bar.Paint = chart.Failed
 		}
-		bar.Title = fmt.Sprintf("%d, %s at %s, %s: %s", s.Number, s.By, secondsAt(s.At), human(s.Took), oneLine(commandOf(s), 300))
+		bar.Title = fmt.Sprintf("%d, %s at %s, %s: %s", s.Number, whom(s.By), secondsAt(s.At), human(s.Took), oneLine(commandOf(s), 300))
 		lane.Bars = append(lane.Bars, bar)
 	}
 	for _, w := range p.Wrong {
