@@ -239,7 +239,7 @@ func TestWrongMove(t *testing.T) {
 	if !strings.Contains(step.Command, "rm -rf") {
 		t.Errorf("it is put down to %+v", step)
 	}
-	stage := p.exercise.(gameday.Exercise).Stage()
+	stage := p.exercise.Stage()
 	if len(stage.WrongMoves) != 1 || len(stage.Struck) != 1 || len(stage.Steps) != 1 || stage.Steps[0].Running || stage.Scenario != "stopped-by-hand" {
 		t.Errorf("%+v", stage)
 	}
