@@ -112,6 +112,9 @@ func isVerbatim(sc harness.Scenario) bool { return strings.HasSuffix(sc.Name, "-
 // holdGameDay holds a game day, or refuses before anything is started.
 func (a *app) holdGameDay(ctx context.Context, o gameDayOrder, args []string) error {
 	o.repeat, o.parallel = 1, 1
+	if least, most := o.game.QuietLeast, o.game.QuietMost; least < 0 || most < least {
+		return hint(fmt.Errorf("--quiet-least %v, --quiet-most %v: the strike comes between the two", least, most), "give --quiet-most the longer one")
+	}
 	sc, err := a.ofGameDay(o, args)
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ import (
 // directories in hosts, its backups the files in kept.
 type grounds struct {
 	hosts, kept string
+	socket      string // the bastion's
 
 	over  chan struct{} // closed when somebody said that the game day is done
 	mu    sync.Mutex
@@ -104,7 +105,7 @@ func (g *grounds) join(ctx context.Context, name string, s harness.Streams) erro
 	if name == "taken" {
 		return bastion.Refuse("somebody takes part as %s already", name)
 	}
-	kit := operator.Kit{Bin: filepath.Join(filepath.Dir(g.hosts), "bin"), Set: map[string]string{bastion.ByVariable: name, "FIREDRILL_HOSTS": "m1 m2"}}
+	kit := operator.Kit{Bin: filepath.Join(filepath.Dir(g.hosts), "bin"), Set: map[string]string{bastion.SocketVariable: g.socket, bastion.ByVariable: name, "FIREDRILL_HOSTS": "m1 m2"}}
 	if err := json.NewEncoder(s.Out).Encode(kit); err != nil {
 		return err
 	}
@@ -241,6 +242,7 @@ func (d *drillOf) open(dir string) error {
 		return errors.Join(err, os.RemoveAll(socket))
 	}
 	d.grounds, d.served = newGrounds(dir), make(chan error, 1)
+	d.grounds.socket = d.server.Path()
 	go func() { d.served <- d.server.Serve(d.grounds) }()
 	return nil
 }

@@ -320,14 +320,13 @@ func (d *drill) detect(ctx context.Context) error {
 		if served != nil && leaderless && ctx.Err() == nil {
 			d.mark(harness.QuorumLost)
 		}
-		_, detected := d.marked(harness.Detected)
-		_, lost := d.marked(harness.QuorumLost)
+		detected, lost := d.marked(harness.Detected), d.marked(harness.QuorumLost)
 		return detected && (lost || !wantsQuorumLoss), fmt.Sprintf("a fresh client: %v", served)
 	})
 	if ctx.Err() != nil {
 		return err
 	}
-	if _, lost := d.marked(harness.QuorumLost); lost {
+	if d.marked(harness.QuorumLost) {
 		d.timeline.say(harness.DrillEvent, "", "detected: quorum is lost")
 		// Once more, now that nothing is acknowledged: what the survivors hold
 		// until they are stopped.

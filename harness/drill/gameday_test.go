@@ -216,7 +216,11 @@ func TestWrongMove(t *testing.T) {
 	t.Parallel()
 	p := plays(t, stoppedByHand(), drill.Options{}, func(ctx context.Context, m mate) {
 		m.awaitAlarm(ctx)
-		m.does(ctx, bastion.Exec, "m1", "sh", "-c", "d=/var/lib; rm -rf $d/etc*; mv /root/etcd.yaml "+harness.ManifestPath)
+		m.does(ctx, bastion.Exec, "m1", "sh", "-c", "d=/var/lib/etcd; mv $d /root/before")
+		if moves := m.Stage().WrongMoves; len(moves) != 0 {
+			t.Errorf("what was put aside is taken for lost: %+v", moves)
+		}
+		m.does(ctx, bastion.Exec, "m1", "sh", "-c", "cd /root; rm -rf bef*; mv etcd.yaml "+harness.ManifestPath)
 		m.await(ctx, "something serves", serves)
 		m.does(ctx, bastion.Done)
 	})
@@ -239,8 +243,8 @@ func TestWrongMove(t *testing.T) {
 	if !strings.Contains(step.Command, "rm -rf") {
 		t.Errorf("it is put down to %+v", step)
 	}
-	stage := p.exercise.(gameday.Exercise).Stage()
-	if len(stage.WrongMoves) != 1 || len(stage.Struck) != 1 || len(stage.Steps) != 1 || stage.Steps[0].Running || stage.Scenario != "stopped-by-hand" {
+	stage := p.exercise.Stage()
+	if len(stage.WrongMoves) != 1 || len(stage.Struck) != 1 || len(stage.Steps) != 2 || stage.Steps[1].Running || stage.Scenario != "stopped-by-hand" {
 		t.Errorf("%+v", stage)
 	}
 }
@@ -344,6 +348,38 @@ func TestFurtherFaults(t *testing.T) {
 	}
 	if w := p.evidence.GameDay.WrongMoves; len(w) != 0 {
 		t.Errorf("%+v", w)
+	}
+}
+
+// TestFacilitatorWipes: the facilitator empties the disk of a lone etcd, which starts as it
+// was born. That is another history, of which clients have other keys; what was lost is
+// lost, and it was nobody of the team.
+func TestFacilitatorWipes(t *testing.T) {
+	t.Parallel()
+	p := plays(t, stoppedByHand(), drill.Options{}, func(ctx context.Context, m mate) {
+		m.awaitAlarm(ctx)
+		m.does(ctx, bastion.Start, "m1")
+		m.await(ctx, "it serves again", serves)
+		if err := m.Inject(ctx, gameday.Order{Kind: "wipe-data", Host: "m1"}); err != nil {
+			t.Error(err)
+		}
+		m.await(ctx, "it serves, and has begun anew", func(w gameday.Wall) bool { return serves(w) && len(w.Hosts) == 1 && w.Hosts[0].Leader == "m1" })
+		m.does(ctx, bastion.Done)
+	})
+	replaced, ok := p.evidence.At(harness.HistoryReplaced)
+	if len(p.evidence.Faults) != 2 || !ok || replaced > p.evidence.Faults[1].At {
+		t.Errorf("another history begins at %v (%v): %+v", replaced, ok, p.evidence.Faults)
+	}
+	if f := findingOf(t, p.report, "nothing-lost"); f.Verdict != harness.Violated {
+		t.Errorf("%+v", f)
+	}
+	for _, check := range []string{"procedure-completed", "service-restored", "members-are"} {
+		if f := findingOf(t, p.report, check); f.Verdict != harness.Held {
+			t.Errorf("%+v", f)
+		}
+	}
+	if moves := p.evidence.GameDay.WrongMoves; len(moves) != 0 {
+		t.Errorf("%+v", moves)
 	}
 }
 

@@ -3,12 +3,7 @@ package drill
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
-	"hash"
-	"io"
 	"path"
 	"slices"
 	"strings"
@@ -16,7 +11,6 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
-	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 // hand is the record of a recovery that is done by somebody else's hand: a user's
@@ -151,49 +145,6 @@ func (h *hand) keeps(host, path string, renews bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.scripts = append(h.scripts, script{host, path, renews})
-}
-
-// mostScanned is how much of a stream is looked through for words: a script is
-// shorter.
-const mostScanned = 1 << 20
-
-// scanned passes a stream on, sums it up, and calls found once when it begins a
-// new history.
-type scanned struct {
-	from  io.Reader
-	sum   hash.Hash
-	seen  []byte
-	found func()
-
-	words  []byte
-	second func()
-}
-
-// also looks for these words as well, and calls found once when they came.
-func (s *scanned) also(words []byte, found func()) *scanned {
-	s.words, s.second = words, found
-	return s
-}
-
-func (s *scanned) Read(p []byte) (int, error) {
-	n, err := s.from.Read(p)
-	s.sum.Write(p[:n])
-	if (s.found != nil || s.second != nil) && len(s.seen) < mostScanned {
-		s.seen = append(s.seen, p[:min(n, mostScanned-len(s.seen))]...)
-		if s.found != nil && renews(s.seen) {
-			s.found()
-			s.found = nil
-		}
-		if s.second != nil && bytes.Contains(s.seen, s.words) {
-			s.second()
-			s.second = nil
-		}
-	}
-	return n, err
-}
-
-func scan(from io.Reader, found func()) *scanned {
-	return &scanned{from: from, sum: sha256.New(), found: found}
 }
 
 // brought is told of a file that was put on a host: a backup is recognised by what
@@ -337,53 +288,4 @@ func otherHistory(before, after []harness.MemberView) bool {
 		}
 	}
 	return false
-}
-
-// provisionSpares orders as many clean hosts as were lost or are off, so that
-// their addresses are known before anybody needs them.
-func (d *drill) provisionSpares(ctx context.Context) error {
-	missing := 0
-	for _, name := range d.plan.hosts {
-		h := d.host(name)
-		if h == nil || isOff(ctx, h) {
-			missing++
-		}
-	}
-	// A team may have ordered hosts before anything was broken.
-	names, known := make([]string, missing), d.everKnown()
-	number := len(d.plan.hosts)
-	for i := range names {
-		for names[i] == "" || slices.Contains(known, names[i]) {
-			number++
-			names[i] = fmt.Sprintf("m%d", number)
-		}
-	}
-	d.mu.Lock()
-	d.spares = names
-	d.mu.Unlock()
-	errs := make([]error, missing)
-	var wg crew.Crew
-	for i, name := range names {
-		wg.Go(func() { errs[i] = d.orderNew(ctx, name) })
-	}
-	wg.Wait()
-	return errors.Join(errs...)
-}
-
-// orderNew orders a clean host for somebody who recovers by hand. Where the site
-// keeps no bundle of certificates to make a host's with, it has them already, from
-// whoever installs machines.
-func (d *drill) orderNew(ctx context.Context, name string) error {
-	if err := (site{d}).Provision(ctx, name); err != nil {
-		return err
-	}
-	if d.scenario.Backups.Bundle != "" {
-		return nil
-	}
-	return d.issueTo(ctx, d.host(name))
-}
-
-func isOff(ctx context.Context, h harness.Host) bool {
-	_, err := h.Etcd(ctx)
-	return errors.Is(err, harness.ErrHostOff)
 }

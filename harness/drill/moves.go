@@ -153,7 +153,10 @@ func (g *game) needed() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s := g.service
-	return g.struck > 0 && s.known && !s.serving && !(ok && s.back > replaced)
+	if g.struck == 0 || !s.known || s.serving {
+		return false
+	}
+	return !ok || s.back <= replaced
 }
 
 // loss says what was lost with a host's data, "" if other hosts have as much, for all

@@ -64,8 +64,9 @@ func database(history string) string {
 	return strings.Repeat("\x00", magicAt) + string(magic) + strings.Repeat(history, smallest)
 }
 
-func etcdsDisk(name, history string) *disk {
-	return &disk{name: name, files: map[string]string{dbAt: database(history), walAt: strings.Repeat(history, 1<<16)}}
+// etcdsDisk is a host with the old history's data.
+func etcdsDisk(name string) *disk {
+	return &disk{name: name, files: map[string]string{dbAt: database("old"), walAt: strings.Repeat("old", 1<<16)}}
 }
 
 // lostService is a game day of these hosts, after the strike, in which nothing serves.
@@ -123,7 +124,7 @@ func (g *game) moved(t *testing.T) string {
 func rm() bastion.Call { return exec("ann", "rm", "-rf", "/var/lib/etcd") }
 
 func TestTheLastCopy(t *testing.T) {
-	h := etcdsDisk("m1", "old")
+	h := etcdsDisk("m1")
 	g, _ := lostService(t, h)
 	g.moves.learns("m1", 1042, 12*time.Second)
 	g.did(h, exec("ann", "ls", "/"), func() { clear(h.files) })
@@ -141,7 +142,7 @@ func TestTheLastCopy(t *testing.T) {
 }
 
 func TestTheLastCopyBesideABackup(t *testing.T) {
-	h := etcdsDisk("m1", "old")
+	h := etcdsDisk("m1")
 	g, _ := lostService(t, h)
 	g.d.backups = &backupJob{d: g.d, taken: []harness.Backup{{Name: "backup-001.db", Verified: true, Begun: -3 * time.Second}}}
 	// A restore in its place, in the same call.
@@ -166,7 +167,7 @@ func TestWhatIsLeft(t *testing.T) {
 		"nothing, a fault ruined it":     {mine: 1042, theirs: 1042, asked: 12 * time.Second, cut: true, want: "the last that were left"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m1, m2 := etcdsDisk("m1", "old"), etcdsDisk("m2", "old")
+			m1, m2 := etcdsDisk("m1"), etcdsDisk("m2")
 			g, _ := lostService(t, m1, m2)
 			g.moves.learns("m1", c.mine, 12*time.Second)
 			g.moves.learns("m2", c.theirs, c.asked)
@@ -209,7 +210,7 @@ func TestPutAside(t *testing.T) {
 		"the log alone, as it": {func(h *disk) { delete(h.files, dbAt) }, false}, // is still there
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := etcdsDisk("m1", "old")
+			h := etcdsDisk("m1")
 			g, _ := lostService(t, h)
 			g.did(h, rm(), func() { c.does(h) })
 			if text := g.moved(t); (text != "") != c.want {
@@ -244,7 +245,7 @@ func TestTakenAway(t *testing.T) {
 		"of a name that is alike": {bastion.Call{By: "ann", Verb: bastion.GetTree, Args: []string{"m1", "/var/lib/et"}}, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := etcdsDisk("m1", "old")
+			h := etcdsDisk("m1")
 			g, _ := lostService(t, h)
 			g.moves.after(c.call, harness.StepRecord{Number: 6}, c.printed)
 			g.did(h, rm(), func() { clear(h.files) })
@@ -275,7 +276,7 @@ func TestNotNeeded(t *testing.T) {
 		"the host is off":      {func(g *game, _ *rules) { g.d.hosts["m1"].(*disk).off = true }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := etcdsDisk("m1", "old")
+			h := etcdsDisk("m1")
 			g, r := lostService(t, h)
 			c.then(g, r)
 			g.did(h, rm(), func() { clear(h.files) })
@@ -289,7 +290,7 @@ func TestNotNeeded(t *testing.T) {
 // A running etcd changes its database, removes the oldest parts of its log, and is the
 // same all the while.
 func TestTheSameData(t *testing.T) {
-	h := etcdsDisk("m1", "old")
+	h := etcdsDisk("m1")
 	g, _ := lostService(t, h)
 	g.did(h, rm(), func() {
 		h.files[dbAt] = database("oldwithmore")

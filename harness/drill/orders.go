@@ -128,8 +128,7 @@ func (g *game) blankQuorum(host string) bool {
 	blank := map[string]bool{host: true}
 	g.d.mu.Lock()
 	defer g.d.mu.Unlock()
-	wiped := fault.WipeData{}.String()
-	wiped = wiped[:strings.Index(wiped, " on ")]
+	wiped, _, _ := strings.Cut(fault.WipeData{}.String(), " on ")
 	for _, f := range g.d.ev.Faults {
 		if strings.HasPrefix(f.Fault, wiped) {
 			for _, name := range f.Hosts {

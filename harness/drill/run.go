@@ -366,11 +366,12 @@ func (d *drill) mark(m harness.Mark) {
 	d.markAt(m, d.timeline.now())
 }
 
-// marked is the offset of a mark, while others may be set.
-func (d *drill) marked(m harness.Mark) (at time.Duration, ok bool) {
+// marked tells whether a mark was set, while others may be.
+func (d *drill) marked(m harness.Mark) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.ev.At(m)
+	_, ok := d.ev.At(m)
+	return ok
 }
 
 func (d *drill) markAt(m harness.Mark, at time.Duration) {

@@ -24,7 +24,7 @@ func (h *hand) places(host string) {
 // writes is told that a file, or a directory, is written on a host.
 func (h *hand) writes(host, to string) {
 	to = strings.TrimSuffix(path.Clean("/"+to), "/")
-	if strings.HasPrefix(harness.ManifestPath, to) {
+	if rest, ok := strings.CutPrefix(harness.ManifestPath, to); ok && (rest == "" || rest[0] == '/') {
 		h.places(host)
 	}
 }

@@ -14,7 +14,7 @@ const stepsShown = 300
 
 // Wall is what everybody may see.
 func (g *game) Wall() gameday.Wall {
-	w := g.exercise.wall()
+	w := g.wall()
 	if kept, err := g.d.backups.newestFirst(); err == nil {
 		for _, b := range kept {
 			w.Backups = append(w.Backups, gameday.Backup{Name: b.Name, Begun: b.Begun, Bytes: b.Bytes, Revision: b.Revision})
