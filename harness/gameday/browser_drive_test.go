@@ -85,6 +85,7 @@ func TestAGameDayInABrowser(t *testing.T) {
 	e.mu.Unlock()
 	facilitator.do(click("form[action$=inject] button"))
 	facilitator.reads("form[action$=inject] .told", "that cannot be done now: m3 is off")
+	facilitator.shoot("facilitator-refused")
 	e.mu.Lock()
 	e.refuse = nil
 	e.mu.Unlock()
@@ -111,6 +112,7 @@ func TestAGameDayInABrowser(t *testing.T) {
 	// Done is asked twice, in the page.
 	wall.do(click("button[data-ask]"))
 	wall.reads("#sure-done", "nobody can type any more")
+	wall.shoot("wall-question")
 	wall.do(click("[data-not-yet]"))
 	wall.gone("#sure-done")
 	wall.do(click("button[data-ask]"), click("#sure-done .danger"))
@@ -317,7 +319,7 @@ func TestALostConnection(t *testing.T) {
 	}
 	w.reads("#lost", "No connection since ")
 	w.reads("#lost", "The exercise goes on")
-	w.reads(".last-known", "last known:")
+	w.reads(".last-known", "Last known:")
 	w.shoot("wall-lost")
 	w.do(fill("#by", "ana"), click("button[data-ask]"), click("#sure-done .danger"))
 	w.reads(".told", "There is no connection")
