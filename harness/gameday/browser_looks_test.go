@@ -140,7 +140,7 @@ func TestTheLookFinds(t *testing.T) {
 // change. The clocks stand still, to be compared.
 func TestWithoutScripts(t *testing.T) {
 	w := openBrowser(t)
-	w.do(chromedp.EmulateViewport(1280, 800), frozen())
+	w.do(chromedp.EmulateViewport(1280, 800), onLoad(`performance.now = () => 1000`))
 	const words = `[...document.querySelectorAll('h1, main [data-slot], main [data-table], main progress')].filter(e => e.checkVisibility()).map(e => (e.dataset.slot ?? e.dataset.table ?? e.tagName) + ' ' + (e.dataset.tone ?? '') + ': ' + (e.position?.toFixed(3) ?? e.value ?? e.innerText) + ' ' + [...e.querySelectorAll('[data-tone]')].map(f => f.dataset.tone)).join('\n')`
 	for state, stage := range states() {
 		e := newFake()
