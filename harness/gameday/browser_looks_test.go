@@ -50,7 +50,7 @@ const look = `(() => {
   for (const e of document.querySelectorAll('button, input, select, textarea')) {
     if (e.type !== 'hidden' && e.checkVisibility() && e.getBoundingClientRect().height < 36) out.small.push(e.outerHTML);
   }
-  out.word = Math.max(...[...document.querySelectorAll('.word')].filter(e => e.checkVisibility()).map(e => parseFloat(getComputedStyle(e).fontSize)));
+  out.word = Math.max(0, ...[...document.querySelectorAll('.word')].filter(e => e.checkVisibility()).map(e => parseFloat(getComputedStyle(e).fontSize)));
   out.width = wide;
   out.needed = document.documentElement.scrollWidth;
   return out;
@@ -140,7 +140,7 @@ func TestTheLookFinds(t *testing.T) {
 // change. The clocks stand still, to be compared.
 func TestWithoutScripts(t *testing.T) {
 	w := openBrowser(t)
-	w.do(chromedp.EmulateViewport(1280, 800), frozen())
+	w.do(chromedp.EmulateViewport(1280, 800), onLoad(`performance.now = () => 1000`))
 	const words = `[...document.querySelectorAll('h1, main [data-slot], main [data-table], main progress')].filter(e => e.checkVisibility()).map(e => (e.dataset.slot ?? e.dataset.table ?? e.tagName) + ' ' + (e.dataset.tone ?? '') + ': ' + (e.position?.toFixed(3) ?? e.value ?? e.innerText) + ' ' + [...e.querySelectorAll('[data-tone]')].map(f => f.dataset.tone)).join('\n')`
 	for state, stage := range states() {
 		e := newFake()
@@ -160,5 +160,28 @@ func TestWithoutScripts(t *testing.T) {
 			w.reads("noscript", "Reload it")
 			w.do(scripts(true))
 		}
+	}
+}
+
+// What is said without a page to say it on is legible as well.
+func TestMessagesInABrowser(t *testing.T) {
+	s := open(t, newFake(), "")
+	w := openBrowser(t)
+	for name, address := range map[string]string{"no token": at(t, s.WallURL(), "/facilitator"), "nowhere": at(t, s.WallURL(), "/nowhere")} {
+		for _, colours := range []string{"light", "dark"} {
+			w.do(chromedp.EmulateViewport(360, 600), scheme(prefers(colours)), chromedp.Navigate(address))
+			w.see(name, `document.querySelector('h1, .note').checkVisibility()`)
+			value[seen](w, look).check(t)
+			w.shoot("message-" + name + "-" + colours)
+		}
+	}
+	// Without scripts the question is a page, and its answer leads back.
+	w.do(chromedp.EmulateViewport(1280, 800), scripts(false), chromedp.Navigate(s.WallURL()), fill("#by", "ana"), click("button[data-ask]"))
+	w.reads("h1", "Is the team done?")
+	w.shoot("question")
+	w.do(click("button.danger"))
+	w.reads(".banner:not(.paused, .lost, noscript *)", "the checks run")
+	if got := value[string](w, `location.pathname`); got != "/wall" {
+		t.Errorf("the answer leads to %s", got)
 	}
 }

@@ -69,16 +69,16 @@ func openBrowser(t *testing.T) *window {
 		cancel()
 		endBrowser()
 	})
-	return openTab(t, limited)
+	return openTab(limited, t)
 }
 
 // tab is another tab of the same browser, with the same cookies.
 func (w *window) tab() *window {
 	w.t.Helper()
-	return openTab(w.t, w.Context)
+	return openTab(w.Context, w.t)
 }
 
-func openTab(t *testing.T, parent context.Context) *window {
+func openTab(parent context.Context, t *testing.T) *window {
 	t.Helper()
 	ctx, endPage := chromedp.NewContext(parent)
 	w := &window{Context: ctx, t: t}
@@ -225,10 +225,10 @@ func prefers(colours string) *emulation.MediaFeature {
 	return &emulation.MediaFeature{Name: "prefers-color-scheme", Value: colours}
 }
 
-// frozen has pages that are opened from now on see a clock that stands still.
-func frozen() chromedp.Action[chromedp.Void] {
+// onLoad has pages that are opened from now on run something before all else.
+func onLoad(script string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: "performance.now = () => 1000"})
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
 		return err
 	})
 }

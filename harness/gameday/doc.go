@@ -5,9 +5,11 @@
 //	team's browsers ─────▶ Server ──▶ Exercise, the drill's
 //	facilitator's browser ──▶
 //
-// The pages are served on loopback, each with a token of its own; they work without
-// the internet, live by server-sent events, and survive a reload, because all that
-// they show is one value, a Wall or a Stage, of which each event carries the whole.
+// The pages are served on loopback, where only the facilitator's demands a token, or
+// elsewhere, where each demands its own. They work without the internet and, as far
+// as they can, without a script; they live by server-sent events, and survive a
+// reload, because all that they show is one value, a Wall or a Stage, of which each
+// event carries the whole, with its words: see view.
 // A Wall holds nothing of what broke: there is no field for it, so the team's page
 // cannot show it by accident.
 //

@@ -42,7 +42,7 @@ func (f *feed) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		changed := f.exercise.Changed() // before looking: what changes after that is seen next
 		f.tell()
-		pause(ctx, f.every)
+		rest(ctx, f.every)
 		select {
 		case <-changed:
 			if f.exercise.Changed() == changed { // closed for good
@@ -55,7 +55,8 @@ func (f *feed) run(ctx context.Context) {
 	f.tell()
 }
 
-func pause(ctx context.Context, d time.Duration) {
+// rest waits a while, or until ctx ends.
+func rest(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -111,7 +111,7 @@ func (s *Server) say(w http.ResponseWriter, r *http.Request, status int, text st
 		if to, ok := s.routes[r.URL.Path]; ok && to.door != nil && to.door.admits(r) {
 			back = to.door.page
 		}
-		s.render(w, status, "message", message{Title: http.StatusText(status), Text: text, Hint: hint, Back: back})
+		s.render(w, status, "message", message{Title: http.StatusText(status), Text: capital(text), Hint: capital(hint), Back: back})
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
