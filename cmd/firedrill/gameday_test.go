@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -119,7 +121,7 @@ func TestAGameDayIsHeld(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out, errs strings.Builder
 			exercise, site := &still{phase: gameday.Waiting}, &served{}
-			runs := 0
+			runs, kept := 0, t.TempDir()
 			a := &app{
 				out: &out, err: &errs, scenarios: scenarios.All, validate: drill.Validate,
 				runtime: func(context.Context, place) (harness.Runtime, string, error) { return chosen{name: "process"}, "", nil },
@@ -133,7 +135,7 @@ func TestAGameDayIsHeld(t *testing.T) {
 						t.Error("people recover it again")
 					}
 					say(harness.FaultEvent, "by the book")
-					return reports.Report{Scenario: sc.Name, Verdict: harness.Held}, nil
+					return reports.Report{Scenario: sc.Name, Seed: o.Seed, Verdict: harness.Held}, nil
 				}
 				say(harness.DrillEvent, "HIDDEN before it is open")
 				if err := o.GameDay.Open(t.Context(), exercise, "/tmp/x.sock"); err != nil {
@@ -145,7 +147,7 @@ func TestAGameDayIsHeld(t *testing.T) {
 				say(harness.StepEvent, "step 2 on m1 by ann: ls")
 				exercise.phase = gameday.Judging
 				say(harness.DrillEvent, "collecting evidence")
-				return reports.Report{Scenario: sc.Name, Verdict: harness.Violated}, c.err
+				return reports.Report{Scenario: sc.Name, Seed: o.Seed, Verdict: harness.Violated, GameDay: &reports.GameDay{}, Directory: kept}, c.err
 			}
 			code := a.execute(t.Context(), append([]string{"gameday", "kubeadm-force-new-cluster", "--runtime", "process", "--out", t.TempDir()}, c.args...))
 			text := out.String()
@@ -159,6 +161,9 @@ func TestAGameDayIsHeld(t *testing.T) {
 			}
 			if strings.Contains(text, "HIDDEN") || strings.Contains(text, "by the book") != (c.drill == 2) {
 				t.Errorf("it tells:\n%s", text)
+			}
+			if _, err := os.Stat(filepath.Join(kept, comparisonFile)); (err == nil) != (c.drill == 2) || strings.Contains(text, "beside the book") != (c.drill == 2) {
+				t.Errorf("the comparison: %v\n%s", err, text)
 			}
 			if before, _, _ := strings.Cut(text, "collecting evidence"); strings.Contains(before, "kubeadm") {
 				t.Errorf("it tells the scenario:\n%s", before)
