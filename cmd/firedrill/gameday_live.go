@@ -68,11 +68,12 @@ func (l *liveGameDay) open(_ context.Context, e gameday.Exercise, socket string)
 	return nil
 }
 
-// shows tells which events everybody may know of while it lasts. When it is over, all
-// that happens is shown.
+// shows tells which events everybody may know of while it lasts. A backup that fails tells
+// what broke, so those are on the wall alone, and only where they were kept. When it is
+// over, all that happens is shown.
 func (l *liveGameDay) shows(event harness.Event) bool {
 	switch event.Kind {
-	case harness.StepEvent, harness.TeamEvent, harness.ServiceEvent, harness.BackupEvent:
+	case harness.StepEvent, harness.TeamEvent, harness.ServiceEvent:
 		return true
 	}
 	e := l.exercise.Load()

@@ -141,7 +141,7 @@ func TestAGameDayIsHeld(t *testing.T) {
 				if err := o.GameDay.Open(t.Context(), exercise, "/tmp/x.sock"); err != nil {
 					t.Fatal(err)
 				}
-				for _, kind := range []harness.EventKind{harness.DrillEvent, harness.HostLine, harness.FaultEvent, harness.WarningEvent} {
+				for _, kind := range []harness.EventKind{harness.DrillEvent, harness.HostLine, harness.FaultEvent, harness.WarningEvent, harness.BackupEvent} {
 					say(kind, "HIDDEN")
 				}
 				say(harness.StepEvent, "step 2 on m1 by ann: ls")

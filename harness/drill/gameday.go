@@ -198,7 +198,7 @@ func (s site) AwaitTeam(ctx context.Context) (out harness.Output, err error) {
 	case stopped:
 		return harness.Output{ExitCode: 1, Stderr: g.why() + "\n"}, nil
 	case !ended:
-		return out, context.Cause(ctx)
+		return harness.Output{Stderr: g.why() + "; " + g.lastTyped() + "\n"}, context.Cause(ctx)
 	}
 	return harness.Output{Stdout: g.why() + "\n"}, nil
 }

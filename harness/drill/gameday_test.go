@@ -290,7 +290,7 @@ func TestTeamIsLate(t *testing.T) {
 	if f.Verdict != harness.Violated {
 		t.Errorf("%+v", f)
 	}
-	says(t, f.Detail, "the time limit of 4s")
+	says(t, f.Detail, "the time limit of 4s", "by ann: firedrill host exec m1 -- sleep 600")
 	if g := p.evidence.GameDay; g.Ended.By != "" || g.Stopped != "" {
 		t.Errorf("%+v", g)
 	}

@@ -99,7 +99,9 @@ func (d *drill) step(ctx context.Context, number int, step harness.Step) (outcom
 	if hosts[0] != nil {
 		where = strings.Join(hostNames(hosts), ", ")
 	}
-	d.timeline.say(harness.StepEvent, "", "step %d on %s: %s", number, where, step.Name)
+	if d.game == nil { // whose steps are what people type, and who see them
+		d.timeline.say(harness.StepEvent, "", "step %d on %s: %s", number, where, step.Name)
+	}
 	if step.Replaces {
 		d.mark(harness.HistoryReplaced)
 		d.nextGeneration()

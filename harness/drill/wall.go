@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -78,6 +79,17 @@ func (g *game) Stage() gameday.Stage {
 type steps []gameday.Step
 
 func (s steps) list() []gameday.Step { return append([]gameday.Step{}, s...) }
+
+// lastTyped tells what somebody typed last.
+func (e *exercise) lastTyped() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.steps) == 0 {
+		return "nobody typed anything"
+	}
+	s := e.steps[len(e.steps)-1]
+	return fmt.Sprintf("what was typed last, at %.1f s by %s: %s", s.At.Seconds(), s.By, s.Command)
+}
 
 // stepBegins shows a call that begins. A runbook's are shown nowhere.
 func (g *game) stepBegins(r harness.StepRecord) {
