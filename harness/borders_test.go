@@ -89,6 +89,10 @@ var borders = []border{
 		why:  "the way to a drill's hosts knows no drill: what is not the operator's to see cannot come that way by accident",
 	},
 	{
+		from: []string{"ours/harness/gameday"}, never: []string{"ours/...", "outside/..."}, save: []string{"ours/harness", "ours/harness/crew"}, deep: true,
+		why: "the pages of a game day know what they are given to show, and nothing of drills, agents and clients",
+	},
+	{
 		from: []string{"ours/harness/operator"}, never: []string{"ours/...", "outside/...", "net", "net/http"},
 		save: []string{"ours/harness", "ours/harness/crew", "ours/harness/eviction", "ours/harness/owner", "golang.org/x/sys/unix"}, deep: true,
 		why: "what runs a program of the operator's own cannot lead it to the cluster, the hosts or the ledger: it does not know them",
@@ -278,6 +282,11 @@ func TestBordersStop(t *testing.T) {
 		{from: "harness/operator", reaches: module + "/harness/ledger", deep: true, want: true},
 		{from: "harness/operator", reaches: module + "/harness/agent", want: true},
 		{from: "harness/operator", reaches: "net", want: true},
+		{from: "harness/gameday", reaches: module + "/harness/crew"},
+		{from: "harness/gameday", reaches: "net/http"},
+		{from: "harness/gameday", reaches: module + "/harness/bastion", want: true},
+		{from: "harness/gameday", reaches: module + "/harness/drill", deep: true, want: true},
+		{from: "harness/gameday", reaches: clientv3, deep: true, want: true},
 		{from: "harness/ledger", reaches: "github.com/cespare/xxhash/v2"},
 		{from: "harness/ledger", reaches: clientv3, deep: true, want: true},
 		{from: "harness/drill", reaches: module + "/scenarios", want: true},

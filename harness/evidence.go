@@ -82,6 +82,7 @@ type Evidence struct {
 	Caches        []CacheRecord  `json:"caches"`
 	Login         *LoginRecord   `json:"login,omitempty"` // nil: the cluster has no authentication
 	Trials        []TrialRecord  `json:"trials"`
+	GameDay       *GameDayRecord `json:"game_day,omitempty"` // nil: no people recovered it
 	Machine       MachineRecord  `json:"machine"`
 
 	Ledger Ledger `json:"-"`
@@ -117,6 +118,7 @@ func (e *Evidence) Trial(spec TrialSpec) (record TrialRecord, ok bool) {
 // FaultRecord is one fault as it struck.
 type FaultRecord struct {
 	Fault string        `json:"fault"`
+	By    string        `json:"by,omitempty"` // the facilitator of a game day; "" for the scenario's own
 	Hosts []string      `json:"hosts"`
 	At    time.Duration `json:"at_ns"`
 	Took  time.Duration `json:"took_ns"`

@@ -112,6 +112,10 @@ type Site interface {
 	// wraps ErrNotExecutable if it cannot be run at all; that it failed is in the
 	// exit code.
 	Execute(ctx context.Context, path string) (Output, error)
+	// AwaitTeam waits until the people who recover say that they are done. Where
+	// somebody stopped them before, the exit code is not 0, and what is printed says
+	// who, and why.
+	AwaitTeam(ctx context.Context) (Output, error)
 }
 
 // ErrNotExecutable is returned by Site.Execute for what is no program, or none

@@ -25,6 +25,7 @@ const (
 	FaultEvent   EventKind = "fault"   // the strike
 	StepEvent    EventKind = "step"    // a step begins or ends
 	RunbookEvent EventKind = "runbook" // a line that a user's own runbook printed
+	TeamEvent    EventKind = "team"    // what everybody may know of a game day: who came, a hint, a pause, its end
 	ServiceEvent EventKind = "service" // service lost, service restored
 	TrialEvent   EventKind = "trial"
 	WarningEvent EventKind = "warning" // figures unfit, a hazard of the machine

@@ -49,7 +49,7 @@ func fetchesOf(ev *harness.Evidence) []Fetch {
 func strikesOf(ev *harness.Evidence) []Strike {
 	var list []Strike
 	for _, f := range ev.Faults {
-		list = append(list, Strike{Fault: f.Fault, Hosts: append([]string{}, f.Hosts...), At: f.At.Milliseconds(), Took: wholeMS(f.Took)})
+		list = append(list, Strike{Fault: f.Fault, By: f.By, Hosts: append([]string{}, f.Hosts...), At: f.At.Milliseconds(), Took: wholeMS(f.Took)})
 	}
 	return list
 }

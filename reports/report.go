@@ -68,6 +68,8 @@ type Report struct {
 	Unfit     []string `json:"unfit,omitempty"`
 	Directory string   `json:"directory,omitempty"` // where the evidence lies
 	Rerun     string   `json:"rerun,omitempty"`     // the command that runs this drill again
+
+	GameDay *GameDay `json:"game_day,omitempty"` // nil: no people recovered it
 }
 
 // Phases are how long parts of the drill took, in milliseconds. 0 stands for a
@@ -91,6 +93,7 @@ type Phases struct {
 // Strike is one fault as it struck.
 type Strike struct {
 	Fault string   `json:"fault"`
+	By    string   `json:"by,omitempty"` // the facilitator of a game day; absent: the scenario's own
 	Hosts []string `json:"hosts"`
 	At    int64    `json:"at_ms"`
 	Took  int64    `json:"took_ms"`
@@ -175,6 +178,10 @@ type Step struct {
 	ExitCode int    `json:"exit_code"`
 	// Phase is the part of the recovery that this step completes, if any.
 	Phase string `json:"phase,omitempty"`
+	// Command is what was typed, and Error why it was not run to its end: the exit
+	// code then means nothing. Both are told in game days only.
+	Command string `json:"command,omitempty"`
+	Error   string `json:"error,omitempty"`
 }
 
 // New writes the report of a drill. loss is nil when no cut was found. The
@@ -200,6 +207,9 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 		Unfit:       slices.Clone(t.Unfit),
 		Rerun:       fmt.Sprintf("firedrill run %s --runtime %s --seed %d", ev.Scenario, ev.Runtime, ev.Seed),
 	}
+	if ev.GameDay != nil {
+		r.Rerun = fmt.Sprintf("firedrill gameday %s --runtime %s --seed %d", ev.Scenario, ev.Runtime, ev.Seed)
+	}
 	if ev.Strict {
 		r.Rerun += " --strict"
 	}
@@ -209,14 +219,19 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 		r.Faults = append(r.Faults, f.Fault)
 	}
 	for _, s := range ev.Steps {
-		r.Steps = append(r.Steps, Step{
+		is := Step{
 			Number: s.Number, Name: s.Name, Host: s.Host, By: s.By, Attempts: s.Attempts, ExitCode: s.Output.ExitCode,
 			At: s.At.Milliseconds(), Took: wholeMS(s.Took), Phase: string(s.Completes),
-		})
+		}
+		if ev.GameDay != nil && s.By != "" {
+			is.Command, is.Error = boundedCommand(s.Command), boundedCommand(s.Error)
+		}
+		r.Steps = append(r.Steps, is)
 	}
 	r.Moments, r.Strikes, r.Tracks = momentsOf(ev), strikesOf(ev), tracksOf(ev)
 	r.Backups, r.Fetches = backupsOf(ev), fetchesOf(ev)
 	r.time(t)
+	r.GameDay = gameDayOf(ev, t)
 	if loss != nil {
 		r.Loss = &Loss{AckedWrites: loss.AckedWrites, LostWrites: loss.LostWrites, LostSpan: wholeMS(loss.LostSpan), Cut: loss.Cut, Bound: wholeMS(loss.Bound)}
 	}

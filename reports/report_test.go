@@ -225,6 +225,11 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())
+	var people bytes.Buffer
+	if err := reports.New(playedOut(), nil, &harness.Loss{}, reports.Timings{}).Encode(&people); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(people.Bytes())
 	f.Add([]byte(`{"schema":1,"verdict":"violated","findings":[{"verdict":"held"}],"gaps":null}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		first, err := reports.Decode(bytes.NewReader(text))

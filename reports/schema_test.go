@@ -133,6 +133,7 @@ func TestReportsFollowTheSchema(t *testing.T) {
 	drawn.Fetches = []harness.FetchRecord{{Backup: "b1", Host: "m1", At: ms(1600), Verify: ms(1), Carry: ms(1), Bytes: 2080, Brought: true}}
 	for name, r := range map[string]reports.Report{
 		"full": fullReport(t), "empty": reports.New(emptyEvidence(), nil, nil, reports.Timings{}), "drawn": reports.New(drawn, nil, nil, reports.Timings{}),
+		"game day": reportOf(t, playedOut()),
 	} {
 		var b bytes.Buffer
 		if err := r.Encode(&b); err != nil {

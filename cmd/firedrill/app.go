@@ -15,6 +15,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/harness/gameday"
 	"github.com/etcd-firedrill/firedrill/harness/rehearse"
 	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/render"
@@ -42,6 +43,7 @@ type app struct {
 	rehearse  func(context.Context, harness.Runtime, rehearse.Options) (reports.Rehearsal, error)
 	runtime   func(context.Context, place) (harness.Runtime, string, error)
 	sweep     func(context.Context) ([]string, error)
+	pages     func(context.Context, string, gameday.Exercise) (pages, error)
 
 	code int // of a command that ran as it should
 }
@@ -99,8 +101,8 @@ func (a *app) command() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.listCommand(), a.catalogueCommand(), a.explainCommand(), a.runCommand(), a.runbookCommand(), a.policyCommand(), a.rehearseCommand(), a.reportCommand(),
-		a.checkCommand(), a.cleanCommand(), a.versionCommand(),
+	root.AddCommand(a.listCommand(), a.catalogueCommand(), a.explainCommand(), a.runCommand(), a.runbookCommand(), a.policyCommand(), a.rehearseCommand(), a.gameDayCommand(), a.reportCommand(),
+		a.checkCommand(), a.cleanCommand(), a.versionCommand(), a.shellCommand(),
 		a.hostCommand(), a.announceCommand(), a.restartComponentsCommand(), a.backupsCommand())
 	return root
 }

@@ -23,6 +23,7 @@ import (
 type job struct {
 	scenario harness.Scenario
 	options  drill.Options
+	shows    func(harness.Event) bool // which events are shown as it goes; nil: all
 }
 
 // fleet runs drills, some at a time, and shows each as it goes.
@@ -87,7 +88,11 @@ func (f *fleet) one(ctx context.Context, number, of int, j job) render.Outcome {
 	if f.json {
 		style = styleOf(f.app.err)
 	}
-	j.options.Progress = func(e harness.Event) { f.progress(style.Progress(e), prefix) }
+	j.options.Progress = func(e harness.Event) {
+		if j.shows == nil || j.shows(e) {
+			f.progress(style.Progress(e), prefix)
+		}
+	}
 	j.options.Flags = j.rerun(f.runtime.Name())
 	shown := false
 	j.options.Hold = func(ctx context.Context, report reports.Report, enter []string) {

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,20 +21,23 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
 	"github.com/etcd-firedrill/firedrill/harness/files"
+	"github.com/etcd-firedrill/firedrill/harness/operator"
 )
 
 // grounds are an estate for scripts that only speak to one: its hosts are the
 // directories in hosts, its backups the files in kept.
 type grounds struct {
 	hosts, kept string
+	socket      string // the bastion's
 
+	over  chan struct{} // closed when somebody said that the game day is done
 	mu    sync.Mutex
 	heard []string      // calls, and what became of some
 	more  chan struct{} // closed and replaced when more was heard
 }
 
 func newGrounds(dir string) *grounds {
-	return &grounds{hosts: filepath.Join(dir, "hosts"), kept: filepath.Join(dir, "kept"), more: make(chan struct{})}
+	return &grounds{hosts: filepath.Join(dir, "hosts"), kept: filepath.Join(dir, "kept"), over: make(chan struct{}), more: make(chan struct{})}
 }
 
 func (g *grounds) hear(format string, args ...any) {
@@ -80,6 +84,13 @@ func (g *grounds) Do(ctx context.Context, c bastion.Call, s harness.Streams) (in
 		return 0, send(s.Out, filepath.Join(g.kept, name))
 	case bastion.New, bastion.Announce, bastion.RestartComponents:
 		return 0, nil
+	case bastion.Notice, bastion.CallOff:
+		return 0, bastion.Refuse("nothing is wrong")
+	case bastion.Done:
+		close(g.over)
+		return 0, nil
+	case bastion.Join:
+		return 0, g.join(ctx, c.Args[0], s)
 	}
 	root, err := os.OpenRoot(filepath.Join(g.hosts, c.Args[0]))
 	if err != nil {
@@ -87,6 +98,25 @@ func (g *grounds) Do(ctx context.Context, c bastion.Call, s harness.Streams) (in
 	}
 	defer root.Close()
 	return g.onHost(ctx, root, c, s)
+}
+
+// join has somebody take part until the game day is over.
+func (g *grounds) join(ctx context.Context, name string, s harness.Streams) error {
+	if name == "taken" {
+		return bastion.Refuse("somebody takes part as %s already", name)
+	}
+	kit := operator.Kit{Bin: filepath.Join(filepath.Dir(g.hosts), "bin"), Set: map[string]string{bastion.SocketVariable: g.socket, bastion.ByVariable: name, "FIREDRILL_HOSTS": "m1 m2"}}
+	if err := json.NewEncoder(s.Out).Encode(kit); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		g.hear("%s has left", name)
+		return context.Cause(ctx)
+	case <-g.over:
+		_, err := fmt.Fprintln(s.Err, "the game day is over: somebody said that it is done")
+		return err
+	}
 }
 
 func (g *grounds) onHost(ctx context.Context, root *os.Root, c bastion.Call, s harness.Streams) (int, error) {
@@ -212,6 +242,7 @@ func (d *drillOf) open(dir string) error {
 		return errors.Join(err, os.RemoveAll(socket))
 	}
 	d.grounds, d.served = newGrounds(dir), make(chan error, 1)
+	d.grounds.socket = d.server.Path()
 	go func() { d.served <- d.server.Serve(d.grounds) }()
 	return nil
 }

@@ -208,7 +208,7 @@ func drillHere() (string, error) {
 		return socket, nil
 	}
 	return "", hint(errors.New("there is no drill here: these commands work inside a runbook or a shell of a game day"),
-		"`firedrill run SCENARIO --runbook FILE` runs a runbook of yours; whatever it starts finds the drill by %s", bastion.SocketVariable)
+		"`firedrill run SCENARIO --runbook FILE` runs a runbook of yours, `firedrill shell` opens a shell in a game day; whatever they start finds the drill by %s", bastion.SocketVariable)
 }
 
 // mortal gives back to signals what they do to any program. What only passes on dies

@@ -8,6 +8,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/fixtures/embedded"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/harness/gameday"
 	"github.com/etcd-firedrill/firedrill/harness/operator"
 	"github.com/etcd-firedrill/firedrill/harness/process"
 	"github.com/etcd-firedrill/firedrill/harness/rehearse"
@@ -42,9 +43,18 @@ func firedrill(args []string) int {
 	a := &app{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, style: styleOf(os.Stdout),
 		scenarios: scenarios.All, validate: drill.Validate, run: drill.Run, rejudge: drill.Rejudge, rehearse: rehearse.Run,
-		runtime: where.choose, sweep: sweep,
+		runtime: where.choose, sweep: sweep, pages: servePages,
 	}
 	return a.execute(ctx, args)
+}
+
+// servePages serves the pages of a game day.
+func servePages(ctx context.Context, address string, e gameday.Exercise) (pages, error) {
+	s, err := gameday.Listen(ctx, address, e)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // sweep removes what is ours and has no living owner, on both runtimes.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -98,13 +99,13 @@ var notTheDrills = map[string]bool{
 	"runtime": true, "seed": true,
 }
 
-// typed are the flags that make a drill what it is, as the user typed them.
-func typed(flags *pflag.FlagSet) []string {
+// typed are the flags that make a drill what it is, as the user typed them, but these.
+func typed(flags *pflag.FlagSet, but ...string) []string {
 	var out []string
 	flags.Visit(func(f *pflag.Flag) {
 		list, many := f.Value.(pflag.SliceValue)
 		switch {
-		case notTheDrills[f.Name]:
+		case notTheDrills[f.Name] || slices.Contains(but, f.Name):
 		case f.Value.Type() == "bool":
 			out = append(out, "--"+f.Name+"="+f.Value.String())
 		case many:

@@ -27,17 +27,27 @@ type ownRunbook struct {
 
 func (r *ownRunbook) flags(f *pflag.FlagSet) {
 	f.StringVar(&r.path, "runbook", "", "recover by an executable `file` of yours instead of the document's steps; `firedrill runbook new` writes one to begin with")
-	f.StringVar(&r.members, "expect-members", "", "with --runbook: the `hosts` that should be members in the end, as \"m1 m4 m5\" (default: the scenario's own)")
-	f.StringVar(&r.expect.ClusterID, "expect-cluster-id", "", "with --runbook: `kept` or new (default: the scenario's own)")
-	f.StringVar(&r.expect.Loss, "expect-loss", "", "with --runbook: `what` may be lost: none, snapshot (all since the newest), survivor=HOST (all that it did not have)")
+	r.expectations(f, "with --runbook: ")
+}
+
+// expectations are the flags that say what should come out where somebody recovers as
+// he sees fit.
+func (r *ownRunbook) expectations(f *pflag.FlagSet, when string) {
+	f.StringVar(&r.members, "expect-members", "", when+"the `hosts` that should be members in the end, as \"m1 m4 m5\" (default: the scenario's own)")
+	f.StringVar(&r.expect.ClusterID, "expect-cluster-id", "", when+"`kept` or new (default: the scenario's own)")
+	f.StringVar(&r.expect.Loss, "expect-loss", "", when+"`what` may be lost: none, snapshot (all since the newest), survivor=HOST (all that it did not have)")
+}
+
+// expects tells whether anything was said of that.
+func (r *ownRunbook) expects() bool {
+	return r.members != "" || r.expect.ClusterID != "" || r.expect.Loss != ""
 }
 
 // instead puts the runbook in the place of a scenario's procedure, and what is
 // expected of it in the place of what the scenario promises.
 func (r *ownRunbook) instead(chosen []harness.Scenario) ([]harness.Scenario, error) {
-	expects := r.members != "" || r.expect.ClusterID != "" || r.expect.Loss != ""
 	switch {
-	case r.path == "" && !expects:
+	case r.path == "" && !r.expects():
 		return chosen, nil
 	case r.path == "":
 		return nil, hint(errors.New("--expect-… says what comes of a runbook of yours, and none is given"), "give --runbook FILE as well")
@@ -51,15 +61,26 @@ func (r *ownRunbook) instead(chosen []harness.Scenario) ([]harness.Scenario, err
 	if err != nil {
 		return nil, fmt.Errorf("--runbook: %w", err)
 	}
+	sc, err := r.expected(chosen[0])
+	if err != nil {
+		return nil, err
+	}
+	sc.Recover = recovery.Runbook{Path: path}
+	return []harness.Scenario{sc}, nil
+}
+
+// expected puts what is expected in the place of what a scenario promises.
+func (r *ownRunbook) expected(sc harness.Scenario) (_ harness.Scenario, err error) {
+	if !r.expects() {
+		return sc, nil
+	}
 	expected := r.expect
 	expected.Members = strings.FieldsFunc(r.members, func(c rune) bool { return c == ' ' || c == ',' })
 	if r.members != "" && len(expected.Members) == 0 {
-		return nil, hint(fmt.Errorf("--expect-members %q names nobody", r.members), "name hosts, as \"m1 m4 m5\"")
+		return sc, hint(fmt.Errorf("--expect-members %q names nobody", r.members), "name hosts, as \"m1 m4 m5\"")
 	}
-	sc := chosen[0]
-	sc.Recover = recovery.Runbook{Path: path}
 	if sc.Promises, err = expected.Of(sc.Promises); err != nil {
-		return nil, hint(err, "firedrill run --help tells what each flag takes")
+		return sc, hint(err, "firedrill run --help tells what each flag takes")
 	}
 	if promised := sc.Promised; promised != nil {
 		sc.Promised = func(members int) []harness.Check {
@@ -70,7 +91,7 @@ func (r *ownRunbook) instead(chosen []harness.Scenario) ([]harness.Scenario, err
 			return checks
 		}
 	}
-	return []harness.Scenario{sc}, nil
+	return sc, nil
 }
 
 func (a *app) runbookCommand() *cobra.Command {

@@ -362,6 +362,25 @@ func TestTheSocketIsItsOwners(t *testing.T) {
 	}
 }
 
+// A game day's socket is found by its desk, and is no runbook's.
+func TestAGameDaysSocket(t *testing.T) {
+	dir := t.TempDir()
+	runbooks, err := Listen(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	teams, err := ListenToTeam(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if GameDaySocket(dir) != teams.Path() || runbooks.Path() == teams.Path() {
+		t.Errorf("%s and %s, to be found at %s", runbooks.Path(), teams.Path(), GameDaySocket(dir))
+	}
+	if err := errors.Join(runbooks.Close(), teams.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
 // Whatever is sent to the socket, who sent it is answered, and nobody else suffers.
 func TestGarbage(t *testing.T) {
 	server := serve(t, estate(func(_ context.Context, _ Call, s harness.Streams) (int, error) {

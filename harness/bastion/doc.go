@@ -11,6 +11,9 @@
 // command line and the drill cannot mean different things by it. Who may call is
 // settled by the socket's file: only its owner can.
 //
+// On a game day whoever takes part says so by a call that lasts as long as he does
+// (Join); the socket has another name then, by which others find it.
+//
 // The socket's path and the name of whoever types are in two variables of the
 // environment. Nothing else leads anywhere, and neither of these leads to the ledger
 // or the evidence: an Estate gives what an on-call engineer has.

@@ -49,7 +49,12 @@ const (
 // MostPath is how many bytes the path of a Unix socket may have, everywhere.
 const MostPath = 99
 
-const socketName = "bastion.sock"
+// The names of the socket's file. That of a game day is another one, so that whoever
+// looks for it does not find a runbook's.
+const (
+	socketName    = "bastion.sock"
+	gameDaySocket = "gameday.sock"
+)
 
 // lineLimit is how long a caller may take from connecting to the end of the call's
 // line.
@@ -73,8 +78,18 @@ type Server struct {
 
 // Listen opens the socket, in a directory that nobody else may enter. Its file is
 // for its owner alone, and goes with Close.
-func Listen(dir string) (*Server, error) {
-	path, err := filepath.Abs(filepath.Join(dir, socketName))
+func Listen(dir string) (*Server, error) { return listen(filepath.Join(dir, socketName)) }
+
+// ListenToTeam is Listen for a game day, which others have to find: see
+// GameDaySocket.
+func ListenToTeam(dir string) (*Server, error) { return listen(GameDaySocket(dir)) }
+
+// GameDaySocket is the path of a game day's socket, whose desk is in dir.
+func GameDaySocket(dir string) string { return filepath.Join(dir, gameDaySocket) }
+
+func listen(path string) (*Server, error) {
+	dir := filepath.Dir(path)
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the bastion in %s: %w", dir, err)
 	}

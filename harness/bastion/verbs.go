@@ -98,6 +98,17 @@ const (
 	Backup = "backup"
 	// Bundle is `bundle`: standard output is the certificates' bundle.
 	Bundle = "bundle"
+	// Join is `join WHO`: takes part in a game day under this name, which nobody else
+	// who takes part has, for as long as the call lasts. Standard output is one line
+	// of JSON, what a shell has in its environment (operator.Kit). It lasts until the
+	// caller hangs up, or the game day is over: then standard error says why.
+	Join = "join"
+	// Notice is `notice`: says in a game day that something was seen to be wrong.
+	Notice = "notice"
+	// Done is `done`: says that the team of a game day has recovered the cluster.
+	Done = "done"
+	// CallOff is `call-off REASON`: ends a game day before the team does.
+	CallOff = "call-off"
 )
 
 // The options of verbs. They stand after the other arguments.
@@ -139,6 +150,10 @@ var signatures = []Signature{
 	{Verb: Backups, Option: OptionJSON},
 	{Verb: Backup, Args: "NAME", Least: 1, Most: 1},
 	{Verb: Bundle},
+	{Verb: Join, Args: "WHO", Least: 1, Most: 1},
+	{Verb: Notice},
+	{Verb: Done},
+	{Verb: CallOff, Args: "REASON", Least: 1, Most: 1},
 }
 
 // Verbs lists the verbs, in the order in which they are declared.
@@ -213,9 +228,14 @@ func (s Signature) check(c Call) error {
 			}
 		}
 	}
-	if s.Verb == Put {
+	switch s.Verb {
+	case Put:
 		_, err := ParseMode(args[2])
 		return err
+	case Join, CallOff: // both are for people to read
+		if !printable(args[0]) {
+			return fmt.Errorf("%q is not one line of text of %d bytes at most", args[0], mostBy)
+		}
 	}
 	return nil
 }

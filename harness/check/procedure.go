@@ -22,6 +22,10 @@ func (ProcedureCompleted) Judge(ev *harness.Evidence) harness.Result {
 	began, ok := ev.At(harness.ProcedureBegan)
 	ended, done := ev.At(harness.ProcedureEnded)
 	p := ev.Procedure
+	took := ended - began
+	if ev.GameDay != nil {
+		took -= ev.GameDay.Paused(began, ended) // its clock stood still
+	}
 	switch {
 	case !ok || !done || ended < began:
 		return notSeen("the procedure was not seen to begin and to end")
@@ -33,8 +37,8 @@ func (ProcedureCompleted) Judge(ev *harness.Evidence) harness.Result {
 		return notSeen("how the procedure ended was not recorded")
 	case len(ev.Steps) == 0:
 		return notSeen("no step was done")
-	case ended-began > p.Within && p.Within > 0:
-		return violated(nil, "the procedure took %.1f s of %.1f s", (ended - began).Seconds(), p.Within.Seconds())
+	case took > p.Within && p.Within > 0:
+		return violated(nil, "the procedure took %.1f s of %.1f s", took.Seconds(), p.Within.Seconds())
 	}
 	for _, step := range ev.Steps {
 		if step.By != "" {
@@ -44,7 +48,7 @@ func (ProcedureCompleted) Judge(ev *harness.Evidence) harness.Result {
 			return violated(nil, "step %d (%s) exited with status %d", step.Number, step.Name, step.Output.ExitCode)
 		}
 	}
-	return held("%d commands in %.2f s", len(ev.Steps), (ended - began).Seconds())
+	return held("%d commands in %.2f s", len(ev.Steps), took.Seconds())
 }
 
 // ServiceRestored holds when, after the procedure, every writer was

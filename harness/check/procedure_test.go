@@ -28,6 +28,13 @@ func after(client string, alter func(n int, o *harness.Operation)) func(*harness
 	})
 }
 
+// paused makes it a game day that stood still once.
+func paused(from, to time.Duration) func(*harness.Evidence, *book) {
+	return func(ev *harness.Evidence, _ *book) {
+		ev.GameDay = &harness.GameDayRecord{Pauses: []harness.PauseRecord{{From: from, To: to}}}
+	}
+}
+
 // busy makes the machine too busy for figures.
 func busy(ev *harness.Evidence, _ *book) { ev.Machine.Unfit = "the machine was too busy" }
 
@@ -38,6 +45,8 @@ var procedureCases = []judged{
 	{completed, "failed", record(harness.ProcedureRecord{Failed: "step 2 exited with status 1"}), harness.Violated, "did not complete: step 2"},
 	{completed, "failed and completed at once", record(harness.ProcedureRecord{Completed: true, Failed: "step 2"}), harness.Violated, "did not complete"},
 	{completed, "too late", record(harness.ProcedureRecord{Completed: true, Within: time.Second}), harness.Violated, "1.5 s of 1.0 s"},
+	{completed, "in time, but for pauses of a game day", both(record(harness.ProcedureRecord{Completed: true, Within: time.Second}), paused(beganAt+100*time.Millisecond, beganAt+800*time.Millisecond)), harness.Held, "2 commands in 0.80 s"},
+	{completed, "too late, and paused before it began", both(record(harness.ProcedureRecord{Completed: true, Within: time.Second}), paused(0, beganAt)), harness.Violated, "1.5 s of 1.0 s"},
 	{completed, "a step exited with an error", func(ev *harness.Evidence, _ *book) { ev.Steps[1].Output.ExitCode = 4 }, harness.Violated, "step 2 (force m1) exited with status 4"},
 	{completed, "no step", func(ev *harness.Evidence, _ *book) { ev.Steps = nil }, harness.Inconclusive, "no step"},
 	{completed, "never began", without(harness.ProcedureBegan), harness.Inconclusive, "not seen to begin"},

@@ -78,6 +78,9 @@ func (d *drill) collect(ctx context.Context) error {
 	d.mark(harness.TrafficEnded)
 	d.timeline.say(harness.DrillEvent, "", "collecting evidence")
 	d.timeline.quiet()
+	if d.game != nil {
+		d.game.unmeasured()
+	}
 	d.ev.Watcher = watcher
 	d.ev.Survivors = nonNil(d.ev.Survivors)
 	if d.backups != nil {

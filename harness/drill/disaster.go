@@ -42,6 +42,9 @@ func (d *drill) steady(ctx context.Context) error {
 	}
 	d.mark(harness.SteadyStateSeen)
 	d.timeline.say(harness.DrillEvent, "", "steady state: every writer acknowledged, %s", countOf(len(d.ev.Before), "member"))
+	if d.game != nil {
+		return nil // see letBe
+	}
 	return d.untilTheStrike(ctx)
 }
 
@@ -50,10 +53,15 @@ func (d *drill) beginTraffic(ctx context.Context, targets []observe.Target) (err
 	for _, t := range targets {
 		endpoints = append(endpoints, t.Endpoint)
 	}
-	d.traffic, err = workload.Start(ctx, workload.Config{
+	config := workload.Config{
 		Seed: d.opts.Seed, Prefix: d.ev.TrafficPrefix, Traffic: d.plan.traffic, Clock: d.timeline.now,
 		Ledger: d.ledger, Endpoints: endpoints, TLS: d.tls, Serving: d.timeline.service,
-	})
+	}
+	if g := d.game; g != nil {
+		config.Ended = g.heard
+		config.Serving = func(at time.Duration, serving bool) { d.timeline.service(at, serving); g.saw(at, serving) }
+	}
+	d.traffic, err = workload.Start(ctx, config)
 	if err == nil {
 		d.mark(harness.TrafficBegan)
 	}
@@ -212,12 +220,20 @@ func (d *drill) strike(ctx context.Context) error {
 	if len(d.scenario.Break) == 0 {
 		return errors.New("the scenario breaks nothing")
 	}
+	if g := d.game; g != nil {
+		if err := g.moves.take(ctx, true); err != nil {
+			return err
+		}
+		if !g.strikes() {
+			return nil
+		}
+	}
 	d.mark(harness.Struck)
 	d.nextGeneration()
 	for _, f := range d.scenario.Break {
 		record := harness.FaultRecord{Fault: f.String(), At: d.timeline.now()}
 		d.timeline.say(harness.FaultEvent, "", "strike: %s", f)
-		hosts, err := f.Inject(ctx, d)
+		hosts, err := f.Inject(ctx, strikeable{d})
 		if err != nil {
 			return err
 		}
@@ -229,6 +245,11 @@ func (d *drill) strike(ctx context.Context) error {
 	}
 	d.mark(harness.TookEffect)
 	d.forgetTheGone(ctx)
+	if g := d.game; g != nil {
+		g.moves.mu.Lock()
+		defer g.moves.mu.Unlock()
+		g.moves.struck(ctx)
+	}
 	return nil
 }
 
@@ -278,7 +299,7 @@ const probePatience = time.Second
 // reads what the survivors hold, serializably. That nothing was detected is not
 // an error; a premise may miss it.
 func (d *drill) detect(ctx context.Context) error {
-	if len(d.plan.steps) == 0 {
+	if len(d.plan.steps) == 0 || d.calledOff() {
 		return nil // nobody waits for anything: the settling below watches
 	}
 	wantsQuorumLoss := slices.ContainsFunc(d.scenario.Premises, func(c harness.Check) bool { return c.Name() == "quorum-was-lost" })
@@ -299,14 +320,13 @@ func (d *drill) detect(ctx context.Context) error {
 		if served != nil && leaderless && ctx.Err() == nil {
 			d.mark(harness.QuorumLost)
 		}
-		_, detected := d.ev.Marks[harness.Detected]
-		_, lost := d.ev.Marks[harness.QuorumLost]
+		detected, lost := d.marked(harness.Detected), d.marked(harness.QuorumLost)
 		return detected && (lost || !wantsQuorumLoss), fmt.Sprintf("a fresh client: %v", served)
 	})
 	if ctx.Err() != nil {
 		return err
 	}
-	if _, lost := d.ev.Marks[harness.QuorumLost]; lost {
+	if d.marked(harness.QuorumLost) {
 		d.timeline.say(harness.DrillEvent, "", "detected: quorum is lost")
 		// Once more, now that nothing is acknowledged: what the survivors hold
 		// until they are stopped.
@@ -318,7 +338,7 @@ func (d *drill) detect(ctx context.Context) error {
 // readSurvivors reads every host whose etcd runs, and tells whether none of
 // them knows a leader: each that runs was heard to say so.
 func (d *drill) readSurvivors(ctx context.Context) (leaderless bool) {
-	hosts := d.present()
+	hosts, asked := d.present(), d.timeline.now()
 	reads := make([]*harness.SurvivorRead, len(hosts))
 	silent := make([]bool, len(hosts))
 	var wg crew.Crew
@@ -346,6 +366,9 @@ func (d *drill) readSurvivors(ctx context.Context) (leaderless bool) {
 		if read != nil {
 			d.ev.Survivors = append(d.ev.Survivors, *read)
 			leaderless = leaderless && !read.HasLeader
+			if d.game != nil {
+				d.game.moves.learns(read.Host, read.Revision, asked)
+			}
 		}
 	}
 	return leaderless

@@ -13,5 +13,10 @@
 // through the bastion to an estate, which is made of that same site; a hand tells
 // from what was typed what a procedure's steps would have said of themselves.
 //
+// Where people recover (harness.ByTeam), that is a game day. A game is what it has
+// beside any drill: the exercise, its rules and its clock; the bastion, open from the
+// steady state on; the watch of the hosts, for the wall; the facilitator's orders; and
+// the moves, which look on the hosts for what destroyed data that are still needed.
+//
 // It imports no runtime: where hosts come from is its caller's choice.
 package drill

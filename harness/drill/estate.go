@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
@@ -34,6 +32,7 @@ func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code
 	}
 	host := hostOf(c)
 	record := e.hand.step(c.By, host, summary(c), typed(c))
+	e.hand.game.stepBegins(record)
 	out, complaints := relay.Clip{Most: mostCallKept}, relay.Clip{Most: mostCallKept}
 	if tells(c.Verb) {
 		s.Out = io.MultiWriter(s.Out, &out)
@@ -47,6 +46,7 @@ func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code
 	if err != nil {
 		record.Error = err.Error()
 	}
+	e.hand.game.stepEnds(c, record, int64(len(said))+dropped)
 	if unkept := e.d.keep(record); unkept != nil {
 		e.d.broke(breakage{err: unkept})
 	}
@@ -126,23 +126,15 @@ func (e estate) do(ctx context.Context, c bastion.Call, s harness.Streams) (int,
 		return 0, e.backup(ctx, c.Args[0], s.Out)
 	case bastion.Bundle:
 		return 0, e.bundle(ctx, s.Out)
+	case bastion.Join, bastion.Notice, bastion.Done, bastion.CallOff:
+		return 0, fmt.Errorf("%w: this is no game day, and nobody takes part but the runbook", errMistake)
 	}
 	h, err := e.host(c.Args[0])
 	if err != nil {
 		return 0, err
 	}
 	if c.Verb == bastion.Exec {
-		argv := c.Args[1:]
-		if _, err := h.Etcd(ctx); err != nil {
-			return 0, err // nothing can be run there, so nothing begins
-		}
-		e.hand.runs(h.Name(), argv)
-		s.In = scan(s.In, e.hand.replaced)
-		code, err := h.Exec(ctx, argv, s)
-		if err == nil && code == 0 {
-			e.hand.ran(argv)
-		}
-		return code, err
+		return e.exec(ctx, h, c.Args[1:], s)
 	}
 	return 0, e.on(ctx, h, c, s)
 }
@@ -153,7 +145,8 @@ func (e estate) on(ctx context.Context, h harness.Host, c bastion.Call, s harnes
 	case bastion.Put:
 		return e.put(ctx, h, c.Args[1], c.Args[2], s.In)
 	case bastion.PutTree:
-		return h.UploadTree(ctx, c.Args[1], scan(s.In, func() { e.hand.keeps(h.Name(), c.Args[1]) }))
+		e.hand.writes(h.Name(), c.Args[1])
+		return h.UploadTree(ctx, c.Args[1], scan(s.In, func() { e.hand.keeps(h.Name(), c.Args[1], true) }))
 	case bastion.Get:
 		return h.Download(ctx, c.Args[1], s.Out)
 	case bastion.GetTree:
@@ -209,61 +202,14 @@ func (e estate) put(ctx context.Context, h harness.Host, path, mode string, cont
 			e.hand.replaced()
 			return
 		}
-		e.hand.keeps(h.Name(), path)
-	})
+		e.hand.keeps(h.Name(), path, true)
+	}).also(manifests, func() { e.hand.keeps(h.Name(), path, false) })
+	e.hand.writes(h.Name(), path)
 	if err := h.Upload(ctx, path, bits, file); err != nil {
 		return err
 	}
 	e.hand.brought(h.Name(), begun, file)
 	return nil
-}
-
-// start writes a host's manifest and waits until the agent has started etcd by it.
-func (e estate) start(ctx context.Context, h harness.Host, flags []string) error {
-	for i := range flags {
-		flags[i] = strings.TrimPrefix(flags[i], "--")
-	}
-	e.d.mu.Lock()
-	born, ok := e.d.desk.Flags[h.Name()]
-	e.d.mu.Unlock()
-	if !ok {
-		return fmt.Errorf("%w: start etcd on %s: it was never given any flags", errMistake, h.Name())
-	}
-	manifest := harness.Manifest(h.Name(), harness.ChangeFlags(born, flags...))
-	was, err := h.Etcd(ctx)
-	if err != nil {
-		return err
-	}
-	e.hand.runs(h.Name(), flags)
-	var old strings.Builder
-	err = h.Download(ctx, harness.ManifestPath, &old)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	same := err == nil && old.String() == manifest && was.PID != 0
-	if err := h.Upload(ctx, harness.ManifestPath, 0o600, strings.NewReader(manifest)); err != nil {
-		return err
-	}
-	if !same {
-		if _, err := h.AwaitEtcd(ctx, "the start of etcd", func(s harness.EtcdState) bool { return s.Starts > was.Starts }); err != nil {
-			return err
-		}
-	}
-	return e.hand.starts(ctx, h.Name())
-}
-
-// stop removes a host's manifest and waits until etcd has ended.
-func (e estate) stop(ctx context.Context, h harness.Host) error {
-	out, err := h.Run(ctx, "rm -f "+harness.ManifestPath)
-	if err == nil && out.ExitCode != 0 {
-		err = fmt.Errorf("%w: remove the manifest of %s: %s", errMistake, h.Name(), strings.TrimSpace(out.Stderr))
-	}
-	if err != nil {
-		return err
-	}
-	e.hand.stops(h.Name())
-	_, err = h.AwaitEtcd(ctx, "the end of etcd", func(s harness.EtcdState) bool { return s.PID == 0 && !s.Manifest })
-	return err
 }
 
 // list tells of every host that there is, or was.

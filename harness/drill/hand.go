@@ -3,12 +3,7 @@ package drill
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
-	"hash"
-	"io"
 	"path"
 	"slices"
 	"strings"
@@ -16,7 +11,6 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
-	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
 // hand is the record of a recovery that is done by somebody else's hand: a user's
@@ -25,29 +19,47 @@ import (
 // was done.
 type hand struct {
 	d    *drill
+	game *game  // nil: a runbook recovers
 	name string // of whoever types and does not say who
 
 	beginning sync.Mutex // held while a new history begins
 	began     bool
 
 	announcing sync.Mutex // held while clients are pointed elsewhere
+	told       []string   // where they were last pointed, because it was started
+
+	following sync.WaitGroup // clients are pointed at what was started
 
 	mu        sync.Mutex
+	over      bool
 	number    int             // of the last step
 	started   []string        // hosts that were told to start etcd and not to stop it since, in order
 	announced bool            // somebody announced hosts: from then on it is their affair; announcing guards it
-	scripts   []script        // files on hosts that begin a new history when they are used
+	scripts   []script        // files on hosts that begin a new history, or start etcd, when they are used
+	placing   map[string]bool // hosts whose next start of etcd is by this hand: see places
 	taken     map[string]bool // spare hosts that were ordered
 	fetched   time.Duration   // a backup is on a host; 0: none yet
 	restored  time.Duration   // a snapshot was restored; 0: none yet
 }
 
 // script is a file that was brought onto a host.
-type script struct{ host, path string }
-
-func newHand(d *drill, name string, number int) *hand {
-	return &hand{d: d, name: name, number: number, taken: map[string]bool{}}
+type script struct {
+	host, path string
+	renews     bool // it begins a new history; otherwise it moves manifests
 }
+
+// newHand begins the record; close ends it.
+func newHand(d *drill, name string, number int) *hand {
+	h := &hand{d: d, game: d.game, name: name, number: number, placing: map[string]bool{}, taken: map[string]bool{}}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hand = h
+	return h
+}
+
+// early tells whether nothing is broken yet: what a team tries before the strike begins
+// no history, and starts nothing that clients should hear of.
+func (h *hand) early() bool { return h.game != nil && !h.game.isStruck() }
 
 // step begins the record of a call, and tells of it.
 func (h *hand) step(by, host, name, command string) harness.StepRecord {
@@ -77,12 +89,19 @@ func renews(text []byte) bool {
 func (h *hand) replaced() {
 	h.beginning.Lock()
 	defer h.beginning.Unlock()
-	if h.began {
+	if h.began || h.early() {
 		return
 	}
 	h.began = true
 	h.d.mark(harness.HistoryReplaced)
 	h.d.nextGeneration()
+}
+
+// hasReplaced tells whether a new history has begun, for all that is known.
+func (h *hand) hasReplaced() bool {
+	h.beginning.Lock()
+	defer h.beginning.Unlock()
+	return h.began
 }
 
 // lookers are commands that look at a file, or put it in order, and do not use it.
@@ -94,65 +113,44 @@ func (h *hand) runs(host string, argv []string) {
 	if len(argv) > 0 && slices.Contains(lookers, argv[0]) || strings.Contains(text, "--help") {
 		return
 	}
+	renewed, moved := renews([]byte(text)), strings.Contains(text, string(manifests))
 	h.mu.Lock()
-	known := slices.ContainsFunc(h.scripts, func(s script) bool { return s.host == host && strings.Contains(text, path.Base(s.path)) })
+	for _, s := range h.scripts {
+		if s.host == host && strings.Contains(text, path.Base(s.path)) {
+			renewed, moved = renewed || s.renews, moved || !s.renews
+		}
+	}
 	h.mu.Unlock()
-	if known || renews([]byte(text)) {
+	if moved {
+		h.places(host)
+	}
+	if renewed {
 		h.replaced()
 	}
 }
 
 // ran is told what was run, and went well.
 func (h *hand) ran(argv []string) {
-	if text := strings.Join(argv, " "); strings.Contains(text, "snapshot restore") && !strings.Contains(text, "--help") {
+	if text := strings.Join(argv, " "); strings.Contains(text, "snapshot restore") && !strings.Contains(text, "--help") && !h.early() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.restored = h.d.timeline.now()
 	}
 }
 
-// keeps is told of a file on a host that begins a new history when it is used: a
-// script, or a manifest that is moved to where it is run from.
-func (h *hand) keeps(host, path string) {
+// keeps is told of a file on a host that begins a new history when it is used, a script,
+// or a manifest that is moved to where it is run from; or else of a script that moves
+// manifests.
+func (h *hand) keeps(host, path string, renews bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.scripts = append(h.scripts, script{host, path})
-}
-
-// mostScanned is how much of a stream is looked through for words: a script is
-// shorter.
-const mostScanned = 1 << 20
-
-// scanned passes a stream on, sums it up, and calls found once when it begins a
-// new history.
-type scanned struct {
-	from  io.Reader
-	sum   hash.Hash
-	seen  []byte
-	found func()
-}
-
-func (s *scanned) Read(p []byte) (int, error) {
-	n, err := s.from.Read(p)
-	s.sum.Write(p[:n])
-	if s.found != nil && len(s.seen) < mostScanned {
-		s.seen = append(s.seen, p[:min(n, mostScanned-len(s.seen))]...)
-		if renews(s.seen) {
-			s.found()
-			s.found = nil
-		}
-	}
-	return n, err
-}
-
-func scan(from io.Reader, found func()) *scanned {
-	return &scanned{from: from, sum: sha256.New(), found: found}
+	h.scripts = append(h.scripts, script{host, path, renews})
 }
 
 // brought is told of a file that was put on a host: a backup is recognised by what
 // it is, whatever its name.
 func (h *hand) brought(host string, begun time.Duration, file *scanned) {
-	if h.d.backups == nil {
+	if h.d.backups == nil || h.early() {
 		return
 	}
 	sum := hex.EncodeToString(file.sum.Sum(nil))
@@ -173,15 +171,19 @@ func (h *hand) brought(host string, begun time.Duration, file *scanned) {
 func (h *hand) starts(ctx context.Context, host string) error {
 	h.announcing.Lock()
 	defer h.announcing.Unlock()
+	if h.early() {
+		return nil
+	}
 	h.mu.Lock()
 	if !slices.Contains(h.started, host) {
 		h.started = append(h.started, host)
 	}
 	started := slices.Clone(h.started)
 	h.mu.Unlock()
-	if h.announced {
+	if h.announced || slices.Equal(h.told, started) {
 		return nil
 	}
+	h.told = started
 	return site{h.d}.Announce(ctx, started)
 }
 
@@ -205,7 +207,10 @@ func (h *hand) stops(host string) {
 func (h *hand) takes(name string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !slices.Contains(h.d.spares, name) || h.taken[name] {
+	h.d.mu.Lock()
+	spare := slices.Contains(h.d.spares, name)
+	h.d.mu.Unlock()
+	if !spare || h.taken[name] {
 		return false
 	}
 	h.taken[name] = true
@@ -215,6 +220,13 @@ func (h *hand) takes(name string) bool {
 // close marks the phases that the recovery had, and lets go of the spare hosts
 // that no etcd was ever started on: they are no part of the site.
 func (h *hand) close() {
+	h.d.mu.Lock()
+	h.d.hand = nil
+	h.d.mu.Unlock()
+	h.mu.Lock()
+	h.over = true
+	h.mu.Unlock()
+	h.following.Wait()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.fetched > 0 {
@@ -245,6 +257,9 @@ func (d *drill) unseenReplacement() {
 	if marked || !ok || !d.plan.byHand() || !otherHistory(d.ev.Before, d.ev.After) {
 		return
 	}
+	if g := d.ev.GameDay; g != nil && g.Decided.At > 0 {
+		began = min(began, g.Decided.At)
+	}
 	at := began
 	for _, s := range d.ev.Starts {
 		if s.At >= began {
@@ -273,48 +288,4 @@ func otherHistory(before, after []harness.MemberView) bool {
 		}
 	}
 	return false
-}
-
-// provisionSpares orders as many clean hosts as were lost or are off, so that
-// their addresses are known before anybody needs them.
-func (d *drill) provisionSpares(ctx context.Context) error {
-	missing := 0
-	for _, name := range d.plan.hosts {
-		h := d.host(name)
-		if h == nil || isOff(ctx, h) {
-			missing++
-		}
-	}
-	names := make([]string, missing)
-	for i := range names {
-		names[i] = fmt.Sprintf("m%d", len(d.plan.hosts)+1+i)
-	}
-	d.mu.Lock()
-	d.spares = names
-	d.mu.Unlock()
-	errs := make([]error, missing)
-	var wg crew.Crew
-	for i, name := range names {
-		wg.Go(func() { errs[i] = d.orderNew(ctx, name) })
-	}
-	wg.Wait()
-	return errors.Join(errs...)
-}
-
-// orderNew orders a clean host for somebody who recovers by hand. Where the site
-// keeps no bundle of certificates to make a host's with, it has them already, from
-// whoever installs machines.
-func (d *drill) orderNew(ctx context.Context, name string) error {
-	if err := (site{d}).Provision(ctx, name); err != nil {
-		return err
-	}
-	if d.scenario.Backups.Bundle != "" {
-		return nil
-	}
-	return d.issueTo(ctx, d.host(name))
-}
-
-func isOff(ctx context.Context, h harness.Host) bool {
-	_, err := h.Etcd(ctx)
-	return errors.Is(err, harness.ErrHostOff)
 }

@@ -65,6 +65,8 @@ func TestTyped(t *testing.T) {
 		typed, summary string
 	}{
 		{bastion.Call{Verb: bastion.Exec, Args: []string{"m1", "sh", "-c", "echo 'a b'"}}, `firedrill host exec m1 -- sh -c "echo 'a b'"`, "sh -c echo 'a b'"},
+		{bastion.Call{Verb: bastion.Exec, Args: []string{"m1", "etcdctl", "--endpoints=https://m1:2379", "--cacert=/c", "--cert=/d", "--key=/e", "member", "list"}},
+			"firedrill host exec m1 -- etcdctl '--endpoints=https://m1:2379' '--cacert=/c' '--cert=/d' '--key=/e' member list", "etcdctl --endpoints=https://m1:2379 member list"},
 		{bastion.Call{Verb: bastion.Put, Args: []string{"m1", "/root/my snapshot.db", "0600"}}, `firedrill host cp - m1:'/root/my snapshot.db'`, "copy to /root/my snapshot.db"},
 		{bastion.Call{Verb: bastion.Get, Args: []string{"m1", "/root/x"}}, "firedrill host cp m1:/root/x -", "copy /root/x"},
 		{bastion.Call{Verb: bastion.Backup, Args: []string{"backup-001.db"}}, `firedrill host cp "$FIREDRILL_BACKUPS"/backup-001.db -`, "copy a backup: backup-001.db"},

@@ -94,8 +94,14 @@ func (d *drill) note(e harness.HostEvent) {
 		d.badManifest(e)
 	case e.Kind == harness.EtcdStarted:
 		d.started(e.Host, at)
+		if hand := d.atWork(); hand != nil {
+			hand.runsAgain(e.Host)
+		}
 	case e.Kind == harness.EtcdExited && e.Exit != nil:
 		d.exited(e, at)
+		if hand := d.atWork(); hand != nil && e.Exit.Asked {
+			hand.places(e.Host) // its manifest was removed, or changed
+		}
 	case e.Kind == harness.HostDestroyed:
 		d.destroyed(e.Host, at)
 	case e.Kind == harness.HostPowered, e.Kind == harness.HostUnpowered:
@@ -121,6 +127,13 @@ func (d *drill) started(host string, at time.Duration) {
 	if _, over := d.ev.Marks[harness.Collected]; !over {
 		d.ev.Starts = append(d.ev.Starts, harness.HostStart{Host: host, At: at})
 	}
+}
+
+// atWork is whoever recovers by hand just now; nil: nobody.
+func (d *drill) atWork() *hand {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.hand
 }
 
 // exited records an etcd that ended. What ends after the evidence was collected

@@ -44,7 +44,11 @@ func (d *drill) judge() (reports.Report, error) {
 		return reports.Report{}, err
 	}
 	if len(d.opts.Flags) > 0 {
-		report.Rerun = strings.Join(append([]string{"firedrill run", d.scenario.Name}, d.opts.Flags...), " ")
+		verb := "firedrill run"
+		if d.game != nil {
+			verb = "firedrill gameday"
+		}
+		report.Rerun = strings.Join(append([]string{verb, d.scenario.Name}, d.opts.Flags...), " ")
 	}
 	d.timeline.say(harness.DrillEvent, "", "verdict: %s", report.Verdict)
 	return report, writeReport(d.dir, report)

@@ -40,6 +40,8 @@ type Options struct {
 	Flags   []string // the user's flags as typed, for the command that runs the drill again
 	Version string   // of firedrill
 
+	GameDay *GameDay // people recover; nil: nobody does
+
 	Progress func(harness.Event) // called for each line of the timeline, one at a time
 	// Keep leaves the cluster standing when the drill is over: Hold is called
 	// with the report and how to get onto each host, and when it returns the
@@ -103,9 +105,14 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 		}
 		p.steps = steps
 	}
+	if why := o.GameDay.unsuited(s, p.byTeam()); why != "" {
+		return unsuited("%s", why)
+	}
 	switch {
 	case o.Within > 0:
 		p.within = o.Within
+	case p.byTeam():
+		p.within = max(p.within, byTeamWithin)
 	case p.byHand():
 		p.within = max(p.within, byHandWithin)
 	}

@@ -26,20 +26,27 @@ func (d *drill) recover(ctx context.Context) error {
 	if d.backups != nil {
 		d.backups.stop()
 	}
+	if d.calledOff() {
+		d.timeline.say(harness.DrillEvent, "", "nothing was broken, so there is nothing to recover from: %s", d.game.why())
+		return d.game.close()
+	}
 	if d.plan.byHand() {
 		if err := d.prepareHand(ctx); err != nil {
 			return err
 		}
 	}
 	d.mark(harness.ProcedureBegan)
+	within, cancel := d.deadline(ctx)
+	defer cancel()
 	switch {
+	case d.game != nil:
+		d.game.begins()
+		d.timeline.say(harness.DrillEvent, "", "the team's recovery begins")
 	case d.plan.byHand():
 		d.timeline.say(harness.DrillEvent, "", "the user's own runbook begins")
 	case len(d.plan.steps) > 0:
 		d.timeline.say(harness.DrillEvent, "", "the procedure begins: %s", countOf(len(d.plan.steps), "step"))
 	}
-	within, cancel := context.WithTimeout(ctx, d.plan.within)
-	defer cancel()
 	record := &d.ev.Procedure
 	record.Completed = true
 	for i, step := range d.plan.steps {
@@ -67,6 +74,14 @@ func (d *drill) recover(ctx context.Context) error {
 	return nil
 }
 
+// deadline bounds a context by the procedure's.
+func (d *drill) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if d.game != nil {
+		return d.teamDeadline(ctx)
+	}
+	return context.WithTimeout(ctx, d.plan.within)
+}
+
 // step runs one step on all its hosts.
 func (d *drill) step(ctx context.Context, number int, step harness.Step) (outcome, error) {
 	hosts := []harness.Host{nil} // the desk
@@ -84,7 +99,9 @@ func (d *drill) step(ctx context.Context, number int, step harness.Step) (outcom
 	if hosts[0] != nil {
 		where = strings.Join(hostNames(hosts), ", ")
 	}
-	d.timeline.say(harness.StepEvent, "", "step %d on %s: %s", number, where, step.Name)
+	if d.game == nil { // whose steps are what people type, and who see them
+		d.timeline.say(harness.StepEvent, "", "step %d on %s: %s", number, where, step.Name)
+	}
 	if step.Replaces {
 		d.mark(harness.HistoryReplaced)
 		d.nextGeneration()

@@ -28,6 +28,7 @@ import (
 const (
 	archiveDeadline = 30 * time.Second // the store of backups opened, the bundle of certificates kept
 	bootDeadline    = 60 * time.Second // hosts up and etcd serving for the first time
+	openDeadline    = 60 * time.Second // a game day's desk, bastion and pages
 	preloadDeadline = 10 * time.Minute // writing, spreading and restoring a preloaded dataset
 	steadyPatience  = 30 * time.Second // every writer acknowledged, backups taken; see steadyDeadline
 	strikeDeadline  = 60 * time.Second // all faults in effect
@@ -89,8 +90,10 @@ type drill struct {
 	logs   map[string]*hostLog
 	deaths map[string]int // etcds that ended by themselves before the steady state, by host
 	spares []string       // clean hosts for whoever recovers by hand
+	hand   *hand          // whoever does it just now; nil: nobody
 
 	workplace *operator.Desk // of whoever recovers by hand; nil: nobody does
+	game      *game          // nil: no people recover
 }
 
 // Run runs one drill and returns its report. The error is not nil only if the
@@ -117,8 +120,10 @@ func Run(ctx context.Context, rt harness.Runtime, s harness.Scenario, o Options)
 		d.abort(nil)
 		err = d.close(kept && err == nil, err)
 		if err == nil {
+			d.conclude(report.Verdict.String())
 			return
 		}
+		d.conclude("")
 		report = reports.Report{}
 		if strings.Contains(err.Error(), diskFull) {
 			err = hinted(err, diskHint)
@@ -170,10 +175,11 @@ func (d *drill) order(rt harness.Runtime) []part {
 		{"preload", preloadDeadline, d.preload},
 		{"boot the cluster", bootDeadline, d.boot},
 		{"reach a steady state", 0, func(ctx context.Context) error { return within(ctx, d.steadyDeadline(), d.steady) }},
-		strike,
-		{"detect", detectDeadline, d.detect},
-		recovery,
 	}
+	if d.game != nil {
+		parts = append(parts, part{"open the game day", openDeadline, d.openGameDay}, part{"wait for the strike", 0, d.letBe})
+	}
+	parts = append(parts, strike, part{"detect", detectDeadline, d.detect}, recovery)
 	if d.scenario.AtBirth {
 		parts = []part{
 			provision,
@@ -248,7 +254,7 @@ func (d *drill) weight(limit time.Duration) time.Duration {
 func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 	started := time.Now()
 	var err error
-	if d.id, d.dir, err = newRunDirectory(d.opts.Out, d.scenario.Name, started); err != nil {
+	if d.id, d.dir, err = newRunDirectory(d.opts.Out, d.named(), started); err != nil {
 		return err
 	}
 	if d.timeline, err = newTimeline(d.dir, d.opts.Progress, func(err error) { d.broke(breakage{err: err}) }); err != nil {
@@ -284,8 +290,19 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 		Marks: map[harness.Mark]time.Duration{}, Gone: map[string]time.Duration{}, Procedure: harness.ProcedureRecord{Within: d.plan.within},
 		Starts: []harness.HostStart{}, Fetches: []harness.FetchRecord{},
 	}
+	if d.opts.GameDay != nil {
+		d.game = newGame(ctx, d)
+	}
 	d.timeline.say(harness.DrillEvent, "", "%s: %s", d.scenario.Name, d.scenario.Summary)
 	return nil
+}
+
+// named is the scenario's name as the run directory's has it, where the team may see it.
+func (d *drill) named() string {
+	if g := d.opts.GameDay; g != nil && g.Surprise {
+		return "surprise"
+	}
+	return d.scenario.Name
 }
 
 // close tears down whatever there is, and returns why with what went wrong
@@ -294,7 +311,7 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 func (d *drill) close(kept bool, why error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeDeadline)
 	defer cancel()
-	var errs []error
+	errs := []error{d.game.close()}
 	if d.backups != nil {
 		d.backups.stop()
 	}
@@ -347,6 +364,14 @@ func (d *drill) close(kept bool, why error) error {
 
 func (d *drill) mark(m harness.Mark) {
 	d.markAt(m, d.timeline.now())
+}
+
+// marked tells whether a mark was set, while others may be.
+func (d *drill) marked(m harness.Mark) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.ev.At(m)
+	return ok
 }
 
 func (d *drill) markAt(m harness.Mark, at time.Duration) {

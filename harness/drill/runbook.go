@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,9 +20,14 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness/relay"
 )
 
-// byHand tells whether somebody else recovers: a program of the operator's own.
+// byHand tells whether somebody else recovers: a program of the operator's own, or people.
 func (p *plan) byHand() bool {
-	return slices.ContainsFunc(p.steps, func(s harness.Step) bool { _, own := s.Do.(harness.Executable); return own })
+	return p.byTeam() || slices.ContainsFunc(p.steps, func(s harness.Step) bool { _, own := s.Do.(harness.Executable); return own })
+}
+
+// byTeam tells whether people recover.
+func (p *plan) byTeam() bool {
+	return slices.ContainsFunc(p.steps, func(s harness.Step) bool { _, team := s.Do.(harness.ByTeam); return team })
 }
 
 // Execute runs the operator's own program at a desk that has what an on-call
@@ -70,18 +76,21 @@ func (s site) Execute(ctx context.Context, path string) (out harness.Output, err
 const unguarded = 128 + 9
 
 // prepareHand makes ready what whoever recovers by hand has before he begins: spare
-// hosts, and a desk.
+// hosts, and a desk with the backups. A team has a desk already.
 func (d *drill) prepareHand(ctx context.Context) (err error) {
 	if err := d.provisionSpares(ctx); err != nil {
 		return err
 	}
-	d.workplace, err = d.setDesk(ctx)
-	return err
+	if d.workplace == nil {
+		if d.workplace, err = d.setDesk(); err != nil {
+			return err
+		}
+	}
+	return d.keepOnDesk(ctx, d.workplace)
 }
 
-// setDesk makes the desk: certificates of a client, and the backups that there are,
-// where they are files of ours.
-func (d *drill) setDesk(ctx context.Context) (_ *operator.Desk, err error) {
+// setDesk makes the desk, with the certificates of a client.
+func (d *drill) setDesk() (_ *operator.Desk, err error) {
 	desk, err := operator.OpenDesk("", d.id)
 	if err != nil {
 		return nil, err
@@ -100,30 +109,38 @@ func (d *drill) setDesk(ctx context.Context) (_ *operator.Desk, err error) {
 			return nil, err
 		}
 	}
+	return desk, nil
+}
+
+// keepOnDesk puts the backups that there are on the desk, where they are files of ours.
+func (d *drill) keepOnDesk(ctx context.Context, desk *operator.Desk) error {
 	if d.backups == nil || d.archive.place == "" {
-		return desk, nil
+		return nil
 	}
 	kept, err := d.backups.newestFirst()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, b := range kept {
 		if err := desk.Keep(ctx, b.Name, filepath.Join(d.archive.place, b.Name)); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if d.bundle != "" {
-		err = desk.Keep(ctx, d.scenario.Backups.Bundle, filepath.Join(d.archive.place, d.scenario.Backups.Bundle))
+		return desk.Keep(ctx, d.scenario.Backups.Bundle, filepath.Join(d.archive.place, d.scenario.Backups.Bundle))
 	}
-	return desk, err
+	return nil
 }
 
 // facts are what an on-call engineer knows when the alarm comes.
 func (d *drill) facts(ctx context.Context, desk *operator.Desk, bastion, by string) operator.Facts {
-	f := operator.Facts{Bastion: bastion, By: by, Token: d.desk.Token, PeerURLs: d.desk.Peers, ClientURLs: d.desk.Clients}
+	d.mu.Lock()
+	f := operator.Facts{Bastion: bastion, By: by, Token: d.desk.Token, PeerURLs: maps.Clone(d.desk.Peers), ClientURLs: maps.Clone(d.desk.Clients)}
+	spares := slices.Clone(d.spares)
+	d.mu.Unlock()
 	scheme := d.scenario.Given.TLS.Scheme()
 	for _, name := range d.everKnown() {
-		if slices.Contains(d.spares, name) {
+		if slices.Contains(spares, name) {
 			f.Spares = append(f.Spares, name)
 			continue
 		}

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,8 @@ import (
 // several.
 func hostOf(c bastion.Call) string {
 	switch c.Verb {
-	case bastion.List, bastion.New, bastion.Announce, bastion.RestartComponents, bastion.Backups, bastion.Backup, bastion.Bundle:
+	case bastion.List, bastion.New, bastion.Announce, bastion.RestartComponents, bastion.Backups, bastion.Backup, bastion.Bundle,
+		bastion.Join, bastion.Notice, bastion.Done, bastion.CallOff:
 		return ""
 	}
 	return c.Args[0]
@@ -34,6 +36,12 @@ func typed(c bastion.Call) string {
 		words = append(words, "host", "cp", `"$FIREDRILL_BACKUPS"/`+quotedAll(a)[0], "-")
 	case bastion.Bundle:
 		words = append(words, "host", "cp", `"$FIREDRILL_BACKUPS"/`+bastion.BundleName, "-")
+	case bastion.Join:
+		words = append(append(words, "shell", "--name"), quotedAll(a)...)
+	case bastion.Notice, bastion.Done:
+		words = append(words, "gameday", "--"+c.Verb)
+	case bastion.CallOff:
+		words = append(append(words, "gameday", "--stop"), quotedAll(a)...)
 	case bastion.Exec, bastion.Start:
 		words = append(words, "host", c.Verb, a[0])
 		if len(a) > 1 {
@@ -58,6 +66,13 @@ func quotedAll(words []string) []string {
 	return out
 }
 
+// isCertificate tells of etcdctl's flags that say who asks: they are long, and the same
+// in every call.
+func isCertificate(word string) bool {
+	name, _, ok := strings.Cut(word, "=")
+	return ok && slices.Contains([]string{"--cacert", "--cert", "--key"}, name)
+}
+
 // mostSummary is how long a call may be on a line of the timeline, in runes.
 const mostSummary = 100
 
@@ -66,7 +81,7 @@ func summary(c bastion.Call) string {
 	text := strings.TrimPrefix(strings.TrimPrefix(typed(c), "firedrill "), "host ")
 	switch c.Verb {
 	case bastion.Exec:
-		text = strings.Join(c.Args[1:], " ")
+		text = strings.Join(slices.DeleteFunc(slices.Clone(c.Args[1:]), isCertificate), " ")
 	case bastion.Put, bastion.PutTree:
 		text = "copy to " + c.Args[1]
 	case bastion.Get, bastion.GetTree:

@@ -31,6 +31,10 @@
 // What a program asks somebody else to start (a container engine, systemd-run,
 // at, another machine) is not its descendant, and is its own affair.
 //
+// A shell of a game day is another matter (Shell): it runs in a terminal of the user's,
+// as a child of a process there, with what a drill hands it over the bastion (Kit). It
+// is hung up on when the drill is over, and what the user started in it is his.
+//
 // The package is apart from harness/process because that links etcd, and from
 // harness/agent because hosts are not the operator's machine. It knows neither
 // hosts nor the ledger: what leads to the drill's hosts is a path that it is

@@ -65,7 +65,18 @@ const defaultPath = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 //	FIREDRILL_BACKUPS, _CLUSTER_TOKEN
 //	FIREDRILL_PEER_URL_m1, FIREDRILL_CLIENT_URL_m1      a host's; - becomes _
 //	AWS_*                       the drill's own S3 server's, in place of the caller's
-func (d *Desk) Environment(own []string, f Facts) []string {
+func (d *Desk) Environment(own []string, f Facts) []string { return d.Kit(f).Environment(own) }
+
+// Kit is what a desk adds to the environment of a program, without the caller's own:
+// for one that somebody else starts, in a terminal of his. Its JSON holds whatever
+// secret the facts do.
+type Kit struct {
+	Bin string            `json:"bin"` // the directory of the desk's tools
+	Set map[string]string `json:"set"` // variables, but PATH
+}
+
+// Kit makes the desk's kit of these facts.
+func (d *Desk) Kit(f Facts) Kit {
 	set := map[string]string{
 		BastionVariable: f.Bastion, ByVariable: f.By,
 		"FIREDRILL_HOSTS":      strings.Join(f.Hosts, " "),
@@ -90,24 +101,33 @@ func (d *Desk) Environment(own []string, f Facts) []string {
 		set["ETCDCTL_CACERT"], set["ETCDCTL_CERT"], set["ETCDCTL_KEY"] = filepath.Join(pki, caFile), filepath.Join(pki, certFile), filepath.Join(pki, keyFile)
 	}
 	if s := f.S3; s != nil {
-		set["AWS_ENDPOINT_URL"], set["AWS_ACCESS_KEY_ID"], set["AWS_SECRET_ACCESS_KEY"] = s.Endpoint, s.AccessKey, s.SecretKey
+		set[s3Variable], set["AWS_ACCESS_KEY_ID"], set["AWS_SECRET_ACCESS_KEY"] = s.Endpoint, s.AccessKey, s.SecretKey
 		set["AWS_REGION"], set["AWS_DEFAULT_REGION"] = s.Region, s.Region
 	}
+	return Kit{Bin: filepath.Join(d.dir, binDir), Set: set}
+}
+
+// s3Variable names the drill's own S3 server, where there is one.
+const s3Variable = "AWS_ENDPOINT_URL"
+
+// Environment is as Desk.Environment.
+func (k Kit) Environment(own []string) []string {
+	_, s3 := k.Set[s3Variable]
 	path := defaultPath
 	var env []string
 	for _, entry := range own {
 		name, value, ok := strings.Cut(entry, "=")
 		switch {
-		case !ok || foreign(name) || f.S3 != nil && strings.HasPrefix(name, "AWS_"):
+		case !ok || foreign(name) || s3 && strings.HasPrefix(name, "AWS_"):
 		case name == "PATH":
 			path = cmp.Or(value, path)
 		default:
 			env = append(env, entry)
 		}
 	}
-	env = append(env, "PATH="+filepath.Join(d.dir, binDir)+":"+path)
-	for _, name := range slices.Sorted(maps.Keys(set)) {
-		env = append(env, name+"="+set[name])
+	env = append(env, "PATH="+k.Bin+":"+path)
+	for _, name := range slices.Sorted(maps.Keys(k.Set)) {
+		env = append(env, name+"="+k.Set[name])
 	}
 	return env
 }

@@ -21,3 +21,6 @@ func (d *Desk) Run(context.Context, Program) (code int, err error) { return -1, 
 
 // endAll finds nothing: nothing can have been started here.
 func endAll(context.Context, string) (ended int, err error) { return 0, nil }
+
+// Run says that no program is run here.
+func (Shell) Run(context.Context) (code int, err error) { return -1, errSystem }

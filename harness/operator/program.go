@@ -179,3 +179,13 @@ func refused(path string, errno syscall.Errno) error {
 	}
 	return unfit{fmt.Sprintf("%s: %v", path, errno), hint}
 }
+
+// Shell is an interactive program in the operator's own terminal, one that is not of
+// the drill's process: see Run.
+type Shell struct {
+	Path string
+	Args []string // what follows its name
+	Env  []string // all that is in its environment: see Kit
+	// The standard streams.
+	In, Out, Err *os.File
+}

@@ -34,7 +34,7 @@ type Ledger interface {
 	Saw(harness.WatchEvent) error
 }
 
-// Config is what traffic needs. Every field but TLS and Serving is required.
+// Config is what traffic needs. Every field but TLS, Serving and Ended is required.
 type Config struct {
 	Seed      int64
 	Prefix    string // of every key, ends in "/"; nothing else may write under it
@@ -47,6 +47,10 @@ type Config struct {
 	// before the silence) and when it is back (at: the first after it), one
 	// call at a time, in order. It must not call back into Traffic.
 	Serving func(at time.Duration, serving bool)
+	// Ended is told each operation once it was recorded, by whichever client sent it,
+	// several at once. The client sends nothing more before it returns, so it only
+	// counts. It must not call back into Traffic.
+	Ended func(harness.Operation)
 }
 
 func (c Config) validate() error {
@@ -112,6 +116,9 @@ func Start(ctx context.Context, cfg Config) (*Traffic, error) {
 	}
 	if cfg.Serving == nil {
 		cfg.Serving = func(time.Duration, bool) {}
+	}
+	if cfg.Ended == nil {
+		cfg.Ended = func(harness.Operation) {}
 	}
 	forever := context.WithoutCancel(ctx)
 	t := &Traffic{
@@ -231,6 +238,7 @@ func (t *Traffic) record(c call, op harness.Operation, a answer) harness.Operati
 		t.fail(fmt.Errorf("record what %s was told: %w", op.Client, err))
 	}
 	t.tally.count(op)
+	t.cfg.Ended(op)
 	return op
 }
 

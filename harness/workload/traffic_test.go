@@ -26,6 +26,8 @@ func TestThroughADisaster(t *testing.T) {
 	var mu sync.Mutex
 	var changes []bool
 	cfg.Serving = func(_ time.Duration, serving bool) { mu.Lock(); changes = append(changes, serving); mu.Unlock() }
+	ended := map[harness.Outcome]int{}
+	cfg.Ended = func(op harness.Operation) { mu.Lock(); ended[op.Outcome]++; mu.Unlock() }
 	traffic := startTraffic(t, cfg)
 	if err := traffic.AwaitSteady(within(t, 20*time.Second), 10); err != nil {
 		t.Fatal(err)
@@ -88,6 +90,13 @@ func TestThroughADisaster(t *testing.T) {
 	ops, events := ledger.read()
 	if len(ops) == 0 || traffic.Stats().Writes.Rejected != 0 {
 		t.Errorf("%+v", traffic.Stats())
+	}
+	recorded := map[harness.Outcome]int{}
+	for _, op := range ops {
+		recorded[op.Outcome]++
+	}
+	if fmt.Sprint(ended) != fmt.Sprint(recorded) {
+		t.Errorf("told of operations by outcome: %v, recorded: %v", ended, recorded)
 	}
 	checkGenerations(t, ops, struck, moved)
 	checkPresent(t, cluster.Members[0].Endpoint, ops)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -38,6 +39,17 @@ func newSheet(title string) (sheet, error) {
 		return sheet{}, fmt.Errorf("read the style sheet of HTML pages: %w", err)
 	}
 	return sheet{Title: title, CSS: template.CSS(string(css) + chart.CSS), Patterns: template.HTML(chart.Patterns)}, nil
+}
+
+// addPeople adds what a page of game days needs, and no other.
+func (s *sheet) addPeople() error {
+	css, err := htmlFiles.ReadFile("html/people.css")
+	if err != nil {
+		return fmt.Errorf("read the style sheet of game days: %w", err)
+	}
+	s.CSS += template.CSS(chart.PeopleCSS + string(css))
+	s.Patterns += template.HTML(chart.PeoplePatterns)
+	return nil
 }
 
 // page executes a template. Lines that it leaves empty go.
@@ -80,10 +92,18 @@ func HTML(w io.Writer, drills []Outcome) error {
 	title := plural(int64(len(drills)), "fire drill")
 	if len(drills) == 1 {
 		title = "Fire drill: " + drills[0].Scenario
+		if drills[0].Err == nil && drills[0].Report.GameDay != nil {
+			title = "Game day: " + drills[0].Scenario
+		}
 	}
 	s, err := newSheet(title)
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(drills, func(o Outcome) bool { return o.Err == nil && o.Report.GameDay != nil }) {
+		if err := s.addPeople(); err != nil {
+			return err
+		}
 	}
 	view := drillsPage{sheet: s, Counts: countsOf(drills)}
 	for i, o := range drills {

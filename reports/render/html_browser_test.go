@@ -174,7 +174,10 @@ type view struct {
 // views are those that a page is looked at: all of them where a page is as people
 // will have it, and the narrowest where it is an odd one.
 func views(name string) []view {
-	if slices.Contains([]string{"drill", "drills", "sweep", "interrupted"}, name) {
+	if name == "crowded game day" {
+		return []view{{360, "dark"}, {1280, "light"}}
+	}
+	if slices.Contains([]string{"drill", "drills", "sweep", "interrupted", "game day"}, name) {
 		return []view{{360, "light"}, {360, "dark"}, {768, "light"}, {1280, "light"}, {1280, "dark"}}
 	}
 	return []view{{360, "dark"}}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -31,6 +30,7 @@ type drillView struct {
 	Members  []memberView
 	Faults   []string
 	Timeline *timelineView
+	GameDay  *gameDayView // nil: no people recovered it
 	Findings []findingsView
 	Steps    *stepsView
 	Backups  []backupView
@@ -60,7 +60,7 @@ func viewOf(o Outcome, id string) drillView {
 		v.Row = []string{strconv.FormatInt(o.Seed, 10), "", "", "", human(o.Took.Milliseconds())}
 		return v
 	}
-	r := o.Report
+	r := legible(o.Report)
 	v.Scenario = r.Scenario
 	v.Tone, v.Word, v.Because = r.Verdict.String(), verdictWord(r.Verdict), because(r)
 	v.Meta = metaOf(r)
@@ -77,17 +77,31 @@ func viewOf(o Outcome, id string) drillView {
 		}
 		v.Gaps = append(v.Gaps, gapView{secondsAt(g.From), length, g.Cause})
 	}
-	v.Members, v.Faults = membersOf(r), r.Faults
-	v.Timeline = timelineOf(r, id)
+	v.Members, v.Faults = membersOf(r), faultsOf(r)
+	v.Timeline, v.GameDay = timelineOf(r, id), gameDayViewOf(o, r)
 	for _, kind := range []harness.FindingKind{harness.Promise, harness.Hazard, harness.Premise} {
 		if f := findingsOf(r, kind); len(f.Findings) > 0 {
 			v.Findings = append(v.Findings, f)
 		}
 	}
-	v.Steps = stepsOf(r)
+	if r.GameDay == nil {
+		v.Steps = stepsOf(r)
+	}
 	v.Backups, v.Fetches = backupsOf(r), fetchesOf(r)
 	v.Directory, v.Rerun = r.Directory, r.Rerun
 	return v
+}
+
+// faultsOf is what was broken on purpose, and by whom if it was in addition.
+func faultsOf(r reports.Report) []string {
+	if r.GameDay == nil || len(r.Strikes) == 0 {
+		return r.Faults
+	}
+	var faults []string
+	for _, s := range r.Strikes {
+		faults = append(faults, s.Fault+onHosts(s.Hosts)+byWhom(s))
+	}
+	return faults
 }
 
 func verdictWord(v harness.Verdict) string {
@@ -124,6 +138,9 @@ func metaOf(r reports.Report) string {
 	if r.Strict {
 		parts = append(parts, "strict")
 	}
+	if r.GameDay != nil {
+		parts = append(parts, "a game day")
+	}
 	if !r.Started.IsZero() {
 		parts = append(parts, r.Started.UTC().Format("2006-01-02 15:04 UTC"))
 	}
@@ -147,13 +164,22 @@ func figuresOf(r reports.Report) []figureView {
 			Notes: []string{"after the strike, acknowledged by the recovered cluster"},
 		})
 	}
+	name := "Procedure"
+	if r.GameDay != nil {
+		name = "The team"
+		figures[2].Notes = append(figures[2].Notes, lessPauses(r.GameDay.Redundancy)...)
+		if r.Phases.Recovered > 0 {
+			figures[3].Notes = append(figures[3].Notes, lessPauses(r.GameDay.Recovery)...)
+		}
+		figures = append(figures, peopleFigures(r)...)
+	}
 	if r.Procedure.Outcome != "none" && r.Procedure.Outcome != "" {
-		f := figureView{Name: "Procedure", Value: r.Procedure.Outcome, Class: "none"}
+		f := figureView{Name: name, Value: r.Procedure.Outcome, Class: "none"}
 		if r.Procedure.Outcome == "failed" {
 			f.Class = "none bad"
 		}
 		if r.Procedure.Within > 0 {
-			f.Notes = append(f.Notes, "deadline "+limit(time.Duration(r.Procedure.Within)*time.Millisecond))
+			f.Notes = append(f.Notes, deadline(r))
 		}
 		if r.Procedure.Detail != "" {
 			f.Notes = append(f.Notes, r.Procedure.Detail)

@@ -64,19 +64,13 @@ type eventView struct {
 
 // events is all that the timeline shows but for the steps, in order of time.
 func (c course) events() []eventView {
-	type event struct {
-		at   int64
-		view eventView
-	}
 	var all []event
-	add := func(at int64, key, tone, text string) {
-		all = append(all, event{at, eventView{At: secondsAt(at), Key: key, Tone: tone, Text: text}})
-	}
+	add := func(at int64, key, tone, text string) { all = append(all, c.event(at, key, tone, text)) }
 	for i, s := range c.Strikes {
-		add(s.At, flagKey(i, len(c.Strikes)), "violated", s.Fault+onHosts(s.Hosts)+"; took effect within "+human(s.Took))
+		add(s.At, flagKey(i, len(c.Strikes)), "violated", s.Fault+onHosts(s.Hosts)+byWhom(s)+"; took effect within "+human(s.Took))
 	}
 	for _, m := range c.marks {
-		add(m.at, m.key, "", momentText(m.mark))
+		add(m.at, m.key, "", m.text)
 	}
 	for _, g := range c.Gaps {
 		add(g.From, "", "violated", "the last acknowledged write before a gap: "+g.Cause)
@@ -102,15 +96,47 @@ func (c course) events() []eventView {
 	for _, f := range c.Fetches {
 		add(f.At, "", "", fmt.Sprintf("backup %s is fetched onto %s, within %s", f.Backup, f.Host, human(f.Fetch+f.Verify)))
 	}
+	if c.GameDay != nil {
+		all = append(all, c.peopleEvents()...)
+	}
+	return inOrder(all)
+}
+
+// event is something that happened, and when.
+type event struct {
+	at   int64
+	view eventView
+}
+
+func (c course) event(at int64, key, tone, text string) event {
+	e := event{at, eventView{At: secondsAt(at), Key: key, Tone: tone, Text: text}}
+	e.view.Since = c.since(at)
+	return e
+}
+
+// since is an offset from the strike; "" before it.
+func (c course) since(at int64) string {
+	if c.struck < 0 || at < c.struck {
+		return ""
+	}
+	return fmt.Sprintf("+%.3f s", float64(at-c.struck)/1000)
+}
+
+func inOrder(all []event) []eventView {
 	slices.SortStableFunc(all, func(a, b event) int { return cmp.Compare(a.at, b.at) })
 	out := make([]eventView, len(all))
 	for i, e := range all {
-		if c.struck >= 0 && e.at >= c.struck {
-			e.view.Since = fmt.Sprintf("+%.3f s", float64(e.at-c.struck)/1000)
-		}
 		out[i] = e.view
 	}
 	return out
+}
+
+// byWhom names who broke something in addition to the scenario.
+func byWhom(s reports.Strike) string {
+	if s.By == "" {
+		return ""
+	}
+	return ", by " + whom(s.By)
 }
 
 // flagKey is what a strike's flag is called in the picture.

@@ -102,6 +102,12 @@ func pages(t *testing.T) map[string]string {
 		"nothing swept": sweepPage(t, policy.Result{}, nil),
 		"hostile drill": drillsPage(t, one(hostile())),
 		"hostile sweep": sweepPage(t, hostileSweep(), nil),
+
+		"game day":          drillsPage(t, played(t, gameDay())),
+		"game day and more": drillsPage(t, append(outcomes(), played(t, gameDay())...)),
+		"quiet game day":    drillsPage(t, played(t, quietDay())),
+		"crowded game day":  drillsPage(t, played(t, crowdedDay(20, 500))),
+		"hostile game day":  drillsPage(t, played(t, hostileDay())),
 	}
 }
 
@@ -239,6 +245,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	broke[0].Err, broke[0].Scenario, broke[0].Runtime = errors.New(attack), attack, attack
 	for name, text := range map[string]string{
 		"drill": drillsPage(t, one(hostile())), "broke": drillsPage(t, broke), "sweep": sweepPage(t, hostileSweep(), nil),
+		"game day": drillsPage(t, played(t, hostileDay())),
 	} {
 		z := html.NewTokenizer(strings.NewReader(text))
 		seen := 0

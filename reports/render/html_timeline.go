@@ -29,19 +29,25 @@ type course struct {
 	marks  []moment // in order of time
 }
 
-// moment is a harness.Mark that occurred, with its letter in the picture.
+// moment is a harness.Mark that occurred, or something that people did, with its
+// letter in the picture.
 type moment struct {
 	mark harness.Mark
 	at   int64
 	key  string
+	text string
 }
 
 func courseOf(r reports.Report) course {
-	c := course{Report: r, struck: -1}
+	c := course{Report: r, struck: -1, marks: peopleMoments(r.GameDay)}
 	for name, at := range r.Moments {
-		c.marks = append(c.marks, moment{mark: harness.Mark(name), at: at})
-		c.end = max(c.end, at)
+		mark := harness.Mark(name)
+		c.marks = append(c.marks, moment{mark: mark, at: at, text: momentText(mark)})
 	}
+	for _, m := range c.marks {
+		c.end = max(c.end, m.at)
+	}
+	c.end = max(c.end, lastOfPeople(r.GameDay))
 	slices.SortFunc(c.marks, func(a, b moment) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(order(a.mark), order(b.mark)), cmp.Compare(a.mark, b.mark))
 	})
@@ -148,7 +154,7 @@ func (c course) closeUp() (from, to int64, ok bool) {
 func (c course) timeline(id, title string, from, to int64) chart.Timeline {
 	t := chart.Timeline{Heading: chart.Heading{ID: id, Title: title, Description: c.description()}, From: from, To: to}
 	for i, s := range c.Strikes {
-		t.Flags = append(t.Flags, chart.Key{At: s.At, Key: flagKey(i, len(c.Strikes)), Title: s.Fault + onHosts(s.Hosts) + " at " + secondsAt(s.At)})
+		t.Flags = append(t.Flags, chart.Key{At: s.At, Key: flagKey(i, len(c.Strikes)), Title: s.Fault + onHosts(s.Hosts) + byWhom(s) + " at " + secondsAt(s.At)})
 	}
 	if len(t.Flags) == 0 && c.struck >= 0 {
 		t.Flags = []chart.Key{{At: c.struck, Key: "strike", Title: strings.Join(c.Faults, "; ")}}
@@ -159,7 +165,10 @@ func (c course) timeline(id, title string, from, to int64) chart.Timeline {
 	if lane := c.service(); len(lane.Bars) > 0 {
 		t.Lanes = append(t.Lanes, lane)
 	}
-	if lane := c.steps(); len(lane.Bars) > 0 {
+	if c.GameDay != nil {
+		t.Bands = append(t.Bands, c.pauses()...)
+		t.Lanes = append(t.Lanes, c.people()...)
+	} else if lane := c.steps(); len(lane.Bars) > 0 {
 		t.Lanes = append(t.Lanes, lane)
 	}
 	if lane := c.backups(); len(lane.Bars) > 0 {
@@ -169,7 +178,7 @@ func (c course) timeline(id, title string, from, to int64) chart.Timeline {
 		t.Lanes = append(t.Lanes, c.host(track))
 	}
 	for _, m := range c.marks {
-		t.Moments = append(t.Moments, chart.Key{At: m.at, Key: m.key, Title: momentText(m.mark) + " at " + secondsAt(m.at)})
+		t.Moments = append(t.Moments, chart.Key{At: m.at, Key: m.key, Title: m.text + " at " + secondsAt(m.at)})
 	}
 	return t
 }
@@ -195,6 +204,9 @@ func (c course) description() string {
 	}
 	for _, t := range c.Tracks {
 		parts = append(parts, fmt.Sprintf("%s: %s.", t.Host, c.ran(t)))
+	}
+	if c.GameDay != nil {
+		return strings.Join(append(parts, "The list of events and the table of commands tell the same in words."), " ")
 	}
 	return strings.Join(append(parts, "The list of events and the table of steps tell the same in words."), " ")
 }
@@ -308,6 +320,9 @@ func (c course) legend() []entry {
 		}
 	}
 	service, steps, backups := c.service(), c.steps(), c.backups()
+	if c.GameDay != nil {
+		steps = chart.Lane{}
+	}
 	has := func(l chart.Lane, p chart.Paint) bool {
 		return slices.ContainsFunc(l.Bars, func(b chart.Bar) bool { return b.Paint == p })
 	}
@@ -317,6 +332,9 @@ func (c course) legend() []entry {
 	add(has(steps, chart.Working), chart.AsBar, chart.Working, "the procedure is under way")
 	add(has(steps, chart.Step), chart.AsBar, chart.Step, "a step, by its number")
 	add(has(steps, chart.Failed), chart.AsBar, chart.Failed, "a step that ended with an error")
+	if c.GameDay != nil {
+		out = append(out, c.peopleLegend()...)
+	}
 	add(has(backups, chart.Backup), chart.AsBar, chart.Backup, "a backup is taken")
 	add(has(backups, chart.Dropped), chart.AsBar, chart.Dropped, "one that could not be restored from")
 	add(has(backups, chart.Fetched), chart.AsBar, chart.Fetched, "a backup is fetched")

@@ -87,6 +87,9 @@ func markdownDrill(o Outcome, heading string) string {
 		return b.String()
 	}
 	r := o.Report
+	if r.GameDay != nil {
+		return markdownGameDay(o, heading)
+	}
 	b.WriteString(plain(cutText(because(r))) + "\n\n" + plain(metaOf(r)) + "\n\n")
 	for _, why := range r.Unfit {
 		b.WriteString("**Unfit**: figures are not to be relied upon: " + plain(cutText(why)) + "\n\n")
@@ -104,7 +107,8 @@ func markdownDrill(o Outcome, heading string) string {
 
 func markdownFigures(b *strings.Builder, r reports.Report) {
 	rows := [][]string{{"figure", "value"}}
-	add := func(name, text string) { rows = append(rows, []string{name, plain(cutText(text))}) }
+	words := wordsOf(r)
+	add := func(name, text string) { rows = append(rows, []string{name, words(cutText(text))}) }
 	add("outage", outage(r))
 	for i, g := range r.Gaps {
 		if i == markdownOffending {
@@ -118,7 +122,7 @@ func markdownFigures(b *strings.Builder, r reports.Report) {
 		add(fmt.Sprintf("gap %d", i+1), fmt.Sprintf("%s at %s: %s", length, secondsAt(g.From), g.Cause))
 	}
 	if r.Phases.Detection > 0 {
-		add("detection", human(r.Phases.Detection)+" after the strike")
+		add("detection", detected(r))
 	}
 	if text := restored(r.Phases); text != "" {
 		add("recovery", text)
@@ -148,6 +152,7 @@ func markdownFigures(b *strings.Builder, r reports.Report) {
 
 // markdownFindings lists what did not hold, and counts what did.
 func markdownFindings(b *strings.Builder, r reports.Report) {
+	words := wordsOf(r)
 	for _, kind := range []harness.FindingKind{harness.Promise, harness.Hazard, harness.Premise} {
 		v := findingsOf(r, kind)
 		if len(v.Findings) == 0 {
@@ -158,7 +163,7 @@ func markdownFindings(b *strings.Builder, r reports.Report) {
 			if f.Tone == harness.Held.String() {
 				continue
 			}
-			fmt.Fprintf(b, "- **%s** %s: %s\n", f.Word, codeSpan(f.Check), plain(cutText(f.Detail)))
+			fmt.Fprintf(b, "- **%s** %s: %s\n", f.Word, codeSpan(f.Check), words(cutText(f.Detail)))
 			for i, op := range f.Offending {
 				if i == markdownOffending {
 					fmt.Fprintf(b, "  - and %d more\n", len(f.Offending)-i)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/reports"
+	"github.com/etcd-firedrill/firedrill/reports/render/chart"
 )
 
 const (
@@ -19,6 +20,7 @@ const (
 // decided it, the figures, the members, then every finding. What did not hold
 // comes with the operations that show it, and the way to run it again.
 func (s Style) Summary(r reports.Report) string {
+	r = legible(r)
 	var b strings.Builder
 	head := fmt.Sprintf("%s on %s, etcd %s, seed %d", r.Scenario, r.Runtime, orUnknown(r.EtcdVersion), r.Seed)
 	if r.Strict {
@@ -31,6 +33,7 @@ func (s Style) Summary(r reports.Report) string {
 	b.WriteString("\n")
 	s.figures(&b, r)
 	members(&b, r)
+	s.gameDay(&b, r)
 	for _, kind := range []harness.FindingKind{harness.Promise, harness.Premise, harness.Hazard} {
 		s.findings(&b, r.Findings, kind)
 	}
@@ -75,7 +78,7 @@ func (s Style) figures(b *strings.Builder, r reports.Report) {
 		hang(b, fmt.Sprintf("%*s%10s  at %8.3f s", figureColumn, "", length, float64(g.From)/1000), figureColumn+27, g.Cause)
 	}
 	if r.Phases.Detection > 0 {
-		hang(b, "  detection", figureColumn, human(r.Phases.Detection)+" after the strike")
+		hang(b, "  detection", figureColumn, detected(r))
 	}
 	if text := restored(r.Phases); text != "" {
 		hang(b, "  recovery", figureColumn, text)
@@ -131,6 +134,23 @@ func stock(r reports.Report) string {
 	return "a stock client: " + human(r.StockOutage)
 }
 
+// detected is when the strike was seen; of a game day, not by whom it is about.
+func detected(r reports.Report) string {
+	text := human(r.Phases.Detection) + " after the strike"
+	if r.GameDay != nil {
+		text += ", by a probe"
+	}
+	return text
+}
+
+// deadline is what was left to the procedure; to people, on a clock of their own.
+func deadline(r reports.Report) string {
+	if r.GameDay != nil {
+		return "deadline " + chart.Time(float64(r.Procedure.Within)) + ", pauses left out"
+	}
+	return "deadline " + limit(time.Duration(r.Procedure.Within)*time.Millisecond)
+}
+
 func restored(p reports.Phases) string {
 	var parts []string
 	if p.Fetch > 0 {
@@ -162,7 +182,7 @@ func loss(l *reports.Loss) string {
 func procedure(r reports.Report) string {
 	text := r.Procedure.Outcome
 	if r.Procedure.Within > 0 {
-		text += ", deadline " + limit(time.Duration(r.Procedure.Within)*time.Millisecond)
+		text += ", " + deadline(r)
 	}
 	if r.Procedure.Detail != "" {
 		text += ": " + r.Procedure.Detail

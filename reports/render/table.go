@@ -20,6 +20,8 @@ type Outcome struct {
 	Took     time.Duration // wall clock, provisioning and teardown included
 	Report   reports.Report
 	Err      error // the harness broke: Report is not to be read
+	// Comparison lays a game day beside the documented procedure; nil: that was not run.
+	Comparison *reports.Comparison
 }
 
 // JSON writes a report as one line.

@@ -20,6 +20,15 @@ var CSS string
 //go:embed patterns.svg
 var Patterns string
 
+// PeopleCSS and PeoplePatterns are what pictures of people need beside CSS and
+// Patterns: pages without them are spared both.
+var (
+	//go:embed people.css
+	PeopleCSS string
+	//go:embed people.svg
+	PeoplePatterns string
+)
+
 // Heading is what a picture is called. Title and Description are for those who
 // cannot see it, and Title for those who point at it.
 type Heading struct {
@@ -58,6 +67,10 @@ const (
 	SeriesC Paint = "series-c" //
 	SeriesD Paint = "series-d" //
 	Worst   Paint = "worst"    // the greatest figure
+	Paused  Paint = "paused"   // people stood still
+	Shell   Paint = "shell"    // somebody is at a shell
+	Wrong   Paint = "wrong"    // a wrong move
+	Advice  Paint = "advice"   // a hint was given
 
 	Uncounted Paint = "uncounted" // a figure that is not relied upon
 )
@@ -147,11 +160,13 @@ const (
 	diamond  = "M0,-5L4.2,0L0,5L-4.2,0Z"
 	cross    = "M-4,-4L4,4M-4,4L4,-4"
 	flag     = "M0,0L11,5L0,10Z"
+	saltire  = "M-6,-4L-4,-6L0,-2L4,-6L6,-4L2,0L6,4L4,6L0,2L-4,6L-6,4L-2,0Z"
+	bubble   = "M-6,-5H6V3H1L-3,6.5V3H-6Z"
 )
 
 var shapes = map[Paint]string{
 	SeriesA: circle, SeriesB: square, SeriesC: triangle, SeriesD: diamond,
-	Moment: diamond, Failed: cross, Strike: flag,
+	Moment: diamond, Failed: cross, Strike: flag, Wrong: saltire, Advice: bubble,
 }
 
 // mark is a small shape at a place; paints without one of their own are circles.

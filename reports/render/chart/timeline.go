@@ -16,10 +16,19 @@ type Timeline struct {
 	Moments  []Key // marks in a lane of their own at the bottom
 }
 
-// Lane is one thing over time. Later bars are drawn over earlier ones.
+// Lane is one thing over time. Later bars are drawn over earlier ones, and points
+// over all of them.
 type Lane struct {
-	Name string
-	Bars []Bar
+	Name   string
+	Bars   []Bar
+	Points []Point
+}
+
+// Point is something in a lane that did not last.
+type Point struct {
+	At    int64
+	Paint Paint
+	Title string
 }
 
 // Bar is a stretch of time.
@@ -52,7 +61,7 @@ const (
 
 // inset makes some stretches slimmer than their lane, in pixels at each side: what
 // is within something is seen to be.
-var inset = map[Paint]float64{Etcd: 5, Working: 0, Step: 3, Failed: 3}
+var inset = map[Paint]float64{Etcd: 5, Working: 0, Shell: 0, Step: 3, Failed: 3}
 
 // SVG draws it.
 func (t Timeline) SVG() string {
@@ -125,6 +134,11 @@ func (t Timeline) lane(c *canvas, s Scale, lane Lane, y float64) {
 		in := inset[b.Paint]
 		c.rect("bar "+string(b.Paint), x, y+in, width, laneHeight-2*in, b.Title)
 		keys = append(keys, placed{x + width/2, b.Key})
+	}
+	for _, p := range lane.Points {
+		if t.From <= p.At && p.At <= t.To {
+			c.mark(p.Paint, s.at(float64(p.At)), y+laneHeight/2.0, p.Title)
+		}
 	}
 	c.keys(keys, y+laneHeight+keysHeight-2)
 }

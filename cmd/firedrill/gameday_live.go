@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/gameday"
+	"github.com/etcd-firedrill/firedrill/reports/render"
+)
+
+// pages are those of a game day, as they are served.
+type pages interface {
+	WallURL() string
+	FacilitatorURL() string
+	Close() error
+}
+
+// nobodyIsTold stands where a game day is only looked at, and not held.
+func nobodyIsTold(context.Context, gameday.Exercise, string) error {
+	return errors.New("nobody is told of this game day")
+}
+
+// liveGameDay is a game day that is held.
+type liveGameDay struct {
+	*fleet
+	ctx      context.Context
+	listen   string
+	surprise bool
+
+	exercise atomic.Pointer[gameday.Exercise] // nil: the team may not come yet
+	pages    pages
+}
+
+// run runs the team's drill, and the one that it is compared with.
+func (l *liveGameDay) run(team job, alone bool, own job) []render.Outcome {
+	team.options.GameDay.Open = l.open
+	team.shows = l.shows
+	l.write("a cluster is made ready; what breaks, and when, is not told here\n\n", l.json)
+	outcomes := l.fleet.run(l.ctx, []job{team})
+	if alone || len(outcomes) == 0 || outcomes[0].Err != nil || l.ctx.Err() != nil {
+		return outcomes
+	}
+	l.write(fmt.Sprintf("\nfor comparison: %s, seed %d, by its documented procedure\n\n", own.scenario.Name, own.options.Seed), l.json)
+	return append(outcomes, l.fleet.run(l.ctx, []job{own})...)
+}
+
+// open tells people that they may come, and how.
+func (l *liveGameDay) open(_ context.Context, e gameday.Exercise, socket string) (err error) {
+	text := "\nthe game day is open. In other terminals:\n\n" +
+		"  firedrill shell --name YOU      a shell that reaches the hosts\n" +
+		"  firedrill gameday --notice      you have seen that something is wrong\n" +
+		"  firedrill gameday --done        you have recovered the cluster\n\n" +
+		"They find it by itself, or by --socket " + socket + "\n"
+	if l.app.pages == nil {
+		text += "There are no pages in this build.\n\n"
+	} else {
+		// They are served for as long as this command lasts, whatever becomes of the drill.
+		if l.pages, err = l.app.pages(l.ctx, l.listen, e); err != nil {
+			return fmt.Errorf("serve the pages: %w", err)
+		}
+		text += fmt.Sprintf("\n  the wall, for all               %s\n  the facilitator's page          %s\n\n", l.pages.WallURL(), l.pages.FacilitatorURL())
+	}
+	l.write(text, l.json)
+	l.exercise.Store(&e)
+	return nil
+}
+
+// shows tells which events everybody may know of while it lasts. A backup that fails tells
+// what broke, so those are on the wall alone, and only where they were kept. When it is
+// over, all that happens is shown.
+func (l *liveGameDay) shows(event harness.Event) bool {
+	switch event.Kind {
+	case harness.StepEvent, harness.TeamEvent, harness.ServiceEvent:
+		return true
+	}
+	e := l.exercise.Load()
+	if e == nil {
+		return false
+	}
+	phase := (*e).Wall().Phase
+	return phase == gameday.Judging || phase == gameday.Over
+}
+
+// close ends the pages, which show how it ended until then.
+func (l *liveGameDay) close() error {
+	if l.pages == nil {
+		return nil
+	}
+	served := l.pages
+	l.pages = nil
+	if err := served.Close(); err != nil {
+		return fmt.Errorf("end the pages: %w", err)
+	}
+	return nil
+}

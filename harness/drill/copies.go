@@ -1,0 +1,186 @@
+package drill
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/bastion"
+)
+
+// data is what is seen of etcd's data on a host.
+type data struct {
+	there bool // a database is
+	// The oldest part of the write-ahead log: its name and the hash of its beginning,
+	// which is never written again, and holds what only this history has.
+	wal  string
+	head [sha256.Size]byte
+	db   [sha256.Size]byte // of the database's two first pages, which every commit changes
+}
+
+// same tells whether what is there now is what was there. Parts of the log that etcd
+// needs no more are removed, the oldest first; a new history begins with number 0.
+func (d data) same(now data) bool {
+	return now.there && (now.head == d.head || now.wal > d.wal)
+}
+
+const (
+	walHead   = 4 << 10
+	walEnd    = 256 // bytes at its end, of which some are written if all before are
+	dbHead    = 8 << 10
+	smallest  = 16 << 10 // bytes of a database
+	magicAt   = 16       // in bbolt's first page
+	mostFiles = 64       // that are looked into
+)
+
+var magic = []byte{0xed, 0xda, 0x0c, 0xed}
+
+// places is where a host's etcd has its data, as its flags on the desk say.
+func (m *moves) places(host string) (db, wal string) {
+	dir, wal := harness.DataDir, ""
+	m.g.d.mu.Lock()
+	defer m.g.d.mu.Unlock()
+	for _, f := range m.g.d.desk.Flags[host] {
+		switch name, value, _ := strings.Cut(f, "="); name {
+		case "data-dir":
+			dir = value
+		case "wal-dir":
+			wal = value
+		}
+	}
+	if wal == "" {
+		wal = dir + "/member/wal"
+	}
+	return dir + "/member/snap/db", wal
+}
+
+// look looks at a host's data. An error says that it could not be looked at.
+func (m *moves) look(ctx context.Context, h harness.Host) (is data, err error) {
+	db, dir := m.places(h.Name())
+	out, err := h.Run(ctx, fmt.Sprintf("for f in %s/*.wal; do echo \"$f\"; break; done", dir))
+	if err != nil {
+		return data{}, err
+	}
+	is.wal = path.Base(strings.TrimSpace(out.Stdout))
+	if is.wal == "*.wal" {
+		return data{}, nil
+	}
+	pages, err := beginning(ctx, h, db, dbHead)
+	if err != nil || !isDatabase(pages) {
+		return data{}, err
+	}
+	log, err := beginning(ctx, h, path.Join(dir, is.wal), walHead)
+	if err != nil || !isFull(log) {
+		return data{}, err
+	}
+	is.there, is.head, is.db = true, sha256.Sum256(log), sha256.Sum256(pages)
+	return is, nil
+}
+
+func isDatabase(pages []byte) bool {
+	return len(pages) == dbHead && bytes.Equal(pages[magicAt:magicAt+len(magic)], magic)
+}
+
+// isFull tells whether the beginning of a log is written: its file has zeros before.
+func isFull(log []byte) bool {
+	return len(log) == walHead && bytes.ContainsFunc(log[walHead-walEnd:], func(c rune) bool { return c != 0 })
+}
+
+// errEnough ends the copying of a file of which no more is wanted.
+var errEnough = errors.New("no more is wanted")
+
+// firstBytes takes the beginning of what is written to it.
+type firstBytes struct {
+	want int
+	got  []byte
+}
+
+func (f *firstBytes) Write(p []byte) (int, error) {
+	f.got = append(f.got, p[:min(len(p), f.want-len(f.got))]...)
+	if len(f.got) == f.want {
+		return 0, errEnough
+	}
+	return len(p), nil
+}
+
+// beginning is the beginning of a file on a host, less if it is shorter, nothing if there
+// is none. An error says that the host cannot be asked.
+func beginning(ctx context.Context, h harness.Host, path string, most int) ([]byte, error) {
+	f := &firstBytes{want: most}
+	err := h.Download(ctx, path, f)
+	if err == nil || len(f.got) == most {
+		return f.got, nil
+	}
+	for _, fatal := range []error{harness.ErrHostOff, harness.ErrHostGone, harness.ErrAgentLost} {
+		if errors.Is(err, fatal) {
+			return nil, err
+		}
+	}
+	return nil, ctx.Err()
+}
+
+// elsewhereScript lists the files of a host, where people put files.
+const elsewhereScript = `for d in /*; do case "$d" in
+/proc|/sys|/dev|/run|/usr|/bin|/sbin|/lib*|/boot) ;;
+*) find "$d" -type f -exec ls -l {} ';' ;;
+esac; done`
+
+// archives are endings of files that may hold anything.
+var archives = []string{".tar", ".tgz", ".gz", ".xz", ".bz2", ".zst", ".zip"}
+
+// elsewhere tells whether a copy of the data lies elsewhere on the host, and whether
+// one may lie there, in an archive: nobody is blamed on a guess.
+func (m *moves) elsewhere(ctx context.Context, h harness.Host, was data) bool {
+	out, err := h.Run(ctx, elsewhereScript)
+	if err != nil {
+		return true
+	}
+	looked := 0
+	for line := range strings.Lines(out.Stdout) {
+		// mode, size, date, time, name
+		f := strings.Fields(line)
+		if len(f) < 5 {
+			continue
+		}
+		name := strings.TrimSpace(line[strings.Index(line, f[3])+len(f[3]):])
+		if size, err := strconv.ParseInt(f[1], 10, 64); err != nil || size < smallest {
+			continue
+		}
+		if slices.Contains(archives, path.Ext(name)) {
+			return true
+		}
+		if looked++; looked > mostFiles {
+			return true
+		}
+		pages, err := beginning(ctx, h, name, dbHead)
+		switch {
+		case err != nil:
+			return true
+		case len(pages) < dbHead:
+		case sha256.Sum256(pages[:walHead]) == was.head, sha256.Sum256(pages) == was.db:
+			return true
+		}
+	}
+	return false
+}
+
+// leaves tells whether a call takes a copy of a host's data away, to where nobody can
+// look: the operator's own machine.
+func (m *moves) leaves(h harness.Host, c bastion.Call, printed int64) bool {
+	db, _ := m.places(h.Name())
+	switch c.Verb {
+	case bastion.Get, bastion.GetTree:
+		at := path.Clean("/" + c.Args[1])
+		return at == db || at == "/" || strings.HasPrefix(db, at+"/")
+	case bastion.Exec:
+		return printed >= smallest && strings.Contains(strings.Join(c.Args, " "), path.Dir(path.Dir(path.Dir(db))))
+	}
+	return false
+}

@@ -1,0 +1,306 @@
+package drill
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/bastion"
+)
+
+// disk is a host that is its files, and answers the scripts by which moves looks at it.
+type disk struct {
+	harness.Host
+	name  string
+	files map[string]string
+	off   bool
+}
+
+func (d *disk) Name() string { return d.name }
+
+func (d *disk) Run(_ context.Context, script string) (out harness.Output, err error) {
+	if d.off {
+		return out, harness.ErrHostOff
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.files)) {
+		if script == elsewhereScript {
+			out.Stdout += fmt.Sprintf("-rw------- %10d 2026-01-02 03:04:05 %s\n", len(d.files[name]), name)
+			continue
+		}
+		if dir, ok := strings.CutPrefix(name, "/var/lib/etcd/member/wal/"); ok && strings.HasSuffix(dir, ".wal") && out.Stdout == "" {
+			out.Stdout = name + "\n"
+		}
+	}
+	if out.Stdout == "" && script != elsewhereScript {
+		out.Stdout = "/var/lib/etcd/member/wal/*.wal\n"
+	}
+	return out, nil
+}
+
+func (d *disk) Download(_ context.Context, path string, w io.Writer) error {
+	text, ok := d.files[path]
+	if !ok {
+		return fs.ErrNotExist
+	}
+	_, err := io.Copy(w, strings.NewReader(text))
+	return err
+}
+
+const (
+	dbAt  = "/var/lib/etcd/member/snap/db"
+	walAt = "/var/lib/etcd/member/wal/0000000000000000-0000000000000000.wal"
+)
+
+// database is one of etcd's whose pages are those of this history.
+func database(history string) string {
+	return strings.Repeat("\x00", magicAt) + string(magic) + strings.Repeat(history, smallest)
+}
+
+// etcdsDisk is a host with the old history's data.
+func etcdsDisk(name string) *disk {
+	return &disk{name: name, files: map[string]string{dbAt: database("old"), walAt: strings.Repeat("old", 1<<16)}}
+}
+
+// lostService is a game day of these hosts, after the strike, in which nothing serves.
+func lostService(t *testing.T, hosts ...*disk) (*game, *rules) {
+	t.Helper()
+	r := newRules()
+	lines, err := newTimeline(t.TempDir(), nil, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = lines.close() })
+	d := &drill{
+		timeline: lines, hosts: map[string]harness.Host{}, desk: &harness.Desk{Flags: map[string][]string{}},
+		ev: &harness.Evidence{Marks: map[harness.Mark]time.Duration{}}, abort: func(error) {},
+	}
+	g := &game{exercise: r.exercise, d: d, ctx: t.Context()}
+	g.moves = newMoves(g)
+	for _, h := range hosts {
+		d.hosts[h.name] = h
+		is, err := g.moves.look(t.Context(), h)
+		if err != nil || !is.there {
+			t.Fatalf("%s: %+v, %v", h.name, is, err)
+		}
+		g.moves.copies[h.name] = &held{data: is, still: true}
+	}
+	r.set(10 * time.Second)
+	r.saw(10*time.Second, true)
+	r.strikes()
+	r.begins()
+	r.set(11 * time.Second)
+	r.saw(11*time.Second, false)
+	return g, r
+}
+
+// did has a call end that did this to a host.
+func (g *game) did(h *disk, c bastion.Call, what func()) {
+	what()
+	c.Args[0] = h.name
+	g.moves.after(c, harness.StepRecord{Number: 7, By: c.By, Host: h.name}, 0)
+}
+
+// moved is what was marked, "" if nothing was.
+func (g *game) moved(t *testing.T) string {
+	t.Helper()
+	texts := ""
+	for _, w := range g.record().WrongMoves {
+		if w.Step != 7 || w.By != "ann" {
+			t.Errorf("%+v", w)
+		}
+		texts += w.Text + "\n"
+	}
+	return strings.TrimSuffix(texts, "\n")
+}
+
+func rm() bastion.Call { return exec("ann", "rm", "-rf", "/var/lib/etcd") }
+
+func TestTheLastCopy(t *testing.T) {
+	h := etcdsDisk("m1")
+	g, _ := lostService(t, h)
+	g.moves.learns("m1", 1042, 12*time.Second)
+	g.did(h, exec("ann", "ls", "/"), func() { clear(h.files) })
+	if text := g.moved(t); text != "" {
+		t.Errorf("who only looked is blamed: %s", text)
+	}
+	g.did(h, rm(), func() {})
+	if text := g.moved(t); text != "wiped m1's data (revision 1042), the last that were left; there is no backup" {
+		t.Errorf("%q", text)
+	}
+	g.did(h, rm(), func() {})
+	if n := len(g.record().WrongMoves); n != 1 {
+		t.Errorf("it is marked %d times", n)
+	}
+}
+
+func TestTheLastCopyBesideABackup(t *testing.T) {
+	h := etcdsDisk("m1")
+	g, _ := lostService(t, h)
+	g.d.backups = &backupJob{d: g.d, taken: []harness.Backup{{Name: "backup-001.db", Verified: true, Begun: -3 * time.Second}}}
+	// A restore in its place, in the same call.
+	g.did(h, rm(), func() { h.files[dbAt], h.files[walAt] = database("new"), strings.Repeat("new", 1<<16) })
+	if text := g.moved(t); text != "wiped m1's data, the last that held what was written after the newest backup, 13.0 s old at the strike" {
+		t.Errorf("%q", text)
+	}
+}
+
+func TestWhatIsLeft(t *testing.T) {
+	for name, c := range map[string]struct {
+		mine, theirs   int64
+		asked          time.Duration // they were, after the service was lost at 11 s
+		off, gone, cut bool
+		want           string
+	}{
+		"as much":                        {mine: 1042, theirs: 1042, asked: 12 * time.Second},
+		"less":                           {mine: 1042, theirs: 990, asked: 12 * time.Second, want: "wiped m1's data (revision 1042); what is left, m2's, ends at 990"},
+		"perhaps less, nobody knows":     {mine: 1042, theirs: 990, asked: 9 * time.Second},
+		"as much, on a host that is off": {mine: 1042, theirs: 1042, asked: 12 * time.Second, off: true},
+		"nothing, the host is gone":      {mine: 1042, theirs: 1042, asked: 12 * time.Second, gone: true, want: "the last that were left"},
+		"nothing, a fault ruined it":     {mine: 1042, theirs: 1042, asked: 12 * time.Second, cut: true, want: "the last that were left"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m1, m2 := etcdsDisk("m1"), etcdsDisk("m2")
+			g, _ := lostService(t, m1, m2)
+			g.moves.learns("m1", c.mine, 12*time.Second)
+			g.moves.learns("m2", c.theirs, c.asked)
+			m2.off = c.off
+			if c.gone {
+				g.d.hosts["m2"] = nil
+			}
+			if c.cut {
+				m2.files[dbAt], m2.files[walAt] = "ruined\n", "ruined\n"
+			}
+			g.moves.struck(t.Context())
+			if text := g.moved(t); text != "" {
+				t.Errorf("a fault is taken for somebody's move: %s", text)
+			}
+			g.did(m1, rm(), func() { clear(m1.files) })
+			if text := g.moved(t); (text == "") != (c.want == "") || !strings.Contains(text, c.want) {
+				t.Errorf("%q, want %q", text, c.want)
+			}
+		})
+	}
+}
+
+// What was put aside before is not lost, wherever it lies.
+func TestPutAside(t *testing.T) {
+	aside := func(h *disk, dir string) {
+		for _, name := range []string{dbAt, walAt} {
+			h.files[dir+strings.TrimPrefix(name, "/var/lib/etcd")] = h.files[name]
+			delete(h.files, name)
+		}
+	}
+	for name, c := range map[string]struct {
+		does func(*disk)
+		want bool // it is marked
+	}{
+		"moved":                {func(h *disk) { aside(h, "/var/lib/etcd.bak") }, false},
+		"a copy of the file":   {func(h *disk) { h.files["/root/m1"] = h.files[dbAt]; clearData(h) }, false},
+		"in an archive":        {func(h *disk) { h.files["/root/etcd.tar.gz"] = strings.Repeat("x", smallest); clearData(h) }, false},
+		"another database":     {func(h *disk) { h.files["/root/backup.db"] = database("older"); clearData(h) }, true},
+		"a small file":         {func(h *disk) { h.files["/root/notes.tar"] = "x"; clearData(h) }, true},
+		"the log alone, as it": {func(h *disk) { delete(h.files, dbAt) }, false}, // is still there
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := etcdsDisk("m1")
+			g, _ := lostService(t, h)
+			g.did(h, rm(), func() { c.does(h) })
+			if text := g.moved(t); (text != "") != c.want {
+				t.Errorf("marked: %q", text)
+			}
+			g.did(h, rm(), func() { clear(h.files) })
+			if text := g.moved(t); text == "" {
+				t.Error("what was put aside is removed as well, and nobody says so")
+			}
+		})
+	}
+}
+
+func clearData(h *disk) {
+	delete(h.files, dbAt)
+	delete(h.files, walAt)
+}
+
+// A copy that left the host lies where nobody can look.
+func TestTakenAway(t *testing.T) {
+	for name, c := range map[string]struct {
+		call    bastion.Call
+		printed int64
+		want    bool
+	}{
+		"the directory":           {bastion.Call{By: "ann", Verb: bastion.GetTree, Args: []string{"m1", "/var/lib/etcd"}}, 0, false},
+		"one above":               {bastion.Call{By: "ann", Verb: bastion.GetTree, Args: []string{"m1", "var/lib/"}}, 0, false},
+		"the file":                {bastion.Call{By: "ann", Verb: bastion.Get, Args: []string{"m1", dbAt}}, 0, false},
+		"printed":                 {exec("ann", "cat", dbAt), 1 << 20, false},
+		"listed":                  {exec("ann", "ls", "/var/lib/etcd"), 100, true},
+		"something else":          {bastion.Call{By: "ann", Verb: bastion.GetTree, Args: []string{"m1", "/etc"}}, 0, true},
+		"of a name that is alike": {bastion.Call{By: "ann", Verb: bastion.GetTree, Args: []string{"m1", "/var/lib/et"}}, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := etcdsDisk("m1")
+			g, _ := lostService(t, h)
+			g.moves.after(c.call, harness.StepRecord{Number: 6}, c.printed)
+			g.did(h, rm(), func() { clear(h.files) })
+			if text := g.moved(t); (text != "") != c.want {
+				t.Errorf("marked: %q", text)
+			}
+		})
+	}
+}
+
+// While something serves, and once another history does, old data are not needed.
+func TestNotNeeded(t *testing.T) {
+	for name, c := range map[string]struct {
+		then func(*game, *rules)
+		want bool
+	}{
+		"nothing serves":       {func(*game, *rules) {}, true},
+		"the old cluster does": {func(_ *game, r *rules) { r.saw(13*time.Second, true) }, false},
+		"it did, and is lost":  {func(_ *game, r *rules) { r.saw(13*time.Second, true); r.saw(14*time.Second, false) }, true},
+		"a new one has begun":  {func(g *game, _ *rules) { g.d.ev.Marks[harness.HistoryReplaced] = 12 * time.Second }, true},
+		"and served already": {func(g *game, r *rules) {
+			g.d.ev.Marks[harness.HistoryReplaced] = 12 * time.Second
+			r.saw(13*time.Second, true)
+			r.saw(14*time.Second, false)
+		}, false},
+		"the game day is over": {func(_ *game, r *rules) { r.finish("enough") }, false},
+		"nobody measures it":   {func(_ *game, r *rules) { r.unmeasured() }, false},
+		"the host is off":      {func(g *game, _ *rules) { g.d.hosts["m1"].(*disk).off = true }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := etcdsDisk("m1")
+			g, r := lostService(t, h)
+			c.then(g, r)
+			g.did(h, rm(), func() { clear(h.files) })
+			if text := g.moved(t); (text != "") != c.want {
+				t.Errorf("marked: %q", text)
+			}
+		})
+	}
+}
+
+// A running etcd changes its database, removes the oldest parts of its log, and is the
+// same all the while.
+func TestTheSameData(t *testing.T) {
+	h := etcdsDisk("m1")
+	g, _ := lostService(t, h)
+	g.did(h, rm(), func() {
+		h.files[dbAt] = database("oldwithmore")
+		delete(h.files, walAt)
+		h.files["/var/lib/etcd/member/wal/0000000000000003-0000000000004711.wal"] = strings.Repeat("later", 1<<16)
+	})
+	if text := g.moved(t); text != "" || !g.moves.copies["m1"].still {
+		t.Errorf("%q, %+v", text, g.moves.copies["m1"])
+	}
+	if isFull(bytes.Repeat([]byte{0}, walHead)) || isFull([]byte("ruined")) || isDatabase([]byte("ruined")) {
+		t.Error("what holds nothing is data")
+	}
+}

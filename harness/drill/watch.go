@@ -1,0 +1,129 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/bastion"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
+	"github.com/etcd-firedrill/firedrill/harness/gameday"
+	"github.com/etcd-firedrill/firedrill/harness/observe"
+)
+
+const (
+	// watchEvery is how often it is looked whether the alarm is to ring.
+	watchEvery = 100 * time.Millisecond
+	// roundEvery is how often hosts are asked, if the last round has ended: members
+	// without a quorum take seconds to answer.
+	roundEvery = time.Second
+)
+
+// watch looks at service and hosts until the game is closed.
+func (g *game) watch() {
+	g.goOn(watchEvery, func(context.Context) { g.watchService() })
+	g.goOn(roundEvery, g.round)
+}
+
+// goOn does something again and again, one after the other, until the game is closed.
+func (g *game) goOn(every time.Duration, do func(context.Context)) {
+	g.watching.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for g.ctx.Err() == nil {
+			if err := crew.Caught(func() { do(g.ctx) }); err != nil {
+				g.d.broke(breakage{err: fmt.Errorf("the watch of the game day panicked: %w", err)})
+				return
+			}
+			select {
+			case <-g.ctx.Done():
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+// round asks every host for what can be seen of it from outside.
+func (g *game) round(ctx context.Context) {
+	asked := g.clock()
+	look := estate{site: site{g.d}, hand: g.hand}
+	var hosts []gameday.Host
+	var targets []observe.Target
+	for _, name := range g.d.everKnown() {
+		h := g.d.host(name)
+		if h == nil {
+			hosts = append(hosts, gameday.Host{Name: name, Power: string(bastion.Gone), Members: []string{}, Alarms: []string{}, Asked: asked})
+			continue
+		}
+		told := look.look(ctx, h)
+		is := gameday.Host{Name: name, Power: string(told.Power), Members: []string{}, Alarms: []string{}, Asked: asked}
+		switch {
+		case told.Etcd == nil:
+		case told.Etcd.PID == 0 || told.Etcd.Paused:
+			is.Etcd, is.Error = told.Etcd.Text, "it does not run"
+		default:
+			is.Etcd = told.Etcd.Text
+			targets = append(targets, g.d.targetsOf([]harness.Host{h})...)
+		}
+		hosts = append(hosts, is)
+	}
+	views := observe.Members(ctx, targets)
+	if ctx.Err() != nil {
+		return // what was seen is that nobody waits any more
+	}
+	old := !g.hand.hasReplaced()
+	for _, v := range views {
+		i := slices.IndexFunc(hosts, func(h gameday.Host) bool { return h.Name == v.Host })
+		hosts[i] = seen(hosts[i], v)
+		if old && v.Error == "" {
+			g.moves.learns(v.Host, v.Revision, asked)
+		}
+	}
+	g.show(hosts)
+	if old && g.isServing() {
+		// The error is that nobody waits any longer.
+		_ = g.moves.take(ctx, false)
+	}
+}
+
+// seen adds what a member tells of itself to what is seen of its host.
+func seen(h gameday.Host, v harness.MemberView) gameday.Host {
+	if v.Error != "" {
+		h.Error = v.Error
+		return h
+	}
+	h.Revision, h.Alarms = v.Revision, append(h.Alarms, v.Alarms...)
+	for _, m := range v.Members {
+		name := m.Name
+		if name == "" {
+			name = fmt.Sprintf("%x (never started)", m.ID)
+		}
+		if m.Learner {
+			name += " (learner)"
+		}
+		h.Members = append(h.Members, name)
+		if m.ID == v.Leader && m.Name != "" {
+			h.Leader = m.Name
+		}
+	}
+	slices.Sort(h.Members)
+	if h.Leader == "" && v.Leader != 0 {
+		h.Leader = fmt.Sprintf("%x", v.Leader)
+	}
+	return h
+}
+
+func (e *exercise) show(hosts []gameday.Host) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.hosts = hosts
+	e.change()
+}
+
+func (e *exercise) isServing() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.service.known && e.service.serving
+}

@@ -1,0 +1,114 @@
+package gameday
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+)
+
+// stageEvent is a Stage with its words: an event of /facilitator/events is this.
+type stageEvent struct {
+	Stage
+	View view `json:"view"`
+}
+
+func stageEventOf(s Stage) stageEvent { return stageEvent{s, viewOfStage(s)} }
+
+// mostSteps is how many commands a page shows. All are in the transcript.
+const mostSteps = 200
+
+// viewOfStage is all that the facilitator's page shows.
+func viewOfStage(s Stage) view {
+	v := viewOfWall(s.Wall)
+	struck := len(s.Struck) > 0
+	going := slices.Contains(v.Flags, "going")
+	v.Flags = append(v.Flags, flagsOf(map[string]bool{"struck": struck, "unstruck": !struck, "erred": len(s.WrongMoves) > 0, "truncated": len(s.Steps) > mostSteps})...)
+	v.Texts["scenario"], v.Texts["summary"] = cell{Text: s.Scenario}, cell{Text: s.Summary}
+	v.Texts["seed"] = cell{Text: fmt.Sprint(s.Seed)}
+	switch {
+	case struck:
+		v.Texts["strike"] = cell{Text: "Struck", Tone: "violated", Count: countAgo, At: s.Struck[0].At}
+	case going:
+		v.Texts["strike"] = cell{Text: "Strikes", Tone: "open", Count: countIn, At: s.StrikeAt}
+	default:
+		v.Texts["strike"] = cell{Text: "It ended before the strike", Tone: "muted"}
+	}
+	v.Texts["strike-at"] = cell{Text: digits(s.StrikeAt)}
+	v.Tables["struck"] = struckTable(s.Struck)
+	v.Tables["steps"] = stepsTable(s)
+	v.Tables["book"] = table{Rows: linesOf(s.Book), None: "the scenario has no procedure of its own"}
+	v.Tables["wrong"] = wrongTable(s.WrongMoves)
+	kinds, hosts := table{None: "nothing can be broken"}, table{None: "there is no host"}
+	for _, k := range s.Faults {
+		kinds.Rows = append(kinds.Rows, row{Cells: []cell{{Text: k.Text}, {Text: k.Name}}})
+	}
+	for _, h := range s.Wall.Hosts {
+		hosts.Rows = append(hosts.Rows, row{Cells: []cell{{Text: h.Name}, {Text: h.Name}}})
+	}
+	v.Tables["kinds"], v.Tables["targets"] = kinds, hosts
+	return v
+}
+
+func linesOf(texts []string) []row {
+	var rows []row
+	for _, t := range texts {
+		rows = append(rows, row{Cells: []cell{{Text: t}}})
+	}
+	return rows
+}
+
+// struckTable is what broke, in order.
+func struckTable(struck []harness.FaultRecord) table {
+	t := table{None: "nothing yet"}
+	for _, f := range struck {
+		by := "the scenario"
+		if f.By != "" {
+			by = f.By
+		}
+		took := fmt.Sprintf("by %s, at %s, took %s", by, digits(f.At), short(f.Took))
+		t.Rows = append(t.Rows, row{Cells: []cell{{Text: f.Fault}, {Text: list(f.Hosts, "no host")}, {Text: took, Tone: "muted"}}})
+	}
+	return t
+}
+
+// stepsTable is what was typed, the newest first.
+func stepsTable(s Stage) table {
+	t := table{Heads: []string{"At", "Who", "Host", "Command", "Exit"}, None: "nothing was typed so far"}
+	wrong := map[int]bool{}
+	for _, m := range s.WrongMoves {
+		wrong[m.Step] = true
+	}
+	for i, step := range slices.Backward(s.Steps) {
+		if len(s.Steps)-i > mostSteps {
+			break
+		}
+		exit := cell{Text: "0", Tone: "held"}
+		switch {
+		case step.Running:
+			exit = cell{Text: "runs", Tone: "open", Count: countFor, At: step.At}
+		case step.Error != "":
+			exit = cell{Text: clipped(step.Error, longText), Tone: "violated"}
+		case step.ExitCode != 0:
+			exit = cell{Text: fmt.Sprint(step.ExitCode), Tone: "violated"}
+		}
+		r := row{Cells: []cell{{Text: digits(step.At)}, {Text: step.By}, {Text: step.Host}, {Text: clipped(strings.TrimSpace(step.Command), mostText)}, exit}}
+		if wrong[step.Number] {
+			r.Tone = "violated"
+			r.Cells[4].Tone = "violated"
+			r.Cells[4].Text = strings.TrimSpace(r.Cells[4].Text + " · wrong move")
+		}
+		t.Rows = append(t.Rows, r)
+	}
+	return t
+}
+
+// wrongTable is what destroyed data that was still needed, in order.
+func wrongTable(moves []harness.WrongMove) table {
+	t := table{None: "none was seen"}
+	for _, m := range moves {
+		t.Rows = append(t.Rows, row{Tone: "violated", Cells: []cell{{Text: m.Text}, {Text: fmt.Sprintf("%s on %s, at %s", m.By, m.Host, digits(m.At)), Tone: "muted"}}})
+	}
+	return t
+}

@@ -1,0 +1,16 @@
+package harness
+
+import (
+	"context"
+)
+
+// ByTeam is an Action at the desk: people recover, each in a shell of their own,
+// and say when they are done.
+type ByTeam struct{}
+
+func (ByTeam) String() string { return "firedrill shell" }
+
+// Do waits for the team. That it was stopped before it was done is its failure.
+func (ByTeam) Do(ctx context.Context, site Site, _ Host, _ string) (Output, error) {
+	return site.AwaitTeam(ctx)
+}
