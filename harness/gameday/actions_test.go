@@ -60,7 +60,7 @@ func TestDeeds(t *testing.T) {
 				if got := v.post(at(t, s.WallURL(), d.path), d.form); got.status != c.status || got.text != c.err.Error()+"\n" {
 					t.Errorf("%v: %d %q", c.err, got.status, got.text)
 				}
-				if got := v.post(at(t, s.WallURL(), d.path), d.form, "Accept", "text/html"); got.status != c.status || !strings.Contains(got.text, c.err.Error()) || !strings.Contains(got.text, `href="`+page+`"`) {
+				if got := v.post(at(t, s.WallURL(), d.path), d.form, "Accept", "text/html"); got.status != c.status || !strings.Contains(got.text, capital(c.err.Error())) || !strings.Contains(got.text, `href="`+page+`"`) {
 					t.Errorf("%v: %d %q", c.err, got.status, got.text)
 				}
 			}
