@@ -136,6 +136,9 @@ func (a *app) holdGameDay(ctx context.Context, o gameDayOrder, args []string) er
 	if err != nil {
 		return err
 	}
+	if err := a.canListen(ctx, o.listen); err != nil {
+		return err
+	}
 	if why != "" {
 		a.say("runtime %s: %s", rt.Name(), why)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync/atomic"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -16,6 +17,22 @@ type pages interface {
 	WallURL() string
 	FacilitatorURL() string
 	Close() error
+}
+
+// canListen tells, before a cluster is made and not after, whether pages can be served at
+// an address.
+func (a *app) canListen(ctx context.Context, address string) error {
+	if a.pages == nil {
+		return nil
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err == nil {
+		err = l.Close()
+	}
+	if err != nil {
+		return hint(fmt.Errorf("--listen %s: %w", address, err), "127.0.0.1:0 is any free port of this machine's own")
+	}
+	return nil
 }
 
 // nobodyIsTold stands where a game day is only looked at, and not held.

@@ -172,6 +172,20 @@ func TestAGameDayIsHeld(t *testing.T) {
 	}
 }
 
+// Where the pages cannot be served, nothing is started.
+func TestNoPlaceForThePages(t *testing.T) {
+	var errs strings.Builder
+	a := &app{
+		out: io.Discard, err: &errs, scenarios: scenarios.All, validate: drill.Validate,
+		runtime: func(context.Context, place) (harness.Runtime, string, error) { return chosen{name: "process"}, "", nil },
+		pages:   func(context.Context, string, gameday.Exercise) (pages, error) { return &served{}, nil },
+	}
+	code := a.execute(t.Context(), []string{"gameday", "--surprise", "--listen", "127.0.0.1:none", "--out", t.TempDir()})
+	if code != exitBroke || !strings.Contains(errs.String(), "--listen 127.0.0.1:none") || !strings.Contains(errs.String(), "\nhint: 127.0.0.1:0") {
+		t.Errorf("%d: %s", code, errs.String())
+	}
+}
+
 // JSON is on standard output alone.
 func TestAGameDayInJSON(t *testing.T) {
 	var out strings.Builder

@@ -41,11 +41,11 @@ type exercise struct {
 	struck   time.Duration // 0: not yet
 	notice   harness.Deed  // somebody said that he has noticed
 	kept     harness.GameDayRecord
-	ended    string          // why it is over
-	endedAt  time.Duration   // and since when
-	verdict  *string         // not nil: it was judged, or never will be
-	report   string          // where
-	habits   map[string]bool // what shells did before the strike
+	ended    string         // why it is over
+	endedAt  time.Duration  // and since when
+	verdict  *string        // not nil: it was judged, or never will be
+	report   string         // where
+	habits   map[habit]bool // what shells did before the strike
 	service  serviceSeen
 	figures  figures
 	hosts    []gameday.Host
@@ -57,7 +57,7 @@ func newExercise(surprise bool, within time.Duration, clock func() time.Duration
 		clock: clock, say: say, within: within,
 		started: make(chan struct{}), over: make(chan struct{}), changed: make(chan struct{}), turned: make(chan struct{}),
 		kept:   harness.GameDayRecord{Surprise: surprise, Shells: []harness.ShellRecord{}, Pauses: []harness.PauseRecord{}, Hints: []harness.HintRecord{}, WrongMoves: []harness.WrongMove{}},
-		habits: map[string]bool{}, hosts: []gameday.Host{}, steps: steps{},
+		habits: map[habit]bool{}, hosts: []gameday.Host{}, steps: steps{},
 	}
 }
 

@@ -383,12 +383,13 @@ func TestFacilitatorWipes(t *testing.T) {
 	}
 }
 
-// TestTheDrillBreaks: an agent that is lost, and Ctrl-C, end the game day as they end any
+// TestTheDrillBreaks: an agent that is lost, a panic, and Ctrl-C end the game day as they end any
 // drill, and whoever takes part hears it. The rig sees that nothing is left.
 func TestTheDrillBreaks(t *testing.T) {
 	t.Parallel()
 	for name, breaks := range map[string]func(*testing.T, rig, context.CancelCauseFunc){
 		"an agent is lost": func(t *testing.T, r rig, _ context.CancelCauseFunc) { r.killAgent(t, "m1") },
+		"it panics":        func(*testing.T, rig, context.CancelCauseFunc) { panic("the pages are out of order") },
 		"interrupted":      func(_ *testing.T, _ rig, cancel context.CancelCauseFunc) { cancel(errors.New("interrupted")) },
 	} {
 		t.Run(name, func(t *testing.T) {

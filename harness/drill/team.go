@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 
@@ -91,16 +92,19 @@ func (e *exercise) hasBegun() bool {
 	}
 }
 
+// habit is a call as one shell makes it: its hash, for a call may be megabytes.
+type habit [sha256.Size]byte
+
 // mostHabits is how many different calls before the strike are remembered.
 const mostHabits = 10_000
 
 // signs notes down what a call is a sign of; e.mu is held. What a shell did before the
 // strike as well, as one does that looks every few seconds, is no sign of knowing.
 func (e *exercise) signs(c bastion.Call, change bool) {
-	habit := c.By + "\x00" + typed(c)
+	is := habit(sha256.Sum256([]byte(c.By + "\x00" + typed(c))))
 	if e.struck == 0 {
 		if len(e.habits) < mostHabits && !change {
-			e.habits[habit] = true
+			e.habits[is] = true
 		}
 		return
 	}
@@ -108,7 +112,7 @@ func (e *exercise) signs(c bastion.Call, change bool) {
 	if deed.By == "" {
 		deed.By = nobody
 	}
-	if e.kept.Noticed.By == "" && !e.habits[habit] {
+	if e.kept.Noticed.By == "" && !e.habits[is] {
 		e.kept.Noticed = deed
 	}
 	if e.kept.Decided.By == "" && change {

@@ -24,6 +24,7 @@ const (
 // watch looks at service and hosts until the game is closed.
 func (g *game) watch() {
 	g.goOn(watchEvery, func(context.Context) { g.watchService() })
+	g.goOn(roundEvery, func(context.Context) { g.another() })
 	g.goOn(roundEvery, g.round)
 }
 
@@ -113,6 +114,13 @@ func seen(h gameday.Host, v harness.MemberView) gameday.Host {
 		h.Leader = fmt.Sprintf("%x", v.Leader)
 	}
 	return h
+}
+
+// another tells that another second of traffic is to be seen.
+func (e *exercise) another() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.change()
 }
 
 func (e *exercise) show(hosts []gameday.Host) {
