@@ -141,7 +141,12 @@ type guard struct {
 // watch runs the program to its end and that of all its descendants.
 func (g *guard) watch(m mark, dir string, argv []string) report {
 	// Caught and dropped, not ignored: what is ignored, a program inherits.
-	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGPIPE, unix.SIGALRM, unix.SIGUSR1, unix.SIGUSR2)
+	for _, s := range []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGPIPE, unix.SIGALRM, unix.SIGUSR1, unix.SIGUSR2} {
+		// One that is ignored, as nohup has it, is to be so in the program too.
+		if !signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 	signal.Notify(g.children, unix.SIGCHLD)
 	if err := m.put(); err != nil {
 		return report{Problem: err.Error()}
