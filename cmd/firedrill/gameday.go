@@ -125,22 +125,12 @@ func (a *app) holdGameDay(ctx context.Context, o gameDayOrder, args []string) er
 	}
 	// Also where it is not compared: a disaster that its own document knows no way out of,
 	// for so many members, is none that it was written for.
-	if err := a.refuse(o.order, []job{team, own}); err != nil {
-		return err
-	}
-	rt, why, err := a.runtime(ctx, o.place)
-	if err != nil {
-		return err
-	}
-	papers, err := o.papers()
+	rt, papers, err := a.ready(ctx, o.order, []job{team, own})
 	if err != nil {
 		return err
 	}
 	if err := a.canListen(ctx, o.listen); err != nil {
 		return err
-	}
-	if why != "" {
-		a.say("runtime %s: %s", rt.Name(), why)
 	}
 	f := &fleet{app: a, runtime: rt, parallel: 1, json: o.json}
 	live := &liveGameDay{fleet: f, ctx: ctx, listen: o.listen, surprise: o.surprise}

@@ -145,19 +145,9 @@ func (a *app) order(ctx context.Context, o order, args []string) error {
 		return err
 	}
 	jobs := o.jobs(chosen)
-	if err := a.refuse(o, jobs); err != nil {
-		return err
-	}
-	rt, why, err := a.runtime(ctx, o.place)
+	rt, papers, err := a.ready(ctx, o, jobs)
 	if err != nil {
 		return err
-	}
-	papers, err := o.papers()
-	if err != nil {
-		return err
-	}
-	if why != "" {
-		a.say("runtime %s: %s", rt.Name(), why)
 	}
 	f := fleet{app: a, runtime: rt, parallel: o.parallel, json: o.json}
 	outcomes := f.run(ctx, jobs)
@@ -184,6 +174,26 @@ func (a *app) order(ctx context.Context, o order, args []string) error {
 		a.code = exitBroke
 	}
 	return nil
+}
+
+// ready makes sure of all that these drills need, before anything is started: that they
+// can be run as asked, where hosts come from, and what is to be written.
+func (a *app) ready(ctx context.Context, o order, jobs []job) (harness.Runtime, []drillPaper, error) {
+	if err := a.refuse(o, jobs); err != nil {
+		return nil, nil, err
+	}
+	rt, why, err := a.runtime(ctx, o.place)
+	if err != nil {
+		return nil, nil, err
+	}
+	papers, err := o.papers()
+	if err != nil {
+		return nil, nil, err
+	}
+	if why != "" {
+		a.say("runtime %s: %s", rt.Name(), why)
+	}
+	return rt, papers, nil
 }
 
 func (a *app) choose(o order, args []string) ([]harness.Scenario, error) {

@@ -48,12 +48,12 @@ func TestChangesAreGathered(t *testing.T) {
 			if err := e.Hint("x"); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(10 * time.Millisecond) // of the bubble's clock
+			time.Sleep(10 * time.Millisecond) // of the bubble's clock: nothing waits
 		}
 		if looks := e.looked() - before; looks > 51 || looks < 40 {
 			t.Errorf("%d looks in ten seconds", looks)
 		}
-		time.Sleep(usual.change)
+		time.Sleep(usual.change) // of the bubble's clock: nothing waits
 		synctest.Wait()
 		if newest, _ := f.now(); hintsIn(t, newest) != 1000 {
 			t.Errorf("the newest event shows %d hints of 1000", hintsIn(t, newest))
@@ -69,7 +69,7 @@ func TestNobodyLooks(t *testing.T) {
 		defer cancel()
 		for range 20 {
 			e.change(func(*Stage) {})
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // of the bubble's clock: nothing waits
 		}
 		if e.looked() != 0 {
 			t.Errorf("%d looks for nobody", e.looked())
@@ -94,7 +94,7 @@ func TestWhoJoinsSeesTheTime(t *testing.T) {
 		f, cancel := watched(t, e)
 		defer cancel()
 		f.join()
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour) // of the bubble's clock: nothing waits
 		newest, _ := f.join()
 		var w Wall
 		if err := json.Unmarshal(newest.data, &w); err != nil || w.Now < time.Hour {
@@ -111,10 +111,10 @@ func TestTheEndIsToldOnce(t *testing.T) {
 		f.join()
 		e.change(func(s *Stage) { s.Wall.Phase = Over })
 		e.end()
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // of the bubble's clock: nothing waits
 		synctest.Wait()
 		looks := e.looked()
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour) // of the bubble's clock: nothing waits
 		if after := e.looked(); after != looks || looks > 5 {
 			t.Errorf("%d looks at once, and %d in the hour after", looks, after-looks)
 		}

@@ -85,12 +85,12 @@ func TestHeartbeat(t *testing.T) {
 		if strings.Count(w.all(), "\ndata: {") != 1 || strings.Contains(w.all(), "\n: ") {
 			t.Errorf("at once: %.300q", w.all())
 		}
-		time.Sleep(10*time.Second - time.Millisecond)
+		time.Sleep(10*time.Second - time.Millisecond) // of the bubble's clock: nothing waits
 		synctest.Wait()
 		if strings.Contains(w.all(), ": still here") {
 			t.Error("a sign of life before ten seconds")
 		}
-		time.Sleep(51 * time.Second)
+		time.Sleep(51 * time.Second) // of the bubble's clock: nothing waits
 		synctest.Wait()
 		if n := strings.Count(w.all(), "\n\n: still here\n\nevent: beat\ndata: "); n != 6 {
 			t.Errorf("%d signs of life in a minute", n)
@@ -106,14 +106,14 @@ func TestAReaderThatStops(t *testing.T) {
 		e := newFake()
 		w, s, ended := streaming(t, e)
 		defer s.end()
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // of the bubble's clock: nothing waits
 		w.stop()
 		from := time.Now()
 		for range 100 { // the exercise goes on meanwhile
 			if err := e.Hint("x"); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(50 * time.Millisecond) // of the bubble's clock: nothing waits
 		}
 		<-ended
 		if took := time.Since(from); took != usual.write {
@@ -134,7 +134,7 @@ func TestEvents(t *testing.T) {
 			if err := e.Hint(fmt.Sprint("one\ntwo ", i)); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // of the bubble's clock: nothing waits
 			synctest.Wait()
 		}
 		s.end()
