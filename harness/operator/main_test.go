@@ -43,7 +43,8 @@ var roles = map[string]func(args []string) error{"daemon": daemon, "stay": stay,
 
 // daemon leaves a process behind that is in a session of its own, has nothing in
 // its environment, ignores every signal it can and, asked to, has lost its mark.
-// It ends once that one is up, whose number is in the file then.
+// It ends once that one is up, whose number is in the file then: whoever sees the
+// file sees the number.
 func daemon(args []string) error {
 	child := exec.Command("/proc/self/exe", append([]string{"play", "stay"}, args[1:]...)...)
 	child.Env, child.Dir = []string{}, "/"
@@ -58,7 +59,11 @@ func daemon(args []string) error {
 	if _, err := up.Read(make([]byte, 1)); err != nil {
 		return fmt.Errorf("await the daemon: %w", err)
 	}
-	return os.WriteFile(args[0], []byte(strconv.Itoa(child.Process.Pid)+"\n"), 0o600)
+	begun := args[0] + ".begun"
+	if err := os.WriteFile(begun, []byte(strconv.Itoa(child.Process.Pid)+"\n"), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(begun, args[0])
 }
 
 func stay(args []string) error {
