@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness/files"
 )
 
 const (
@@ -74,7 +76,7 @@ type hostLog struct {
 	peering chan struct{} // closed when etcd was first seen to take its peers' requests
 
 	mu   sync.Mutex
-	file *os.File
+	file *files.Record
 	tail []byte
 	more chan struct{} // closed and replaced when something was logged
 }
@@ -89,7 +91,7 @@ func newHostLog(dir, host string, broke func(error)) (*hostLog, error) {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory for %s's log: %w", host, err)
 	}
-	f, err := os.OpenFile(filepath.Join(parent, "etcd.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := files.Begin(filepath.Join(parent, "etcd.log"))
 	if err != nil {
 		return nil, fmt.Errorf("open %s's log: %w", host, err)
 	}
@@ -169,6 +171,13 @@ func (l *hostLog) last(n int) string {
 	}
 	telling = slices.Compact(telling)
 	return strings.Join(telling[max(0, len(telling)-n):], "\n")
+}
+
+// intact is an error where the file is not what was written to it.
+func (l *hostLog) intact() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.file.Intact()
 }
 
 // Close closes the file; writing afterwards is an error.

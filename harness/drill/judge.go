@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -33,7 +35,7 @@ func (d *drill) judge() (reports.Report, error) {
 			d.ev.Checks = append(d.ev.Checks, stored)
 		}
 	}
-	if err := d.ledger.Close(); err != nil {
+	if err := d.closeBooks(); err != nil {
 		return reports.Report{}, err
 	}
 	if err := writeEvidence(d.dir, d.ev); err != nil {
@@ -52,6 +54,25 @@ func (d *drill) judge() (reports.Report, error) {
 	}
 	d.timeline.say(harness.DrillEvent, "", "verdict: %s", report.Verdict)
 	return report, writeReport(d.dir, report)
+}
+
+// closeBooks closes the ledger, and holds every record that grew while others could
+// reach it against what was written to it. Where one was altered there is no verdict.
+func (d *drill) closeBooks() error {
+	if err := d.ledger.Close(); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	logs := slices.Collect(maps.Values(d.logs))
+	d.mu.Unlock()
+	errs := []error{d.ledger.Intact(), d.timeline.intact(), d.transcript.intact()}
+	for _, l := range logs {
+		errs = append(errs, l.intact())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close the books of the drill: %w\nhint: while a drill runs nobody may write in its directory; run it again", err)
+	}
+	return nil
 }
 
 func writeEvidence(dir string, ev *harness.Evidence) error {

@@ -1,6 +1,7 @@
 package drill_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/harness/files"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
 
@@ -139,19 +141,24 @@ func TestRunbookPrintsMuch(t *testing.T) {
 // not get a verdict.
 func TestRunbookAltersEvidence(t *testing.T) {
 	t.Parallel()
-	for name, do := range map[string]string{
-		"writes into it": `printf X | dd of="$1" bs=1 seek=1048576 conv=notrunc 2>/dev/null`,
-		"takes another":  `: >"$1.new" && mv "$1.new" "$1"`,
-		"removes it":     `rm "$1"`,
+	for name, c := range map[string]struct{ file, do string }{
+		"writes into the ledger":     {"ledger.bin", `printf X | dd of="$1" bs=1 seek=1048576 conv=notrunc 2>/dev/null`},
+		"takes another ledger":       {"ledger.bin", `: >"$1.new" && mv "$1.new" "$1"`},
+		"removes the ledger":         {"ledger.bin", `rm "$1"`},
+		"rewrites the timeline":      {"timeline.jsonl", `sed s/strike/stroke/ <"$1" >"$1.new" && mv "$1.new" "$1"`},
+		"adds to the transcript":     {"transcript.txt", `echo "all went well" >>"$1"`},
+		"adds to what a host logged": {"hosts/m1/etcd.log", `echo '{"level":"info","msg":"all is well"}' >>"$1"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			report, err := r.run(t.Context(), t, byHand(t, fmt.Sprintf("set -eu\nset -- %q/latest/ledger.bin\n%s\n", r.out, do)), drill.Options{})
+			report, err := r.run(t.Context(), t, byHand(t, fmt.Sprintf("set -eu\nset -- %q\n%s\n", filepath.Join(r.out, "latest", c.file), c.do)), drill.Options{})
 			if err == nil {
 				t.Fatalf("it ended %s: %+v", report.Verdict, report.Findings)
 			}
-			says(t, err.Error(), "ledger.bin")
+			if says(t, err.Error(), c.file); !errors.Is(err, files.ErrAltered) {
+				t.Error(err)
+			}
 		})
 	}
 }

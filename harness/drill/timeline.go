@@ -3,12 +3,12 @@ package drill
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/files"
 )
 
 // timeline is the drill's one clock and the record of all that happens, in
@@ -19,13 +19,13 @@ type timeline struct {
 	broke    func(error) // told once, when the record cannot be kept
 
 	mu      sync.Mutex
-	file    *os.File
+	file    *files.Record // nil when the books are closed
 	serving *bool
 	err     error
 }
 
 func newTimeline(dir string, progress func(harness.Event), broke func(error)) (*timeline, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "timeline.jsonl"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := files.Begin(filepath.Join(dir, "timeline.jsonl"))
 	if err != nil {
 		return nil, fmt.Errorf("start the timeline: %w", err)
 	}
@@ -80,6 +80,13 @@ func (t *timeline) add(e harness.Event) {
 	if t.progress != nil {
 		t.progress(e)
 	}
+}
+
+// intact is an error where the file is not what was written to it.
+func (t *timeline) intact() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.file.Intact()
 }
 
 func (t *timeline) close() error {

@@ -1,27 +1,27 @@
 package drill
 
 import (
-	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/files"
 )
 
 // transcript is transcript.txt: each step, its command, what it printed and how
 // long it took, as an operator would paste it into a ticket.
 type transcript struct {
 	mu   sync.Mutex
-	file *os.File
-	said bool // all that a runbook printed is there, as it came
+	file *files.Record // nil when the books are closed
+	said bool          // all that a runbook printed is there, as it came
 }
 
 func newTranscript(dir string) (*transcript, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "transcript.txt"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := files.Begin(filepath.Join(dir, "transcript.txt"))
 	if err != nil {
 		return nil, fmt.Errorf("start the transcript: %w", err)
 	}
@@ -64,7 +64,7 @@ func (t *transcript) add(s harness.StepRecord) error {
 		ended = "not run to its end: " + s.Error
 	}
 	fmt.Fprintf(&b, "  %s%s, %d ms\n\n", ended, attempts, s.Took.Milliseconds())
-	if _, err := t.file.WriteString(b.String()); err != nil {
+	if _, err := io.WriteString(t.file, b.String()); err != nil {
 		return fmt.Errorf("write the transcript: %w", err)
 	}
 	return nil
@@ -87,13 +87,20 @@ func (t *transcript) told(all bool) {
 	t.said = all
 }
 
+// intact is an error where the file is not what was written to it.
+func (t *transcript) intact() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.file.Intact()
+}
+
 func (t *transcript) close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.file == nil {
 		return nil
 	}
-	err := errors.Join(t.file.Close())
+	err := t.file.Close()
 	t.file = nil
 	return err
 }

@@ -8,6 +8,8 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+
+	"github.com/etcd-firedrill/firedrill/harness/files"
 )
 
 // A file is a line that names its kind, then blocks, then one seal.
@@ -28,14 +30,14 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // blockWriter writes records, which are counted, into blocks.
 type blockWriter struct {
-	file    *os.File
+	file    *files.Record
 	out     *bufio.Writer
 	payload []byte
 	records uint64
 }
 
 func createBlocks(path, kind string) (*blockWriter, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := files.Begin(path)
 	if err != nil {
 		return nil, fmt.Errorf("create the ledger: %w", err)
 	}

@@ -7,5 +7,6 @@
 // cut off or altered anywhere is an error that names the place, never a shorter
 // or different history.
 //
-// It is a leaf: it imports harness for the nouns, and nothing else of ours.
+// It is a leaf: it imports harness for the nouns, files for what keeps a record
+// that grows, and nothing else of ours.
 package ledger

@@ -78,6 +78,14 @@ func (w *Writer) Close() error {
 	return w.blocks.seal()
 }
 
+// Intact is an error where the file that Close has left is not what was recorded:
+// somebody altered it, or put another in its place.
+func (w *Writer) Intact() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.blocks.file.Intact()
+}
+
 // DumpWriter records what was found at the end.
 type DumpWriter struct {
 	blocks *blockWriter
