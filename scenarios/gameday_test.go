@@ -8,12 +8,15 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
+	"github.com/chromedp/chromedp"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gbytes"
 	"github.com/onsi/gomega/gexec"
 
+	"github.com/etcd-firedrill/firedrill/fixtures/browser"
 	"github.com/etcd-firedrill/firedrill/fixtures/runbooks"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/reports"
@@ -28,62 +31,134 @@ firedrill host exec -n m1 -- touch /root/seen
 
 var _ = Describe("game day", func() {
 	It("is played by two shells, of which one recovers by the book", Label("process", "gameday"), func(ctx SpecContext) {
-		runtimes()[0].must(ctx)
-		binary, err := command()
-		Expect(err).NotTo(HaveOccurred())
-		book, err := runbooks.Files.ReadFile("kubeadm.sh")
-		Expect(err).NotTo(HaveOccurred())
-		dir := GinkgoT().TempDir()
-		file := filepath.Join(dir, "kubeadm.sh")
-		Expect(os.WriteFile(file, book, 0o700)).To(Succeed())
-
-		held, out := exec.CommandContext(ctx, binary, "gameday", "kubeadm-force-new-cluster", "--runtime", "process", "--quiet-least", "1s", "--quiet-most", "2s",
-			"--no-comparison", "--json", "--out", filepath.Join(dir, "runs")), &bytes.Buffer{}
-		held.Cancel = func() error { return held.Process.Signal(syscall.SIGTERM) }
-		held.WaitDelay = tearDown
-		told := gbytes.NewBuffer()
-		day, err := gexec.Start(held, out, told)
-		Expect(err).NotTo(HaveOccurred())
-		Eventually(ctx, told).Should(gbytes.Say(`by --socket \S+\n`))
-		socket := socketIn(string(told.Contents()))
-
-		shell := func(name, script string) (*gexec.Session, *gbytes.Buffer) {
-			cmd := exec.CommandContext(ctx, binary, "shell", "--name", name, "--socket", socket)
-			cmd.Dir = GinkgoT().TempDir()
-			cmd.Env = append(os.Environ(), "SHELL=/bin/sh")
-			cmd.Stdin = strings.NewReader(script)
-			printed := gbytes.NewBuffer()
-			session, err := gexec.Start(cmd, printed, printed)
-			Expect(err).NotTo(HaveOccurred())
-			return session, printed
-		}
-		bob, watched := shell("bob", "while sleep 0.5; do firedrill host ls; firedrill backups; done\n")
-		ann, did := shell("ann", onceItStruck+"sh "+file+" </dev/null && firedrill gameday --done\nexit $?\n")
+		day := openDoors(ctx)
+		bob, watched := day.shell(ctx, "bob", "while sleep 0.5; do firedrill host ls; firedrill backups; done\n")
+		ann, did := day.shell(ctx, "ann", onceItStruck+"sh "+day.book()+" </dev/null && firedrill gameday --done\nexit $?\n")
 		Eventually(ctx, ann).Should(gexec.Exit(0), func() string { return string(did.Contents()) })
 		Eventually(ctx, bob).Should(gexec.Exit(0))
 		Expect(string(watched.Contents())).To(ContainSubstring("the game day is over: ann said that it is done"))
-		Eventually(ctx, day).Should(gexec.Exit(0), func() string { return string(told.Contents()) })
 
-		var report reports.Report
-		Expect(json.Unmarshal(out.Bytes(), &report)).To(Succeed(), "%s", out.String())
+		report, record := day.after(ctx)
 		Expect(report.Verdict).To(Equal(harness.Held), "%s", explain(report))
 		Expect(report.Rerun).To(HavePrefix("firedrill gameday kubeadm-force-new-cluster "))
-		var evidence harness.Evidence
-		text, err := os.ReadFile(filepath.Join(report.Directory, "evidence.json"))
-		Expect(err).NotTo(HaveOccurred())
-		Expect(json.Unmarshal(text, &evidence)).To(Succeed())
-		record := evidence.GameDay
 		Expect(record.Shells).To(HaveLen(2))
 		Expect(record.Noticed.By).To(Equal("ann"))
 		Expect(record.Decided.By).To(Equal("ann"))
 		Expect(record.Ended.By).To(Equal("ann"))
 		Expect(record.WrongMoves).To(BeEmpty())
 	}, SpecTimeout(specDeadline))
+
+	It("is followed on its pages, and ended there", Label("process", "gameday", "browser"), func(ctx SpecContext) {
+		facilitator := browser.Open(GinkgoT())
+		wall := facilitator.Tab()
+		day := openDoors(ctx)
+		live := func(w *browser.Window, name, address string) {
+			w.Do(browser.Wide(1280, 800), chromedp.Navigate(address))
+			w.See(name+", live", `document.querySelector('#live')?.innerText === 'live'`)
+		}
+		live(facilitator, "the facilitator's page", day.address("the facilitator's page"))
+		live(wall, "the wall", day.address("the wall, for all"))
+		wall.Reads(".state", "Serving")
+		wall.Reads(".clock", "no alarm so far")
+		facilitator.Reads(".strike", "Strike")
+
+		// It breaks. The wall shows that it does, and not what.
+		wall.Reads(".state", "Not serving")
+		facilitator.Reads(".faults", "ruin")
+		Expect(wall.Text("body")).NotTo(ContainSubstring("ruin"))
+		wall.Shoot("drill-wall-alarm")
+		facilitator.Shoot("drill-facilitator-alarm")
+		facilitator.Do(browser.Fill("#text", "Who has data?"), browser.Click("form[action$=hint] button"))
+		wall.Reads(".hints", "Who has data?")
+
+		// The team recovers it, and says on the wall that it is done.
+		ann, did := day.shell(ctx, "ann", onceItStruck+"exec sh "+day.book()+" </dev/null\n")
+		facilitator.ReadsWithin(recovered, "[data-table=steps]", "member add m2")
+		Eventually(ctx, ann).Should(gexec.Exit(0), func() string { return string(did.Contents()) })
+		wall.Reads(".state", "Serving")
+		wall.Shoot("drill-wall-recovered")
+		facilitator.Shoot("drill-facilitator-recovered")
+		wall.Do(browser.Fill("#by", "ann"), browser.Click("button[data-ask]"), browser.Click("#sure-done .danger"))
+		wall.ReadsWithin(recovered, ".outcome", "Held")
+		facilitator.ReadsWithin(recovered, ".outcome", "Held")
+		wall.Shoot("drill-wall-over")
+
+		report, record := day.after(ctx)
+		Expect(report.Verdict).To(Equal(harness.Held), "%s", explain(report))
+		Expect(record.Ended.By).To(Equal("ann"))
+		Expect(record.Hints).To(HaveLen(1))
+		Expect(record.Hints[0].Text).To(Equal("Who has data?"))
+	}, SpecTimeout(specDeadline))
 })
 
-// socketIn is the path of the socket that a game day tells people.
-func socketIn(text string) string {
-	_, rest, _ := strings.Cut(text, "--socket ")
-	path, _, _ := strings.Cut(rest, "\n")
-	return strings.TrimSpace(path)
+// recovered is how long a team may take, and the checks after it.
+const recovered = 2 * time.Minute
+
+// gameDay is a running game day of the scenario that kubeadm.sh recovers.
+type gameDay struct {
+	binary, dir string
+	session     *gexec.Session
+	out         *bytes.Buffer  // its report
+	told        *gbytes.Buffer // what people are told
+}
+
+// openDoors begins one, and returns when people may come.
+func openDoors(ctx SpecContext) *gameDay {
+	GinkgoHelper()
+	runtimes()[0].must(ctx)
+	binary, err := command()
+	Expect(err).NotTo(HaveOccurred())
+	d := &gameDay{binary: binary, dir: GinkgoT().TempDir(), out: &bytes.Buffer{}, told: gbytes.NewBuffer()}
+	cmd := exec.CommandContext(ctx, binary, "gameday", "kubeadm-force-new-cluster", "--runtime", "process", "--quiet-least", "1s", "--quiet-most", "2s",
+		"--no-comparison", "--json", "--out", filepath.Join(d.dir, "runs"))
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = tearDown
+	d.session, err = gexec.Start(cmd, d.out, d.told)
+	Expect(err).NotTo(HaveOccurred())
+	Eventually(ctx, d.told).Should(gbytes.Say(`facilitator's page +\S+\n`))
+	return d
+}
+
+// address is what people are told after these words.
+func (d *gameDay) address(words string) string {
+	GinkgoHelper()
+	_, rest, found := strings.Cut(string(d.told.Contents()), words)
+	Expect(found).To(BeTrue(), "%q in %s", words, d.told.Contents())
+	address, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(address)
+}
+
+// shell opens a shell of this name and types a script into it.
+func (d *gameDay) shell(ctx SpecContext, name, script string) (*gexec.Session, *gbytes.Buffer) {
+	GinkgoHelper()
+	cmd := exec.CommandContext(ctx, d.binary, "shell", "--name", name, "--socket", d.address("by --socket "))
+	cmd.Dir = GinkgoT().TempDir()
+	cmd.Env = append(os.Environ(), "SHELL=/bin/sh")
+	cmd.Stdin = strings.NewReader(script)
+	printed := gbytes.NewBuffer()
+	session, err := gexec.Start(cmd, printed, printed)
+	Expect(err).NotTo(HaveOccurred())
+	return session, printed
+}
+
+// book is the path of the document's runbook.
+func (d *gameDay) book() string {
+	GinkgoHelper()
+	text, err := runbooks.Files.ReadFile("kubeadm.sh")
+	Expect(err).NotTo(HaveOccurred())
+	path := filepath.Join(d.dir, "kubeadm.sh")
+	Expect(os.WriteFile(path, text, 0o700)).To(Succeed())
+	return path
+}
+
+// after is the report and the game day's own record, when it is over.
+func (d *gameDay) after(ctx SpecContext) (report reports.Report, record *harness.GameDayRecord) {
+	GinkgoHelper()
+	Eventually(ctx, d.session).Should(gexec.Exit(0), func() string { return string(d.told.Contents()) })
+	Expect(json.Unmarshal(d.out.Bytes(), &report)).To(Succeed(), "%s", d.out)
+	text, err := os.ReadFile(filepath.Join(report.Directory, "evidence.json"))
+	Expect(err).NotTo(HaveOccurred())
+	var evidence harness.Evidence
+	Expect(json.Unmarshal(text, &evidence)).To(Succeed())
+	return report, evidence.GameDay
 }

@@ -308,7 +308,10 @@ func (c *counting) Read(p []byte) (int, error) {
 func TestExecSlowReader(t *testing.T) {
 	w := boot(t, newMachine(t))
 	before := len(inhabitants(t, w))
-	const lines = 11_000 // more than the agent may send, and no more than it and a pipe hold beside
+	// More than the agent may send, and no more than that and what it and a pipe hold
+	// beside. It is printed at once: how much may be sent depends on how many frames it
+	// is sent in, and of lines each can be one.
+	const size = 1_100_000
 	var printed bytes.Buffer
 	begun, gate, ended := make(chan struct{}, 1), make(chan struct{}), make(chan error, 1)
 	out := writerFunc(func(p []byte) (int, error) {
@@ -320,7 +323,7 @@ func TestExecSlowReader(t *testing.T) {
 		return printed.Write(p)
 	})
 	go func() {
-		_, err := w.Exec(within(t, 30*time.Second), []string{"/fake/etcd", "--lines=11000", "--exit=0"}, harness.Streams{Err: out})
+		_, err := w.Exec(within(t, 30*time.Second), []string{"/fake/etcd", "--bytes=1100000", "--exit=0"}, harness.Streams{Err: out})
 		ended <- err
 	}()
 	<-begun
@@ -334,8 +337,8 @@ func TestExecSlowReader(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if printed.Len() != lines*100 {
-		t.Errorf("%d bytes of %d arrive", printed.Len(), lines*100)
+	if printed.Len() != size {
+		t.Errorf("%d bytes of %d arrive", printed.Len(), size)
 	}
 }
 

@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/signal"
@@ -40,6 +41,7 @@ func TestMain(m *testing.M) {
 //
 //	--print=TEXT     a line on standard error
 //	--lines=N        so many lines of 100 bytes
+//	--bytes=N        so many bytes at once
 //	--stubborn       ignore SIGTERM
 //	--while=PATH     as long as PATH exists do what comes next, else serve
 //	--exit=N         exit with this status
@@ -61,6 +63,9 @@ func fakeEtcd(args []string) {
 			for i := range n {
 				fmt.Fprintf(os.Stderr, "%099d\n", i)
 			}
+		case "--bytes":
+			n, _ := strconv.Atoi(value)
+			_, _ = os.Stderr.Write(bytes.Repeat([]byte("x"), n))
 		case "--stubborn":
 			signal.Ignore(syscall.SIGTERM)
 		case "--while":

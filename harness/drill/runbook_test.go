@@ -137,6 +137,37 @@ func TestRunbookPrintsMuch(t *testing.T) {
 	}
 }
 
+// TestRunbookFillsTheDisk: where it fills the disk that it works on, that is how it went, and is
+// in the report. Where the evidence lies on that disk there is nothing to judge by.
+func TestRunbookFillsTheDisk(t *testing.T) {
+	const fill = "set -e\nhead -c 1073741824 /dev/zero >%s/filler\n"
+	t.Run("its own", func(t *testing.T) {
+		r, s := newRig(t), byHand(t, fmt.Sprintf(fill, "."))
+		dir, _ := full(t, "512m") // our own binary is there as well
+		t.Setenv("TMPDIR", dir)
+		report, err := r.run(t.Context(), t, s, drill.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := findingOf(t, report, "procedure-completed")
+		if f.Verdict != harness.Violated || report.Verdict != harness.Violated {
+			t.Errorf("%s: %+v", report.Verdict, f)
+		}
+		says(t, f.Detail, "exited with status 1", "No space left on device")
+		if left, err := os.ReadDir(filepath.Join(dir, fmt.Sprintf("firedrill-%d", os.Geteuid()))); err == nil {
+			t.Errorf("left where it worked: %v", left)
+		}
+	})
+	t.Run("all", func(t *testing.T) {
+		dir, _ := full(t, "8m")
+		report, err := newRig(t).run(t.Context(), t, byHand(t, fmt.Sprintf(fill, dir)), drill.Options{Out: dir})
+		if err == nil {
+			t.Fatalf("it ended %s: %+v", report.Verdict, report.Findings)
+		}
+		says(t, err.Error(), "no space left on device", "\nhint: free some space")
+	})
+}
+
 // TestRunbookAltersEvidence: a runbook that finds the evidence all the same, and alters it, does
 // not get a verdict.
 func TestRunbookAltersEvidence(t *testing.T) {

@@ -6,139 +6,141 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/etcd-firedrill/firedrill/fixtures/browser"
 )
 
+// visit opens a page and waits until it is live.
+func visit(w *browser.Window, address string) {
+	w.Do(chromedp.Navigate(address))
+	w.See("a live page", `'live' in document.body.dataset && document.querySelector('#live').innerText === 'live'`)
+}
+
+// quiet fails if the page complained, or asked for anything of another server's.
+func quiet(w *browser.Window, s *Server) { w.Quiet("http://" + s.names.address() + "/") }
+
 // heardOf waits until something was asked of the exercise.
-func (w *window) heardOf(e *fake, what string) {
-	w.t.Helper()
-	w.until(fmt.Sprintf("%s, asked of the exercise among\n%s\n", what, e.all()), func() bool { return strings.Contains(e.all(), what) })
-}
-
-func click(selector string) chromedp.Action[chromedp.Void] {
-	return chromedp.Click(chromedp.CSS(selector))
-}
-
-func fill(selector, text string) chromedp.Action[chromedp.Void] {
-	return chromedp.SendKeys(chromedp.CSS(selector), text)
+func heardOf(w *browser.Window, e *fake, what string) {
+	w.Until(fmt.Sprintf("%s, asked of the exercise among\n%s\n", what, e.all()), func() bool { return strings.Contains(e.all(), what) })
 }
 
 // A game day from its two pages: the facilitator's and the wall.
 func TestAGameDayInABrowser(t *testing.T) {
 	e := newFake()
 	s := open(t, e, "")
-	facilitator := openBrowser(t)
-	wall := facilitator.tab()
-	facilitator.visit(s.FacilitatorURL())
-	if at := value[string](facilitator, `location.href`); strings.Contains(at, "token") || strings.Contains(at, s.facilitator.token) {
+	facilitator := browser.Open(t)
+	wall := facilitator.Tab()
+	visit(facilitator, s.FacilitatorURL())
+	if at := browser.Value[string](facilitator, `location.href`); strings.Contains(at, "token") || strings.Contains(at, s.facilitator.token) {
 		t.Errorf("the address bar shows %s", at)
 	}
-	if cookies := value[string](facilitator, `document.cookie`); cookies != "" {
+	if cookies := browser.Value[string](facilitator, `document.cookie`); cookies != "" {
 		t.Errorf("scripts can read %s", cookies)
 	}
-	facilitator.reads(".strike", "Strikes in ")
-	wall.visit(s.WallURL())
-	wall.reads(".state", "Serving")
-	wall.reads(".clock", "no alarm so far")
+	facilitator.Reads(".strike", "Strikes in ")
+	visit(wall, s.WallURL())
+	wall.Reads(".state", "Serving")
+	wall.Reads(".clock", "no alarm so far")
 
 	// The alarm rings, and is seen without anything being pressed.
 	alarm := stageAt(Alarm)
 	alarm.Wall.Noticed, alarm.Wall.Hints = "", nil
 	e.change(func(s *Stage) { *s = alarm })
-	wall.reads(".state", "Not serving")
-	wall.reads(".clock", "8:")
-	wall.see("the announcement", `document.querySelector('[aria-live=assertive]').innerText === 'Alarm. Not serving.'`)
-	wall.see("the tab's title", `document.title.startsWith('Alarm – Not serving')`)
-	facilitator.reads(".faults", "PowerOff{Who: m2}")
-	facilitator.reads("[data-table=steps]", "rm -rf /var/lib/etcd")
-	if strings.Contains(wall.text("body"), "PowerOff") {
+	wall.Reads(".state", "Not serving")
+	wall.Reads(".clock", "8:")
+	wall.See("the announcement", `document.querySelector('[aria-live=assertive]').innerText === 'Alarm. Not serving.'`)
+	wall.See("the tab's title", `document.title.startsWith('Alarm – Not serving')`)
+	facilitator.Reads(".faults", "PowerOff{Who: m2}")
+	facilitator.Reads("[data-table=steps]", "rm -rf /var/lib/etcd")
+	if strings.Contains(wall.Text("body"), "PowerOff") {
 		t.Error("the wall tells what broke")
 	}
 
 	// A hint.
-	facilitator.do(fill("#text", "What do the peers say?"), click("form[action$=hint] button"))
-	wall.reads(".hints", "What do the peers say?")
-	facilitator.reads("form[action$=hint] .told", "The wall shows it.")
-	facilitator.see("an empty field", `document.querySelector('#text').value === ''`)
+	facilitator.Do(browser.Fill("#text", "What do the peers say?"), browser.Click("form[action$=hint] button"))
+	wall.Reads(".hints", "What do the peers say?")
+	facilitator.Reads("form[action$=hint] .told", "The wall shows it.")
+	facilitator.See("an empty field", `document.querySelector('#text').value === ''`)
 
 	// A pause: the clock stands still.
-	facilitator.do(click("form[action$=pause] button"))
-	wall.reads(".banner.paused", "Paused")
-	wall.see("a clock that stands still", `!document.querySelector('.digits [data-count]')`)
-	facilitator.gone("form[action$=pause]")
-	facilitator.do(click("form[action$=resume] button"))
-	wall.gone(".banner.paused")
-	wall.see("a clock that runs", `document.querySelector('.digits [data-count=clock]')`)
+	facilitator.Do(browser.Click("form[action$=pause] button"))
+	wall.Reads(".banner.paused", "Paused")
+	wall.See("a clock that stands still", `!document.querySelector('.digits [data-count]')`)
+	facilitator.Gone("form[action$=pause]")
+	facilitator.Do(browser.Click("form[action$=resume] button"))
+	wall.Gone(".banner.paused")
+	wall.See("a clock that runs", `document.querySelector('.digits [data-count=clock]')`)
 
 	// More breaks.
-	facilitator.do(chromedp.SetValue(chromedp.CSS("#kind"), "stop-etcd"), chromedp.SetValue(chromedp.CSS("#host"), "m3"), click("form[action$=inject] button"))
-	facilitator.heardOf(e, `inject "stop-etcd" on "m3"`)
-	facilitator.reads(".faults", "stop-etcd")
-	facilitator.reads("form[action$=inject] .told", "It has taken effect.")
-	facilitator.see("what was chosen", `document.querySelector('#host').value === 'm3'`)
+	facilitator.Do(chromedp.SetValue(chromedp.CSS("#kind"), "stop-etcd"), chromedp.SetValue(chromedp.CSS("#host"), "m3"), browser.Click("form[action$=inject] button"))
+	heardOf(facilitator, e, `inject "stop-etcd" on "m3"`)
+	facilitator.Reads(".faults", "stop-etcd")
+	facilitator.Reads("form[action$=inject] .told", "It has taken effect.")
+	facilitator.See("what was chosen", `document.querySelector('#host').value === 'm3'`)
 
 	// What cannot be done is said.
 	e.mu.Lock()
 	e.refuse = fmt.Errorf("%w: m3 is off", ErrRefused)
 	e.mu.Unlock()
-	facilitator.do(click("form[action$=inject] button"))
-	facilitator.reads("form[action$=inject] .told", "cannot be done now: m3 is off")
-	facilitator.shoot("facilitator-refused")
+	facilitator.Do(browser.Click("form[action$=inject] button"))
+	facilitator.Reads("form[action$=inject] .told", "cannot be done now: m3 is off")
+	facilitator.Shoot("facilitator-refused")
 	e.mu.Lock()
 	e.refuse = nil
 	e.mu.Unlock()
-	if complaints, _ := facilitator.heard(); len(complaints) != 1 || !strings.Contains(complaints[0], "409") {
+	if complaints, _ := facilitator.Heard(); len(complaints) != 1 || !strings.Contains(complaints[0], "409") {
 		t.Errorf("the browser says %v", complaints) // it tells of the refusal
 	}
 
 	// The team says so.
-	wall.do(fill("#by", "ana"), click(".deeds > .buttons > button:not([data-ask])"))
-	wall.heardOf(e, `notice by "ana"`)
-	wall.gone(".deeds > .buttons > button:not([data-ask])")
-	wall.reads("[data-slot=noticed]", "ana")
-	facilitator.reads(".facts", "Noticed by")
+	wall.Do(browser.Fill("#by", "ana"), browser.Click(".deeds > .buttons > button:not([data-ask])"))
+	heardOf(wall, e, `notice by "ana"`)
+	wall.Gone(".deeds > .buttons > button:not([data-ask])")
+	wall.Reads("[data-slot=noticed]", "ana")
+	facilitator.Reads(".facts", "Noticed by")
 
 	// Everything survives a reload, the name that was typed too.
-	for _, w := range []*window{wall, facilitator} {
-		w.do(chromedp.Reload())
-		w.see("a live page", `'live' in document.body.dataset`)
-		w.reads(".state", "Not serving")
-		w.see("the hint", `document.body.innerText.includes('What do the peers say?')`)
+	for _, w := range []*browser.Window{wall, facilitator} {
+		w.Do(chromedp.Reload())
+		w.See("a live page", `'live' in document.body.dataset`)
+		w.Reads(".state", "Not serving")
+		w.See("the hint", `document.body.innerText.includes('What do the peers say?')`)
 	}
-	wall.see("the name", `document.querySelector('#by').value === 'ana'`)
+	wall.See("the name", `document.querySelector('#by').value === 'ana'`)
 
 	// Done is asked twice, in the page.
-	wall.do(click("button[data-ask]"))
-	wall.reads("#sure-done", "nobody can type any more")
-	wall.shoot("wall-question")
-	wall.do(click("[data-not-yet]"))
-	wall.gone("#sure-done")
-	wall.do(click("button[data-ask]"), click("#sure-done .danger"))
-	wall.heardOf(e, `done by "ana"`)
+	wall.Do(browser.Click("button[data-ask]"))
+	wall.Reads("#sure-done", "nobody can type any more")
+	wall.Shoot("wall-question")
+	wall.Do(browser.Click("[data-not-yet]"))
+	wall.Gone("#sure-done")
+	wall.Do(browser.Click("button[data-ask]"), browser.Click("#sure-done .danger"))
+	heardOf(wall, e, `done by "ana"`)
 	if n := strings.Count(e.all(), "done by"); n != 1 {
 		t.Errorf("it was done %d times", n)
 	}
-	wall.reads(".banner:not(.paused, .lost)", "the checks run")
-	wall.gone(".deeds")
-	facilitator.gone(".controls")
+	wall.Reads(".banner:not(.paused, .lost)", "the checks run")
+	wall.Gone(".deeds")
+	facilitator.Gone(".controls")
 	e.change(func(s *Stage) { *s = stageAt(Over) })
 	e.end()
-	wall.reads(".outcome", "Violated")
-	wall.reads(".report", "report.html")
-	facilitator.reads(".outcome", "Violated")
-	wall.quiet(s)
-	facilitator.quiet(s)
+	wall.Reads(".outcome", "Violated")
+	wall.Reads(".report", "report.html")
+	facilitator.Reads(".outcome", "Violated")
+	quiet(wall, s)
+	quiet(facilitator, s)
 }
 
 func TestStopInABrowser(t *testing.T) {
 	e := newFake()
 	e.stage = stageAt(Alarm)
 	s := open(t, e, "")
-	w := openBrowser(t)
-	w.visit(s.FacilitatorURL())
-	w.do(click("button[data-ask]"))
-	w.gone("#sure-stop") // a reason is required
-	w.do(fill("#why", "the room is needed"), click("button[data-ask]"), click("#sure-stop .danger"))
-	w.heardOf(e, `stop because "the room is needed"`)
-	w.reads(".banner:not(.paused, .lost)", "the checks run")
-	w.quiet(s)
+	w := browser.Open(t)
+	visit(w, s.FacilitatorURL())
+	w.Do(browser.Click("button[data-ask]"))
+	w.Gone("#sure-stop") // a reason is required
+	w.Do(browser.Fill("#why", "the room is needed"), browser.Click("button[data-ask]"), browser.Click("#sure-stop .danger"))
+	heardOf(w, e, `stop because "the room is needed"`)
+	w.Reads(".banner:not(.paused, .lost)", "the checks run")
+	quiet(w, s)
 }

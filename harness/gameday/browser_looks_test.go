@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/etcd-firedrill/firedrill/fixtures/browser"
 )
 
 // seen is what look found on a page.
@@ -22,10 +24,7 @@ type seen struct {
 
 // look measures what a reader would see: it walks over every piece of text.
 const look = `(() => {
-  const rgb = c => { const m = c.match(/[\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m; };
-  const lum = c => { const f = c.slice(0, 3).map(v => { v /= 255; return v <= 0.04045 ? v / 12.92 : Math.pow((v + 0.055) / 1.055, 2.4); });
-    return 0.2126 * f[0] + 0.7152 * f[1] + 0.0722 * f[2]; };
-  const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c[3] === 1) return c; } return [255, 255, 255, 1]; };
+  ` + browser.Contrasts + `
   const clipped = e => e.closest('.unseen, thead') !== null;
   const out = { texts: 0, pale: [], outside: [], crossed: [], small: [] };
   const wide = document.documentElement.clientWidth;
@@ -35,8 +34,7 @@ const look = `(() => {
     const e = walk.currentNode.parentElement, text = walk.currentNode.data.trim();
     if (!text || !e.checkVisibility() || clipped(e)) continue;
     out.texts++;
-    const a = lum(rgb(getComputedStyle(e).color)), b = lum(ground(e));
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    const ratio = contrast(e, getComputedStyle(e).color);
     if (ratio < 4.5) out.pale.push(ratio.toFixed(2) + ': ' + text);
     const range = document.createRange();
     range.selectNodeContents(walk.currentNode);
@@ -99,38 +97,38 @@ type screen struct {
 // Every state of both pages: nothing complains, nothing sticks out, all text is
 // legible, and whether it serves is so from afar.
 func TestLooks(t *testing.T) {
-	w := openBrowser(t)
+	w := browser.Open(t)
 	for state, stage := range states() {
 		e := newFake()
 		e.stage = stage
 		s := open(t, e, "")
-		w.visit(s.FacilitatorURL())
+		visit(w, s.FacilitatorURL())
 		for _, name := range []string{"wall", "facilitator"} {
-			w.visit(at(t, s.WallURL(), "/"+name))
+			visit(w, at(t, s.WallURL(), "/"+name))
 			for _, v := range screens(state) {
 				t.Run(fmt.Sprintf("%s, %s, %d pixels, %s", name, state, v.width, v.colours), func(t *testing.T) {
-					w := w.in(t)
-					w.do(chromedp.EmulateViewport(v.width, 800), scheme(prefers(v.colours), still()))
-					got := value[seen](w, look)
+					w := w.In(t)
+					w.Do(browser.Wide(v.width, 800), browser.As(browser.Reader{Likes: v.colours, Still: true}))
+					got := browser.Value[seen](w, look)
 					got.check(t)
 					if name == "wall" && got.Word < float64(v.width)/16 {
 						t.Errorf("the word is %g pixels high in a window of %d", got.Word, v.width)
 					}
-					w.shoot(fmt.Sprintf("%s-%s-%d-%s", name, state, v.width, v.colours))
+					w.Shoot(fmt.Sprintf("%s-%s-%d-%s", name, state, v.width, v.colours))
 				})
 			}
-			w.quiet(s)
+			quiet(w, s)
 		}
 	}
 }
 
 // A page that is wrong is seen to be: what look finds is not always nothing.
 func TestTheLookFinds(t *testing.T) {
-	w := openBrowser(t)
-	w.do(chromedp.EmulateViewport(360, 800), chromedp.Navigate(`data:text/html,<!DOCTYPE html><body style="background:%23fff"><p style="color:%23999">pale</p><div style="width:900px;text-align:right">wide</div>`+
+	w := browser.Open(t)
+	w.Do(browser.Wide(360, 800), chromedp.Navigate(`data:text/html,<!DOCTYPE html><body style="background:%23fff"><p style="color:%23999">pale</p><div style="width:900px;text-align:right">wide</div>`+
 		`<p style="position:absolute;top:200px">one</p><p style="position:absolute;top:200px">two</p><button style="height:20px">small</button><p class="word">x</p><script>console.error("x")</script>`))
-	got := value[seen](w, look)
-	complaints, _ := w.heard()
+	got := browser.Value[seen](w, look)
+	complaints, _ := w.Heard()
 	if len(got.Pale) != 1 || len(got.Outside) != 1 || len(got.Crossed) != 1 || len(got.Small) != 1 || got.Needed <= got.Width || got.Word == 0 || len(complaints) == 0 {
 		t.Errorf("seen: %+v, complaints: %v", got, complaints)
 	}
@@ -139,26 +137,26 @@ func TestTheLookFinds(t *testing.T) {
 // Without a script a page shows what it does with one, and says that it will not
 // change. The clocks stand still, to be compared.
 func TestWithoutScripts(t *testing.T) {
-	w := openBrowser(t)
-	w.do(chromedp.EmulateViewport(1280, 800), onLoad(`performance.now = () => 1000`))
+	w := browser.Open(t)
+	w.Do(browser.Wide(1280, 800), browser.OnLoad(`performance.now = () => 1000`))
 	const words = `[...document.querySelectorAll('h1, main [data-slot], main [data-table], main progress')].filter(e => e.checkVisibility()).map(e => (e.dataset.slot ?? e.dataset.table ?? e.tagName) + ' ' + (e.dataset.tone ?? '') + ': ' + (e.position?.toFixed(3) ?? e.value ?? e.innerText) + ' ' + [...e.querySelectorAll('[data-tone]')].map(f => f.dataset.tone)).join('\n')`
 	for state, stage := range states() {
 		e := newFake()
 		e.stage = stage
 		s := open(t, e, "")
-		w.visit(s.FacilitatorURL())
+		visit(w, s.FacilitatorURL())
 		for _, name := range []string{"wall", "facilitator"} {
-			w.visit(at(t, s.WallURL(), "/"+name))
-			title, with := value[string](w, `document.title`), value[string](w, words)
-			w.do(scripts(false), chromedp.Navigate(at(t, s.WallURL(), "/"+name)))
-			if got := value[string](w, `document.title`); got != title {
+			visit(w, at(t, s.WallURL(), "/"+name))
+			title, with := browser.Value[string](w, `document.title`), browser.Value[string](w, words)
+			w.Do(browser.Scripts(false), chromedp.Navigate(at(t, s.WallURL(), "/"+name)))
+			if got := browser.Value[string](w, `document.title`); got != title {
 				t.Errorf("%s, %s: the title is %q, with scripts %q", name, state, got, title)
 			}
-			if without := value[string](w, words); without != with || len(with) < 100 {
+			if without := browser.Value[string](w, words); without != with || len(with) < 100 {
 				t.Errorf("%s, %s: without scripts it reads\n%s\nand with them\n%s", name, state, without, with)
 			}
-			w.reads("noscript", "Reload it")
-			w.do(scripts(true))
+			w.Reads("noscript", "Reload it")
+			w.Do(browser.Scripts(true))
 		}
 	}
 }
@@ -166,22 +164,22 @@ func TestWithoutScripts(t *testing.T) {
 // What is said without a page to say it on is legible as well.
 func TestMessagesInABrowser(t *testing.T) {
 	s := open(t, newFake(), "")
-	w := openBrowser(t)
+	w := browser.Open(t)
 	for name, address := range map[string]string{"no token": at(t, s.WallURL(), "/facilitator"), "nowhere": at(t, s.WallURL(), "/nowhere")} {
 		for _, colours := range []string{"light", "dark"} {
-			w.do(chromedp.EmulateViewport(360, 600), scheme(prefers(colours)), chromedp.Navigate(address))
-			w.see(name, `document.querySelector('h1, .note').checkVisibility()`)
-			value[seen](w, look).check(t)
-			w.shoot("message-" + name + "-" + colours)
+			w.Do(browser.Wide(360, 600), browser.As(browser.Reader{Likes: colours}), chromedp.Navigate(address))
+			w.See(name, `document.querySelector('h1, .note').checkVisibility()`)
+			browser.Value[seen](w, look).check(t)
+			w.Shoot("message-" + name + "-" + colours)
 		}
 	}
 	// Without scripts the question is a page, and its answer leads back.
-	w.do(chromedp.EmulateViewport(1280, 800), scripts(false), chromedp.Navigate(s.WallURL()), fill("#by", "ana"), click("button[data-ask]"))
-	w.reads("h1", "Is the team done?")
-	w.shoot("question")
-	w.do(click("button.danger"))
-	w.reads(".banner:not(.paused, .lost, noscript *)", "the checks run")
-	if got := value[string](w, `location.pathname`); got != "/wall" {
+	w.Do(browser.Wide(1280, 800), browser.Scripts(false), chromedp.Navigate(s.WallURL()), browser.Fill("#by", "ana"), browser.Click("button[data-ask]"))
+	w.Reads("h1", "Is the team done?")
+	w.Shoot("question")
+	w.Do(browser.Click("button.danger"))
+	w.Reads(".banner:not(.paused, .lost, noscript *)", "the checks run")
+	if got := browser.Value[string](w, `location.pathname`); got != "/wall" {
 		t.Errorf("the answer leads to %s", got)
 	}
 }

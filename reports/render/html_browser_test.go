@@ -1,106 +1,18 @@
 package render_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/etcd-firedrill/firedrill/fixtures/browser"
 )
-
-// browserDeadline bounds all that is done in one browser.
-const browserDeadline = 8 * time.Minute
-
-// chromium finds a browser. Where there is none the test is skipped, unless
-// FIREDRILL_REQUIRE says that this is a failure.
-func chromium(t *testing.T) string {
-	t.Helper()
-	names := []string{"chromium", "chromium-browser", "google-chrome", "chrome"}
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	why := "no browser: none of " + strings.Join(names, ", ") + " is in PATH"
-	if slices.Contains(strings.Split(os.Getenv("FIREDRILL_REQUIRE"), ","), "browser") {
-		t.Fatal(why)
-	}
-	t.Skip(why)
-	return ""
-}
-
-// window is a browser with one page, and what that page complained about.
-type window struct {
-	context.Context
-	mu         sync.Mutex
-	complaints []string
-	requests   []string
-}
-
-// openBrowser starts a browser that ends with the test.
-func openBrowser(t *testing.T) *window {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.UserDataDir(t.TempDir()))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // Chromium's own sandbox refuses root
-	}
-	ctx, endBrowser := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, endPage := chromedp.NewContext(ctx)
-	w := &window{}
-	t.Cleanup(func() {
-		// What the browser still writes would be in the way of removing its directory.
-		if err := chromedp.Cancel(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("end the browser: %v", err)
-		}
-		endPage()
-		endBrowser()
-	})
-	if err := chromedp.Listen(ctx, w.hear); err != nil {
-		t.Fatal("start the browser: ", err)
-	}
-	limited, cancel := context.WithTimeout(ctx, browserDeadline)
-	t.Cleanup(cancel)
-	w.Context = limited
-	return w
-}
-
-func (w *window) hear(event any) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch e := event.(type) {
-	case *runtime.EventConsoleAPICalled:
-		w.complaints = append(w.complaints, fmt.Sprintf("console: %s", e.Type))
-	case *runtime.EventExceptionThrown:
-		w.complaints = append(w.complaints, "exception: "+e.ExceptionDetails.Text)
-	case *log.EventEntryAdded:
-		w.complaints = append(w.complaints, fmt.Sprintf("%s: %s", e.Entry.Level, e.Entry.Text))
-	case *network.EventRequestWillBeSent:
-		w.requests = append(w.requests, e.Request.URL)
-	}
-}
-
-// heard returns what was heard and forgets it.
-func (w *window) heard() (complaints, requests []string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	complaints, requests = w.complaints, w.requests
-	w.complaints, w.requests = nil, nil
-	return complaints, requests
-}
 
 // seen is what look found on a page.
 type seen struct {
@@ -116,10 +28,7 @@ type seen struct {
 
 // look measures what a reader would see: it walks over every piece of text.
 const look = `(() => {
-  const rgb = c => { const m = c.match(/[\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m; };
-  const lum = c => { const f = c.slice(0, 3).map(v => { v /= 255; return v <= 0.04045 ? v / 12.92 : Math.pow((v + 0.055) / 1.055, 2.4); });
-    return 0.2126 * f[0] + 0.7152 * f[1] + 0.0722 * f[2]; };
-  const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c[3] === 1) return c; } return [255, 255, 255, 1]; };
+  ` + browser.Contrasts + `
   const out = { texts: 0, pale: [], outside: [], crossed: [], hidden: 0 };
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
@@ -127,8 +36,7 @@ const look = `(() => {
     if (!text || !e.checkVisibility() || ['title', 'desc', 'STYLE'].includes(e.tagName)) continue;
     const s = getComputedStyle(e), svg = e.namespaceURI.endsWith('svg');
     out.texts++;
-    const a = lum(rgb(svg ? s.fill : s.color)), b = lum(ground(e));
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    const ratio = contrast(e, svg ? s.fill : s.color);
     if (ratio < 4.5) out.pale.push(ratio.toFixed(2) + ': ' + text);
     const r = e.getBoundingClientRect();
     if (svg && (r.left < 0 || r.right > document.documentElement.clientWidth + 0.5)) out.outside.push(text);
@@ -146,29 +54,10 @@ const look = `(() => {
   return out;
 })()`
 
-// scheme is what a reader's system prefers.
-func scheme(media, prefers string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Media: media, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: prefers}},
-		})
-		return err
-	})
-}
-
-// into keeps what an action returns.
-func into[T any](kept *T, action chromedp.Action[T]) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		var err error
-		*kept, err = action(ctx, t)
-		return err
-	})
-}
-
 // view is how somebody looks at a page.
 type view struct {
-	width   int64 // pixels
-	prefers string
+	width int64  // pixels
+	likes string // light or dark
 }
 
 // views are those that a page is looked at: all of them where a page is as people
@@ -186,7 +75,7 @@ func views(name string) []view {
 // Every page, as a telephone, a tablet and a desk show it, light and dark: nothing is
 // asked of the network, nothing complains, nothing sticks out, all text is legible.
 func TestPagesInABrowser(t *testing.T) {
-	w := openBrowser(t)
+	w := browser.Open(t)
 	dir := t.TempDir()
 	if keep := os.Getenv("FIREDRILL_PAGES"); keep != "" {
 		dir = keep
@@ -198,41 +87,36 @@ func TestPagesInABrowser(t *testing.T) {
 		}
 		address := (&url.URL{Scheme: "file", Path: path}).String()
 		for _, as := range views(name) {
-			t.Run(fmt.Sprintf("%s, %d pixels, %s", name, as.width, as.prefers), func(t *testing.T) {
-				var s seen
-				var shot []byte
-				err := chromedp.Do(w, chromedp.EmulateViewport(as.width, 800), scheme("screen", as.prefers), chromedp.Navigate(address),
-					into(&s, chromedp.Evaluate[seen](look)), into(&shot, chromedp.FullScreenshot(100)))
-				if err != nil {
-					t.Fatal(err)
-				}
-				w.quiet(t, address)
+			t.Run(fmt.Sprintf("%s, %d pixels, %s", name, as.width, as.likes), func(t *testing.T) {
+				w := w.In(t)
+				w.Do(browser.Wide(as.width, 800), browser.As(browser.Reader{Likes: as.likes}), chromedp.Navigate(address))
+				s, shot := browser.Value[seen](w, look), w.Shot()
+				w.Quiet(address, "data:")
 				s.legible(t)
 				if s.Needed > s.Width {
 					t.Errorf("the page is %g pixels wide in a window of %g", s.Needed, s.Width)
 				}
-				picture := strings.TrimSuffix(path, ".html") + fmt.Sprintf("-%d-%s.png", as.width, as.prefers)
+				picture := strings.TrimSuffix(path, ".html") + fmt.Sprintf("-%d-%s.png", as.width, as.likes)
 				if err := os.WriteFile(picture, shot, 0o644); err != nil {
 					t.Fatal(err)
 				}
 			})
 		}
 		if len(views(name)) > 1 {
-			t.Run(name+", on paper", func(t *testing.T) { w.onPaper(t, address, strings.TrimSuffix(path, ".html")+".pdf") })
+			t.Run(name+", on paper", func(t *testing.T) { onPaper(t, w.In(t), address, strings.TrimSuffix(path, ".html")+".pdf") })
 		}
 	}
 }
 
 // onPaper looks at a page as it is printed by somebody whose screen is dark.
-func (w *window) onPaper(t *testing.T, address, file string) {
-	var s seen
-	var pdf []byte
-	err := chromedp.Do(w, chromedp.EmulateViewport(720, 1000), scheme("print", "dark"), chromedp.Navigate(address), into(&s, chromedp.Evaluate[seen](look)),
-		into(&pdf, chromedp.PrintToPDF(chromedp.PDFPrintBackground(), chromedp.PDFPreferCSSPageSize())))
+func onPaper(t *testing.T, w *browser.Window, address, file string) {
+	w.Do(browser.Wide(720, 1000), browser.As(browser.Reader{Paper: true, Likes: "dark"}), chromedp.Navigate(address))
+	s := browser.Value[seen](w, look)
+	pdf, err := chromedp.Run(w, chromedp.PrintToPDF(chromedp.PDFPrintBackground(), chromedp.PDFPreferCSSPageSize()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.quiet(t, address)
+	w.Quiet(address, "data:")
 	s.legible(t)
 	if s.Background != "rgba(0, 0, 0, 0)" {
 		t.Errorf("the paper is %s", s.Background)
@@ -245,22 +129,6 @@ func (w *window) onPaper(t *testing.T, address, file string) {
 	}
 	if err := os.WriteFile(file, pdf, 0o644); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func (w *window) quiet(t *testing.T, address string) {
-	t.Helper()
-	complaints, requests := w.heard()
-	for _, c := range complaints {
-		t.Errorf("the browser says %s", c)
-	}
-	for _, r := range requests {
-		if r != address && !strings.HasPrefix(r, "data:") {
-			t.Errorf("the page asks for %s", r)
-		}
-	}
-	if len(requests) == 0 {
-		t.Error("no request was seen, not even for the page itself")
 	}
 }
 
@@ -282,7 +150,7 @@ func (s seen) legible(t *testing.T) {
 
 // A page that is wrong is seen to be: what look and hear find is not always nothing.
 func TestTheBrowserWouldComplain(t *testing.T) {
-	w := openBrowser(t)
+	w := browser.Open(t)
 	path := filepath.Join(t.TempDir(), "bad.html")
 	bad := `<!DOCTYPE html><body style="background:#fff"><p style="color:#999">pale</p><div style="width:900px">wide</div>
 <svg width="100"><text x="-50" y="40">outside</text><text x="5" y="10">one</text><text x="9" y="10">two</text></svg><details><table><tr><td>folded</table></details>
@@ -290,12 +158,9 @@ func TestTheBrowserWouldComplain(t *testing.T) {
 	if err := os.WriteFile(path, []byte(bad), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	var s seen
-	address := (&url.URL{Scheme: "file", Path: path}).String()
-	if err := chromedp.Do(w, chromedp.EmulateViewport(360, 800), chromedp.Navigate(address), into(&s, chromedp.Evaluate[seen](look))); err != nil {
-		t.Fatal(err)
-	}
-	complaints, requests := w.heard()
+	w.Do(browser.Wide(360, 800), chromedp.Navigate((&url.URL{Scheme: "file", Path: path}).String()))
+	s := browser.Value[seen](w, look)
+	complaints, requests := w.Heard()
 	if len(s.Pale) != 1 || len(s.Outside) != 1 || len(s.Crossed) != 1 || s.Hidden != 1 || s.Needed <= s.Width || len(complaints) == 0 || len(requests) != 2 {
 		t.Errorf("seen: %+v, complaints: %v, requests: %v", s, complaints, requests)
 	}
