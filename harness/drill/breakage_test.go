@@ -303,7 +303,16 @@ func TestUnwritableOut(t *testing.T) {
 // full is a small file system of its own, and fill fills it.
 func full(t *testing.T, size string) (dir string, fill func()) {
 	t.Helper()
-	dir = t.TempDir()
+	// Not t.TempDir: a desk's socket in it needs a short path.
+	dir, err := os.MkdirTemp("", "full-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.Remove(dir); err != nil {
+			t.Error(err)
+		}
+	})
 	if err := syscall.Mount("none", dir, "tmpfs", 0, "size="+size); err != nil {
 		t.Skipf("a small file system cannot be mounted here: %v", err)
 	}
