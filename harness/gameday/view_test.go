@@ -30,8 +30,8 @@ func TestWordsOfTheWall(t *testing.T) {
 		{"alarm", func(w *Wall) { *w = stageAt(Alarm).Wall }, "Not serving", "violated", "8:08", "21:48", "since the alarm", "Alarm. Not serving.", []string{"alarmed", "noticed", "hinted"}, []string{"unnoticed", "unalarmed"}},
 		{"paused", func(w *Wall) { *w = stageAt(Alarm).Wall; w.Paused = true }, "Not serving", "violated", "8:08", "21:48", "since the alarm; stands still", "The exercise is paused. Not serving.", []string{"paused", "going"}, []string{"unpaused"}},
 		{"serving again", func(w *Wall) { *w = stageAt(Alarm).Wall; w.Serving = &yes }, "Serving", "held", "8:08", "21:48", "since the alarm", "Alarm. Serving.", nil, nil},
-		{"judging", func(w *Wall) { *w = stageAt(Judging).Wall; w.Serving = &no; w.Paused = true }, "Not serving", "violated", "8:08", "21:48", "from the alarm to the end", "The team is done, and the checks run.", []string{"ended", "judging", "alarmed"}, []string{"going", "paused", "unpaused", "over", "unnoticed"}},
-		{"over", func(w *Wall) { *w = stageAt(Over).Wall }, "Serving", "violated", "8:08", "21:48", "from the alarm to the end", "The game day is over: Violated.", []string{"over", "reported"}, []string{"judging"}},
+		{"judging", func(w *Wall) { *w = stageAt(Judging).Wall; w.Serving = &no; w.Paused = true }, "Not serving", "violated", "8:08", "21:48", "from the alarm to the end", "The team is done, and the checks run.", []string{"ended", "judging", "alarmed", "measured"}, []string{"going", "paused", "unpaused", "over", "unnoticed"}},
+		{"over", func(w *Wall) { *w = stageAt(Over).Wall }, "Serving", "violated", "8:08", "21:48", "from the alarm to the end", "The game day is over: Violated.", []string{"over", "reported"}, []string{"judging", "measured"}},
 		{"over, nothing known", func(w *Wall) { *w = stageAt(Over).Wall; w.Verdict, w.Report = "", "" }, "Serving", "open", "8:08", "21:48", "from the alarm to the end", "The game day is over: No verdict.", []string{"over"}, []string{"reported"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -22,7 +22,7 @@ func viewOfWall(w Wall) view {
 	v := view{
 		Phase: w.Phase,
 		Flags: flagsOf(map[string]bool{
-			"going": going, "ended": !going, "judging": w.Phase == Judging, "over": w.Phase == Over, "reported": w.Report != "",
+			"going": going, "ended": !going, "measured": w.Phase != Over, "judging": w.Phase == Judging, "over": w.Phase == Over, "reported": w.Report != "",
 			"alarmed": w.Phase != Waiting, "unalarmed": w.Phase == Waiting,
 			"paused": going && w.Paused, "unpaused": going && !w.Paused,
 			"noticed": w.Noticed != "", "unnoticed": going && w.Noticed == "",
