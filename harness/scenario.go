@@ -32,7 +32,10 @@ type Scenario struct {
 	Hazards  []Check
 	// StandIns name what stands in for things the document relies on that are not etcd's.
 	StandIns []string
-	Within   time.Duration // the procedure's deadline, nothing else
+	// LeftOut name what the document says that the procedure does not carry out, each
+	// with its place there and the reason.
+	LeftOut []string
+	Within  time.Duration // the procedure's deadline, nothing else
 }
 
 // ClusterSpec is the cluster as it was born.

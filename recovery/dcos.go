@@ -8,8 +8,8 @@ import (
 )
 
 // DcosRestore re-creates the cluster of a DC/OS Kubernetes package from its
-// previous backup: whatever still runs is stopped and wiped, new hosts take the
-// places of those that are gone, and each member is restored from the one
+// previous backup: it is fetched, to new hosts too, which take the places of those
+// that are gone; whatever still runs is stopped and wiped, and each member is restored from the one
 // backup with the peer URLs and the token that it always had. So the cluster ID
 // stays, and revisions are handed out again; both are as in the package's time.
 type DcosRestore struct {
@@ -38,17 +38,18 @@ func (p DcosRestore) Steps(hosts []string) ([]harness.Step, error) {
 	if len(lost) == 0 {
 		return nil, fmt.Errorf("all of the hosts %v survive, and there is nothing to restore", hosts)
 	}
-	var steps []harness.Step
+	steps := []harness.Step{
+		{Name: "order new hosts", From: p.From, Do: harness.NewHosts{Names: lost},
+			Why: "stands in for the scheduler, which finds other agents for the tasks"},
+		{Name: "fetch the backup to every host", From: p.From, On: harness.Everyone, AtOnce: true,
+			Do: harness.FetchBackup{To: snapshotPath}, Completes: harness.Fetch,
+			Why: "stands in for Ark, which the package's restore command reads its backups with; before anything is wiped, in case none is whole"},
+	}
 	if len(p.Survivors) > 0 {
-		steps = clearAway(harness.Hosts(p.Survivors...), p.From, uninstalling)
+		steps = append(steps, clearAway(harness.Hosts(p.Survivors...), p.From, uninstalling)...)
 	}
 	initial := clusterOf(hosts)
 	return append(steps,
-		harness.Step{Name: "order new hosts", From: p.From, Do: harness.NewHosts{Names: lost},
-			Why: "stands in for the scheduler, which finds other agents for the tasks"},
-		harness.Step{Name: "fetch the backup to every host", From: p.From, On: harness.Everyone, AtOnce: true,
-			Do: harness.FetchBackup{To: snapshotPath}, Completes: harness.Fetch,
-			Why: "stands in for Ark, which the package's restore command reads its backups with"},
 		harness.Step{Name: "restore the backup on every host", From: p.From, On: harness.Everyone, AtOnce: true,
 			Replaces: true, Completes: harness.Restore,
 			Do: harness.Script(`etcdutl snapshot restore ` + snapshotPath + ` --data-dir ` + harness.DataDir + ` \
@@ -78,9 +79,9 @@ func (p DcosScaleUp) Steps(hosts []string) ([]harness.Step, error) {
 	}
 	first, from := hosts[0], DcosScenario("Scenario 2, perform a backup of the existing installation")
 	on := harness.Hosts(first)
-	steps := append(clearAway(on, from, uninstalling),
-		harness.Step{Name: "fetch the backup", From: from, On: on, Do: harness.FetchBackup{To: snapshotPath}, Completes: harness.Fetch,
-			Why: "stands in for Ark, which the package's restore command reads its backups with"},
+	fetch := harness.Step{Name: "fetch the backup", From: from, On: on, Do: harness.FetchBackup{To: snapshotPath}, Completes: harness.Fetch,
+		Why: "stands in for Ark, which the package's restore command reads its backups with; before anything is wiped, in case none is whole"}
+	steps := append(append([]harness.Step{fetch}, clearAway(on, from, uninstalling)...),
 		harness.Step{Name: "restore the backup to a new cluster", From: from, On: on, Replaces: true, Completes: harness.Restore, Do: restoreAlone(snapshotPath)},
 		harness.Step{Name: "start etcd on " + first, From: from, On: on, Do: startWith(first, "initial-cluster="+onlyMember, "initial-cluster-state=new")},
 		harness.Step{Name: "wait until " + first + " is healthy", On: on, Await: true, Do: healthy(first),

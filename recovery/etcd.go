@@ -9,9 +9,9 @@ import (
 )
 
 // EtcdSnapshotRestore is the procedure of etcd's own documentation: one
-// snapshot, restored on every member into a new logical cluster. The host that
-// survives is stopped first and its data moved aside, so that nothing of the
-// old cluster serves beside the new one.
+// snapshot, restored on every member into a new logical cluster. Once every host
+// has it, the one that survives is stopped and its data moved aside, so that
+// nothing of the old cluster serves beside the new one.
 type EtcdSnapshotRestore struct {
 	Survivor string // the host that is still there; the others are ordered anew under their old names
 	// TLS: the cluster has certificates, and the site a bundle that new hosts' are
@@ -40,6 +40,12 @@ func (p EtcdSnapshotRestore) Steps(hosts []string) ([]harness.Step, error) {
 	}
 	survivor := harness.Hosts(p.Survivor)
 	return slices.Concat([]harness.Step{
+		{Name: "order new hosts", Do: harness.NewHosts{Names: lost},
+			Why: "machine and disk of the others are gone; new ones take their names"},
+		{Name: "fetch the snapshot to every host", From: etcdGuide("restoring a cluster"), On: harness.Everyone, AtOnce: true,
+			Do: harness.FetchBackup{To: snapshotPath}, Completes: harness.Fetch,
+			Why: "before anything is stopped or moved, in case none is whole"},
+	}, p.certify(lost), p.sameSnapshot(hosts), []harness.Step{
 		{Name: "stop etcd on " + p.Survivor, On: survivor, Do: parkEtcd,
 			Why: "a member of the old cluster that serves on takes part in nothing that follows, and clients may still reach it"},
 		{Name: "wait until etcd has stopped on " + p.Survivor, On: survivor, Await: true, Do: etcdIsStopped,
@@ -47,11 +53,7 @@ func (p EtcdSnapshotRestore) Steps(hosts []string) ([]harness.Step, error) {
 		{Name: "move the old data of " + p.Survivor + " aside", On: survivor,
 			Do:  harness.Script("mv " + harness.DataDir + " " + harness.DataDir + ".before-restore"),
 			Why: "kept, not removed: until the restore is proven it is the last copy of what came after the snapshot"},
-		{Name: "order new hosts", Do: harness.NewHosts{Names: lost},
-			Why: "machine and disk of the others are gone; new ones take their names"},
-		{Name: "fetch the snapshot to every host", From: etcdGuide("restoring a cluster"), On: harness.Everyone, AtOnce: true,
-			Do: harness.FetchBackup{To: snapshotPath}, Completes: harness.Fetch},
-	}, p.certify(lost), p.sameSnapshot(hosts), p.restore(hosts), []harness.Step{
+	}, p.restore(hosts), []harness.Step{
 		{Name: "wait until every member is healthy", From: etcdGuide("restoring a cluster"), On: harness.Hosts(hosts[0]), Await: true,
 			Do: healthy(hosts...)},
 		{Name: "point clients at the new cluster", Do: harness.Announce{Hosts: hosts},

@@ -76,7 +76,7 @@ func (p KubeadmForceNewCluster) forceSurvivor() []harness.Step {
 	on := harness.Hosts(p.Survivor)
 	return []harness.Step{
 		{Name: "stop etcd on all masters", From: kubeadm("step 2"), On: harness.Everyone, AtOnce: true, Do: parkEtcd},
-		{Name: "wait until etcd has stopped on " + p.Survivor, On: on, Await: true, Do: etcdIsStopped,
+		{Name: "wait until etcd has stopped on all masters", On: harness.Everyone, AtOnce: true, Await: true, Do: etcdIsStopped,
 			Why: "how the survivor was stopped is part of the procedure: the flag discards what was not yet persisted as committed"},
 		{Name: "add --force-new-cluster to the manifest of " + p.Survivor, From: kubeadm("step 3"), On: on,
 			Do: writeManifest(parkedManifest, p.Survivor, "force-new-cluster=true")},
@@ -95,9 +95,9 @@ case "$list" in *"
 
 func (p KubeadmForceNewCluster) addBack(h string, joined []string) []harness.Step {
 	on, survivor := harness.Hosts(h), harness.Hosts(p.Survivor)
-	section := "step 7"
-	if len(joined) > 2 {
-		section = "step 8"
+	add, start := kubeadm("step 6.2"), func(substep string) harness.Source { return kubeadm("step 7." + substep) }
+	if len(joined) > 2 { // which refers back to steps 6 and 7
+		add, start = kubeadm("step 8.1"), func(substep string) harness.Source { return kubeadm("step 8.2, as 7." + substep) }
 	}
 	adding := ""
 	if p.Learners {
@@ -105,15 +105,15 @@ func (p KubeadmForceNewCluster) addBack(h string, joined []string) []harness.Ste
 	}
 	id := "ID of " + h
 	steps := []harness.Step{
-		{Name: "add " + h + " to the members", From: kubeadm("step 6.2"), On: survivor, Await: true,
+		{Name: "add " + h + " to the members", From: add, On: survivor, Await: true,
 			Do:     harness.Script(`{{etcdctl "` + p.Survivor + `"}} member add ` + h + adding + ` --peer-urls={{peer "` + h + `"}}`),
 			Learns: []harness.Fact{{Name: id, Pattern: `Member +([0-9a-f]+) added`}},
 			Why:    "repeated while etcd refuses because the member before has not been connected for its 5 s health interval"},
-		{Name: "remove the old data of " + h, From: kubeadm(section + ".1"), On: on, Do: wipeData},
-		{Name: "write the manifest of " + h, From: kubeadm(section + ".2"), On: on,
+		{Name: "remove the old data of " + h, From: start("1"), On: on, Do: wipeData},
+		{Name: "write the manifest of " + h, From: start("2"), On: on,
 			Do: writeManifest(parkedManifest, h, "initial-cluster="+clusterOf(joined), "initial-cluster-state=existing")},
-		{Name: "start etcd on " + h, From: kubeadm(section + ".3"), On: on, Do: startEtcd},
-		{Name: "verify that " + h + " has joined", From: kubeadm(section + ".4"), On: survivor, Await: true, Do: listed(p.Survivor, h)},
+		{Name: "start etcd on " + h, From: start("3"), On: on, Do: startEtcd},
+		{Name: "verify that " + h + " has joined", From: start("4"), On: survivor, Await: true, Do: listed(p.Survivor, h)},
 	}
 	if p.Learners {
 		steps = append(steps, promote(h, id, `{{etcdctl "`+p.Survivor+`"}} `, survivor))

@@ -61,16 +61,13 @@ func (p RancherDisaster) Steps(hosts []string) ([]harness.Step, error) {
 
 func (p RancherDisaster) disaster() []harness.Step {
 	on := harness.Hosts(p.Survivor)
-	self := `{{etcdctl "` + p.Survivor + `"}} `
+	self := `{{etcdctl "` + p.Survivor + `"}}`
 	return []harness.Step{
 		{Name: "check that the cluster is unhealthy", From: rancher("step 1"), On: on, Precondition: true,
-			Do: harness.Script(`if ` + self + `--command-timeout=2s endpoint health
-then echo "cluster is healthy: there is no disaster, stop immediately"; exit 1
-else echo "cluster is unhealthy: ` + p.Survivor + ` is the sole survivor"
-fi`),
+			Do:  refuseQuorum(self, "cluster is healthy: there is no disaster, stop immediately", "cluster is unhealthy: "+p.Survivor+" is the sole survivor"),
 			Why: "stands in for etcdctl cluster-health, a command of etcd's v2 API"},
-		{Name: "take a snapshot of the sole survivor", From: rancher("step 3, disaster"), On: on,
-			Do:  harness.Script(self + `snapshot save ` + disasterSnapshot + ` && etcdutl snapshot status ` + disasterSnapshot),
+		{Name: "take a snapshot of the sole survivor", From: rancher("step 3, disaster"), On: on, Precondition: true,
+			Do:  harness.Script(self + ` snapshot save ` + disasterSnapshot + ` && etcdutl snapshot status ` + disasterSnapshot),
 			Why: "the script ends here if this fails, and etcd is as it was"},
 		{Name: "stop etcd on the sole survivor", From: rancher("step 3, disaster"), On: on, Do: parkEtcd},
 		{Name: "wait until etcd has stopped on the sole survivor", On: on, Await: true, Do: etcdIsStopped,
@@ -94,8 +91,10 @@ func (p RancherDisaster) clean(h string) []harness.Step {
 		{Name: "bring old host " + h + " back", From: rancher("step 4"), On: on, Do: harness.PowerOn{},
 			Why: "no new host can be added; its old data volume will cause problems"},
 		{Name: "see that " + h + " is stuck", From: rancher("step 4"), On: on, Await: true,
-			Do:  harness.Script(`! {{etcdctl "` + h + `"}} --command-timeout=1s endpoint health`),
-			Why: "the document gives it three minutes"},
+			Do: harness.Script(`pidof etcd && for second in 1 2; do
+  if {{etcdctl "` + h + `"}} --command-timeout=1s ` + hasQuorum + `; then echo "it is not stuck: it serves"; exit 1; fi
+done`),
+			Why: "its etcd runs, and for 2 s it serves nobody; the document gives it three minutes"},
 		{Name: "stop etcd on " + h, From: rancher("step 4, delete"), On: on, Do: parkEtcd},
 		{Name: "wait until etcd has stopped on " + h, On: on, Await: true, Do: etcdIsStopped,
 			Why: "its data directory is removed next"},

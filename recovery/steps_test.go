@@ -73,6 +73,36 @@ func TestStepsCanBeTyped(t *testing.T) {
 	}
 }
 
+// What is restored is on the hosts, and compared, before anything on them is stopped,
+// moved or wiped: where none can be had, what is left is all that there is.
+func TestWhatIsRestoredIsThereBeforeAnythingIsTouched(t *testing.T) {
+	for name, p := range procedures() {
+		steps, err := p.Steps(hosts(suited(p)[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		brought, touched := -1, len(steps)
+		for i, s := range steps {
+			_, backup := s.Do.(harness.FetchBackup)
+			_, bundle := s.Do.(harness.FetchBundle)
+			if backup || bundle || strings.HasPrefix(s.Name, "compare") || s.Completes == harness.Fetch {
+				brought = i
+			}
+			if touched == len(steps) && touches(s.Do.String()) {
+				touched = i
+			}
+		}
+		if brought > touched {
+			t.Errorf("%s: step %q comes before %q", name, steps[touched].Name, steps[brought].Name)
+		}
+	}
+}
+
+func touches(script string) bool {
+	return slices.ContainsFunc([]string{"rm -rf " + harness.DataDir, "mv " + harness.DataDir, "mv " + harness.ManifestPath, "rm -f " + harness.ManifestPath},
+		func(does string) bool { return strings.Contains(script, does) })
+}
+
 // suited is how many members a procedure is for, of one, three and five.
 func suited(p harness.Procedure) []int {
 	switch p := p.(type) {

@@ -40,19 +40,17 @@ func (p TalosRecover) Steps(hosts []string) ([]harness.Step, error) {
 	if len(p.Survivors) > len(hosts)/2 {
 		return nil, fmt.Errorf("%d of %d nodes survive: the quorum can be restored, which is the better strategy", len(p.Survivors), len(hosts))
 	}
-	if p.DBCopy && len(p.Survivors) == 0 {
-		return nil, fmt.Errorf("no node of %v survives whose database could be copied", hosts)
+	if (p.DBCopy || len(p.Convert) > 0) && len(p.Survivors) == 0 {
+		return nil, fmt.Errorf("no node of %v survives whose database could be copied, or whose machine type converted", hosts)
 	}
+	// The node that is bootstrapped is one that survives, so that what it is recovered
+	// from is there before anything is wiped.
+	first := slices.Concat(p.Survivors, hosts)[0]
 	var steps []harness.Step
 	if len(p.Survivors) > 0 {
 		steps = append(steps, talosLook(p.Survivors, false)...)
+		steps = append(steps, p.getHold(first))
 		steps = append(steps, p.machineTypes()...)
-		if p.DBCopy {
-			steps = append(steps, harness.Step{Name: "copy the database of " + p.Survivors[0], From: talos("disaster database snapshot"),
-				On: harness.Hosts(p.Survivors[0]), Completes: harness.Fetch,
-				Do:  harness.Script("cp " + harness.DataDir + "/member/snap/db " + talosSnapshot),
-				Why: "stands in for talosctl cp to the operator's own disk: what is wiped next is the etcd data directory only"})
-		}
 		steps = append(steps, clearAway(harness.Hosts(p.Survivors...), talos("preparing control plane nodes"), "talosctl reset of the EPHEMERAL partition")...)
 	}
 	steps = append(steps,
@@ -60,16 +58,18 @@ func (p TalosRecover) Steps(hosts []string) ([]harness.Step, error) {
 		harness.Step{Name: "apply the machine configuration", From: talos("preparing control plane nodes"), On: harness.Hosts(lost...), AtOnce: true,
 			Do:  harness.Script("mkdir -p /system/state && echo controlplane > " + TalosMachineType),
 			Why: "stands in for the backup of the machine configuration"},
-		preparing(),
 	)
-	steps = append(steps, p.bootstrap(hosts[0])...)
-	members := []string{hosts[0]}
-	for _, h := range hosts[1:] {
+	if len(p.Survivors) == 0 {
+		steps = append(steps, p.getHold(first))
+	}
+	steps = append(append(steps, preparing()), p.bootstrap(first)...)
+	members := []string{first}
+	for _, h := range slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return h == first }) {
 		members = append(members, h)
-		steps = append(steps, join{host: h, through: hosts[0], members: slices.Clone(members), learner: true, from: talos("recovering from the backup")}.steps()...)
+		steps = append(steps, join{host: h, through: first, members: slices.Clone(members), learner: true, from: talos("recovering from the backup")}.steps()...)
 	}
 	return append(steps,
-		harness.Step{Name: "wait until every member is healthy", From: talos("recovering from the backup"), On: harness.Hosts(hosts[0]), Await: true, Do: healthy(hosts...)},
+		harness.Step{Name: "wait until every member is healthy", From: talos("recovering from the backup"), On: harness.Hosts(first), Await: true, Do: healthy(hosts...)},
 		harness.Step{Name: "point clients at all nodes", Do: harness.Announce{Hosts: hosts},
 			Why: "the API server of each node uses the etcd of its own node"},
 	), nil
@@ -92,12 +92,9 @@ func talosLook(nodes []string, wanted bool) []harness.Step {
 if test "$list" != '{{known "` + members + `"}}'; then echo "this node lists other members than ` + nodes[0] + `"; exit 1; fi`)})
 	}
 	ask := harness.Step{Name: "check that the quorum cannot be restored", From: talos("recovery"), On: harness.Hosts(nodes...), AtOnce: true, Precondition: true,
-		Do: harness.Script(`if {{etcdctl name}} --command-timeout=2s endpoint health
-then echo "there is a quorum: restore the members that are missing instead"; exit 1
-else echo "there is no quorum"
-fi`)}
+		Do: refuseQuorum("{{etcdctl name}}", "there is a quorum: restore the members that are missing instead", "there is no quorum")}
 	if wanted {
-		ask.Name, ask.Do = "check that the quorum can be restored", harness.Script(`{{etcdctl name}} --command-timeout=2s endpoint health`)
+		ask.Name, ask.Do = "check that the quorum can be restored", wantQuorum("{{etcdctl name}}")
 	}
 	return append(steps, ask)
 }
@@ -126,9 +123,26 @@ echo "STATE Preparing"`),
 		Why: "stands in for talosctl service etcd"}
 }
 
+// getHold brings what is recovered from to the node that is bootstrapped: the latest
+// snapshot, or a copy of that node's database.
+func (p TalosRecover) getHold(node string) harness.Step {
+	on := harness.Hosts(node)
+	if p.DBCopy {
+		return harness.Step{Name: "copy the database of " + node, From: talos("disaster database snapshot"), On: on, Completes: harness.Fetch,
+			Do:  harness.Script("cp " + harness.DataDir + "/member/snap/db " + talosSnapshot),
+			Why: "stands in for talosctl cp to the operator's own disk: what is wiped later is the etcd data directory only"}
+	}
+	return harness.Step{Name: "get hold of the latest snapshot", From: talos("latest etcd snapshot"), On: on, Completes: harness.Fetch,
+		Do: harness.FetchBackup{To: talosSnapshot},
+		Learns: []harness.Fact{
+			{Name: "hash at save", Pattern: `hash ([0-9a-f]+),`}, {Name: "revision at save", Pattern: `revision (\d+),`},
+			{Name: "total keys at save", Pattern: `total keys (\d+),`}, {Name: "total size at save", Pattern: `total size (\d+)`},
+		},
+		Why: "before anything is wiped: without one that is whole there would be nothing to recover from"}
+}
+
 func (p TalosRecover) bootstrap(node string) []harness.Step {
 	on, from := harness.Hosts(node), talos("recovering from the backup")
-	var steps []harness.Step
 	restore := harness.Step{Name: "bootstrap " + node + " from the snapshot", From: from, On: on, Replaces: true, Completes: harness.Restore}
 	if p.DBCopy {
 		restore.Do = harness.Script(`echo "recovering from snapshot: $(etcdutl snapshot status `+talosSnapshot+`)" &&
@@ -141,19 +155,14 @@ echo "recovering from snapshot: $info" &&
 case "$info" in "{{known "hash at save"}}, {{known "revision at save"}}, {{known "total keys at save"}}, "*) ;; *) echo "this is not what was saved"; exit 1 ;; esac &&
 case "$json" in *'"totalSize":{{known "total size at save"}},'*) ;; *) echo "this has not the size that was saved"; exit 1 ;; esac &&
 `) + restoreAlone(talosSnapshot)
-		steps = append(steps, harness.Step{Name: "get hold of the latest snapshot", From: talos("latest etcd snapshot"), On: on, Completes: harness.Fetch,
-			Do: harness.FetchBackup{To: talosSnapshot},
-			Learns: []harness.Fact{
-				{Name: "hash at save", Pattern: `hash ([0-9a-f]+),`}, {Name: "revision at save", Pattern: `revision (\d+),`},
-				{Name: "total keys at save", Pattern: `total keys (\d+),`}, {Name: "total size at save", Pattern: `total size (\d+)`},
-			}})
 	}
-	return append(steps, restore,
-		harness.Step{Name: "start etcd on " + node, From: from, On: on, Do: startWith(node, "initial-cluster="+onlyMember, "initial-cluster-state=new")},
-		harness.Step{Name: "wait until " + node + " is healthy", From: from, On: on, Await: true, Do: healthy(node)},
-		harness.Step{Name: "point clients at " + node, Do: harness.Announce{Hosts: []string{node}},
+	return []harness.Step{
+		restore,
+		{Name: "start etcd on " + node, From: from, On: on, Do: startWith(node, "initial-cluster="+onlyMember, "initial-cluster-state=new")},
+		{Name: "wait until " + node + " is healthy", From: from, On: on, Await: true, Do: healthy(node)},
+		{Name: "point clients at " + node, Do: harness.Announce{Hosts: []string{node}},
 			Why: "the control plane endpoint becomes available on this node first"},
-	)
+	}
 }
 
 // TalosReplace is what the document prefers to a recovery while the quorum is

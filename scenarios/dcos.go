@@ -96,7 +96,11 @@ func dcosScaleUpCrash() harness.Scenario {
 		Promises: append(restored(), check.ReplicasAgree{}, check.SurvivesOneMemberLoss{}),
 		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.LeaseTermsKept{}},
 		StandIns: dcosStandIns(),
-		Within:   60 * time.Second,
+		LeftOut: []string{
+			"Scenario 2, the snapshot of the keyspace by etcdctl: it is for a cluster outside DC/OS, and the backup is what is restored",
+			"Scenario 2, technical support, where scaling up fails again",
+		},
+		Within: 60 * time.Second,
 	}
 }
 

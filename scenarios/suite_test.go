@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,15 @@ var _ = Describe("scenario", func() {
 				}
 			}, SpecTimeout(specDeadline))
 		}
+	}
+})
+
+var _ = Describe("refusal", func() {
+	for _, s := range scenarios.Refusals() {
+		It(s.Name+" refuses and changes nothing", Label("process", "refusal"), func(ctx SpecContext) {
+			report := run(ctx, runtimes()[0], s)
+			Expect(report.Verdict).To(Equal(harness.Held), "%s", explain(report))
+		}, SpecTimeout(specDeadline))
 	}
 })
 
@@ -90,6 +100,15 @@ func TestEveryCheckHasAControl(t *testing.T) {
 	for _, c := range check.All() {
 		if !slices.ContainsFunc(scenarios.Controls(), func(control scenarios.Control) bool { return control.Catches == c.Name() }) {
 			t.Errorf("no control is caught by %s", c.Name())
+		}
+	}
+}
+
+// A control whose procedure must not complete says where it ends.
+func TestControlsSayWhereTheyEnd(t *testing.T) {
+	for _, c := range scenarios.Controls() {
+		if (c.Catches == check.ProcedureCompleted{}.Name()) != (c.At != "") {
+			t.Errorf("%s is caught by %s, at the step %q", c.Name, c.Catches, c.At)
 		}
 	}
 }
@@ -144,6 +163,9 @@ func caughtBy(report reports.Report, c scenarios.Control) error {
 		if f.Check == c.Catches {
 			if f.Verdict != want {
 				return fmt.Errorf("control %s: %s found it %s, not %s: %s", c.Name, f.Check, f.Verdict, want, f.Detail)
+			}
+			if c.At != "" && !strings.Contains(f.Detail, "("+c.At+")") {
+				return fmt.Errorf("control %s: the procedure did not end at %q: %s", c.Name, c.At, f.Detail)
 			}
 			return nil
 		}

@@ -17,17 +17,25 @@ func (o *writer) head() string {
 	}
 	b.WriteString("#\n" + comment("Written by firedrill from the scenario's own steps, for a cluster of "+strings.Join(o.born, ", ")+
 		". Make it yours, and try it:") + "#\n#     firedrill run " + sc.Name + " --runbook ./FILE\n")
-	if len(sc.StandIns) > 0 {
-		b.WriteString("#\n# What stands in for what the document relies on:\n")
-		for _, text := range sc.StandIns {
-			b.WriteString(comment("- " + text))
-		}
-	}
+	b.WriteString(listed("What stands in for what the document relies on:", sc.StandIns))
+	b.WriteString(listed("What the document says that is not done here:", sc.LeftOut))
 	if o.needs["refuse"] {
 		b.WriteString("#\n" + comment(fmt.Sprintf("Exit status %d: it does not apply, and nothing was touched.", harness.DoesNotApply)))
 	}
 	b.WriteString("#\n# shellcheck disable=SC2016,SC2154 # what is quoted is for a host's shell; firedrill sets the addresses\nset -eu\n")
 	return b.String()
+}
+
+// listed is a comment that lists these texts, if there are any.
+func listed(title string, texts []string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	out := "#\n# " + title + "\n"
+	for _, text := range texts {
+		out += comment("- " + text)
+	}
+	return out
 }
 
 // helpers are the functions that the steps call, each where one does.

@@ -44,6 +44,11 @@ func (s Style) Explain(sc harness.Scenario) (string, error) {
 		hang(&b, label, explainColumn, text)
 		label = ""
 	}
+	label = "left out"
+	for _, text := range sc.LeftOut {
+		hang(&b, label, explainColumn, text)
+		label = ""
+	}
 	if err := s.recovery(&b, sc); err != nil {
 		return "", err
 	}

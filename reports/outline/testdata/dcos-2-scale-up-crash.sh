@@ -14,6 +14,11 @@
 #   snapshots
 # - the package's scheduler, which gives the tasks new agents: new hosts under the old names
 #
+# What the document says that is not done here:
+# - Scenario 2, the snapshot of the keyspace by etcdctl: it is for a cluster outside DC/OS, and the
+#   backup is what is restored
+# - Scenario 2, technical support, where scaling up fails again
+#
 # shellcheck disable=SC2016,SC2154 # what is quoted is for a host's shell; firedrill sets the addresses
 set -eu
 
@@ -61,24 +66,25 @@ backup() { firedrill backups | awk -v n="$1" '$1 ~ /\.db$/ && ++seen == n { prin
 BACKUP=${BACKUP:-$(backup 1)}
 [ -n "$BACKUP" ] || { echo "no backup is kept in $FIREDRILL_BACKUPS" >&2; exit 1; }
 
-step '1. stop etcd on what is left'
+step '1. fetch the backup'
+# from dcos-troubleshooting-etcd.md, Scenario 2, perform a backup of the existing installation
+# stands in for Ark, which the package's restore command reads its backups with; before anything is
+# wiped, in case none is whole
+firedrill host cp "$FIREDRILL_BACKUPS/$BACKUP" m1:/root/snapshot.db
+
+step '2. stop etcd on what is left'
 # from dcos-troubleshooting-etcd.md, Scenario 2, perform a backup of the existing installation
 # stands in for uninstalling the package, which ends what runs
 firedrill host exec m1 -- sh -c 'mkdir -p /root && mv /etc/kubernetes/manifests/etcd.yaml /root/etcd.yaml'
 
-step '2. wait until etcd has stopped'
+step '3. wait until etcd has stopped'
 # its data directory is wiped next
 until_ok firedrill host exec m1 -- sh -c '! pidof etcd'
 
-step '3. wipe what is left of the old cluster'
+step '4. wipe what is left of the old cluster'
 # from dcos-troubleshooting-etcd.md, Scenario 2, perform a backup of the existing installation
 # stands in for uninstalling the package, which gives the disk back
 firedrill host exec m1 -- rm -rf /var/lib/etcd
-
-step '4. fetch the backup'
-# from dcos-troubleshooting-etcd.md, Scenario 2, perform a backup of the existing installation
-# stands in for Ark, which the package's restore command reads its backups with
-firedrill host cp "$FIREDRILL_BACKUPS/$BACKUP" m1:/root/snapshot.db
 
 step '5. restore the backup to a new cluster'
 # from dcos-troubleshooting-etcd.md, Scenario 2, perform a backup of the existing installation

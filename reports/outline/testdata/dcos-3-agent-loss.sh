@@ -47,7 +47,8 @@ firedrill host new m1
 
 step '2. fetch the backup to every host'
 # from dcos-troubleshooting-etcd.md, Scenario 3, the DC/OS agent permanently fails
-# stands in for Ark, which the package's restore command reads its backups with
+# stands in for Ark, which the package's restore command reads its backups with; before anything is
+# wiped, in case none is whole
 firedrill host cp "$FIREDRILL_BACKUPS/$BACKUP" m1:/root/snapshot.db
 
 step '3. restore the backup on every host'

@@ -52,33 +52,34 @@ backup() { firedrill backups | awk -v n="$1" '$1 ~ /\.db$/ && ++seen == n { prin
 BACKUP=${BACKUP:-$(backup 1)}
 [ -n "$BACKUP" ] || { echo "no backup is kept in $FIREDRILL_BACKUPS" >&2; exit 1; }
 
-step '1. stop etcd on what is left'
-# from dcos-troubleshooting-etcd.md, Scenario 4, two or more etcd tasks crash permanently
-# stands in for uninstalling the package, which ends what runs
-firedrill host exec m1 -- sh -c 'mkdir -p /root && mv /etc/kubernetes/manifests/etcd.yaml /root/etcd.yaml'
-
-step '2. wait until etcd has stopped'
-# its data directory is wiped next
-until_ok firedrill host exec m1 -- sh -c '! pidof etcd'
-
-step '3. wipe what is left of the old cluster'
-# from dcos-troubleshooting-etcd.md, Scenario 4, two or more etcd tasks crash permanently
-# stands in for uninstalling the package, which gives the disk back
-firedrill host exec m1 -- rm -rf /var/lib/etcd
-
-step '4. order new hosts'
+step '1. order new hosts'
 # from dcos-troubleshooting-etcd.md, Scenario 4, two or more etcd tasks crash permanently
 # stands in for the scheduler, which finds other agents for the tasks
 firedrill host new m2 m3
 
-step '5. fetch the backup to every host'
+step '2. fetch the backup to every host'
 # from dcos-troubleshooting-etcd.md, Scenario 4, two or more etcd tasks crash permanently
-# stands in for Ark, which the package's restore command reads its backups with
+# stands in for Ark, which the package's restore command reads its backups with; before anything is
+# wiped, in case none is whole
 for host in m1 m2 m3; do
     firedrill host cp "$FIREDRILL_BACKUPS/$BACKUP" "$host:/root/snapshot.db" &
     jobs="$jobs $!"
 done
 all_done
+
+step '3. stop etcd on what is left'
+# from dcos-troubleshooting-etcd.md, Scenario 4, two or more etcd tasks crash permanently
+# stands in for uninstalling the package, which ends what runs
+firedrill host exec m1 -- sh -c 'mkdir -p /root && mv /etc/kubernetes/manifests/etcd.yaml /root/etcd.yaml'
+
+step '4. wait until etcd has stopped'
+# its data directory is wiped next
+until_ok firedrill host exec m1 -- sh -c '! pidof etcd'
+
+step '5. wipe what is left of the old cluster'
+# from dcos-troubleshooting-etcd.md, Scenario 4, two or more etcd tasks crash permanently
+# stands in for uninstalling the package, which gives the disk back
+firedrill host exec m1 -- rm -rf /var/lib/etcd
 
 step '6. restore the backup on every host'
 # from dcos-troubleshooting-etcd.md, Scenario 4, two or more etcd tasks crash permanently

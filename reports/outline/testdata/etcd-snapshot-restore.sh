@@ -55,39 +55,27 @@ backup() { firedrill backups | awk -v n="$1" '$1 ~ /\.db$/ && ++seen == n { prin
 BACKUP=${BACKUP:-$(backup 1)}
 [ -n "$BACKUP" ] || { echo "no backup is kept in $FIREDRILL_BACKUPS" >&2; exit 1; }
 
-step '1. stop etcd on m1'
-# a member of the old cluster that serves on takes part in nothing that follows, and clients may
-# still reach it
-firedrill host exec m1 -- sh -c 'mkdir -p /root && mv /etc/kubernetes/manifests/etcd.yaml /root/etcd.yaml'
-
-step '2. wait until etcd has stopped on m1'
-# its data directory is moved next
-until_ok firedrill host exec m1 -- sh -c '! pidof etcd'
-
-step '3. move the old data of m1 aside'
-# kept, not removed: until the restore is proven it is the last copy of what came after the snapshot
-firedrill host exec m1 -- mv /var/lib/etcd /var/lib/etcd.before-restore
-
-step '4. order new hosts'
+step '1. order new hosts'
 # machine and disk of the others are gone; new ones take their names
 firedrill host new m2 m3
 
-step '5. fetch the snapshot to every host'
+step '2. fetch the snapshot to every host'
 # from etcd operations guide: disaster recovery, restoring a cluster
+# before anything is stopped or moved, in case none is whole
 for host in m1 m2 m3; do
     firedrill host cp "$FIREDRILL_BACKUPS/$BACKUP" "$host:/root/snapshot.db" &
     jobs="$jobs $!"
 done
 all_done
 
-step "6. read the snapshot's hash on m1"
+step "3. read the snapshot's hash on m1"
 # from etcd operations guide: disaster recovery, restoring a cluster
 # all members should be restored from the same snapshot
 said=$(firedrill host exec m1 -- etcdutl snapshot status /root/snapshot.db --write-out=json)
 printf '%s\n' "$said"
 snapshots_hash=$(printf '%s\n' "$said" | learn "snapshot's hash" '^.*"hash":([0-9]+).*$')
 
-step "7. compare the snapshot's hash on every host"
+step "4. compare the snapshot's hash on every host"
 # from etcd operations guide: disaster recovery, restoring a cluster
 # different snapshots start healthy and differ for ever
 for host in m1 m2 m3; do
@@ -96,6 +84,19 @@ case "$status" in *'\''"hash":'"$snapshots_hash"','\''*) ;; *) echo "this is ano
     jobs="$jobs $!"
 done
 all_done
+
+step '5. stop etcd on m1'
+# a member of the old cluster that serves on takes part in nothing that follows, and clients may
+# still reach it
+firedrill host exec m1 -- sh -c 'mkdir -p /root && mv /etc/kubernetes/manifests/etcd.yaml /root/etcd.yaml'
+
+step '6. wait until etcd has stopped on m1'
+# its data directory is moved next
+until_ok firedrill host exec m1 -- sh -c '! pidof etcd'
+
+step '7. move the old data of m1 aside'
+# kept, not removed: until the restore is proven it is the last copy of what came after the snapshot
+firedrill host exec m1 -- mv /var/lib/etcd /var/lib/etcd.before-restore
 
 step '8. restore the snapshot on every host'
 # from etcd operations guide: disaster recovery, restoring a cluster; restoring with revision bump

@@ -15,6 +15,9 @@
 #   the host
 # - moving manifests past a kubelet: the agent on each host, which runs etcd from that very file
 #
+# What the document says that is not done here:
+# - step 1, choosing the progenitor: the scenario says which master it is
+#
 # shellcheck disable=SC2016,SC2154 # what is quoted is for a host's shell; firedrill sets the addresses
 set -eu
 
@@ -73,10 +76,14 @@ for host in m1 m2 m3; do
 done
 all_done
 
-step '2. wait until etcd has stopped on m1'
+step '2. wait until etcd has stopped on all masters'
 # how the survivor was stopped is part of the procedure: the flag discards what was not yet
 # persisted as committed
-until_ok firedrill host exec m1 -- sh -c '! pidof etcd'
+for host in m1 m2 m3; do
+    until_ok firedrill host exec "$host" -- sh -c '! pidof etcd' &
+    jobs="$jobs $!"
+done
+all_done
 
 step '3. add --force-new-cluster to the manifest of m1'
 # from kubeadm-force-new-cluster.md, step 3
@@ -132,7 +139,7 @@ until_ok firedrill host exec m1 -- sh -c 'list=$(etcdctl --endpoints='"$FIREDRIL
 case "$list" in *", started, m2, "*) ;; *) echo "m2 has not joined yet"; exit 1 ;; esac'
 
 step '13. add m3 to the members'
-# from kubeadm-force-new-cluster.md, step 6.2
+# from kubeadm-force-new-cluster.md, step 8.1
 # repeated while etcd refuses because the member before has not been connected for its 5 s health
 # interval
 until_ok firedrill host exec m1 -- etcdctl --endpoints="$FIREDRILL_CLIENT_URL_m1" \
@@ -140,21 +147,21 @@ until_ok firedrill host exec m1 -- etcdctl --endpoints="$FIREDRILL_CLIENT_URL_m1
     --key=/etc/kubernetes/pki/etcd/server.key member add m3 --peer-urls="$FIREDRILL_PEER_URL_m3"
 
 step '14. remove the old data of m3'
-# from kubeadm-force-new-cluster.md, step 8.1
+# from kubeadm-force-new-cluster.md, step 8.2, as 7.1
 firedrill host exec m3 -- rm -rf /var/lib/etcd
 
 step '15. write the manifest of m3'
-# from kubeadm-force-new-cluster.md, step 8.2
+# from kubeadm-force-new-cluster.md, step 8.2, as 7.2
 change_manifest m3 /root/etcd.yaml \
     --initial-cluster="m1=$FIREDRILL_PEER_URL_m1,m2=$FIREDRILL_PEER_URL_m2,m3=$FIREDRILL_PEER_URL_m3" \
     --initial-cluster-state=existing
 
 step '16. start etcd on m3'
-# from kubeadm-force-new-cluster.md, step 8.3
+# from kubeadm-force-new-cluster.md, step 8.2, as 7.3
 firedrill host exec m3 -- mv /root/etcd.yaml /etc/kubernetes/manifests/etcd.yaml
 
 step '17. verify that m3 has joined'
-# from kubeadm-force-new-cluster.md, step 8.4
+# from kubeadm-force-new-cluster.md, step 8.2, as 7.4
 until_ok firedrill host exec m1 -- sh -c 'list=$(etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m1"' --cacert=/etc/kubernetes/pki/etcd/ca.crt --cert=/etc/kubernetes/pki/etcd/server.crt --key=/etc/kubernetes/pki/etcd/server.key member list) && echo "$list" &&
 case "$list" in *", started, m3, "*) ;; *) echo "m3 has not joined yet"; exit 1 ;; esac'
 

@@ -12,8 +12,10 @@
 # What stands in for what the document relies on:
 # - etcdctl cluster-health, a command of etcd's v2 API: endpoint health on the survivor
 # - the scripts disaster and delete of Rancher's image: the commands they ran
-# - Rancher's list of hosts, from which disconnected ones are deleted: the hosts themselves, which
-#   are gone or off
+#
+# What the document says that is not done here:
+# - step 2, deleting the disconnected hosts: they stay off, with their disks
+# - step 4, labels for separated planes: every host may run etcd
 #
 # Exit status 77: it does not apply, and nothing was touched.
 #
@@ -65,15 +67,19 @@ step '1. check that the cluster is unhealthy'
 # from rancher-1.5-disaster-recovery.md, step 1
 # stands in for etcdctl cluster-health, a command of etcd's v2 API
 # if this fails the procedure does not apply, and goes no further
-firedrill host exec m2 -- sh -c 'if etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m2"' --command-timeout=2s endpoint health
+firedrill host exec m2 -- sh -c 'if answer=$(etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m2"' get quorum --keys-only 2>&1)
 then echo "cluster is healthy: there is no disaster, stop immediately"; exit 1
-else echo "cluster is unhealthy: m2 is the sole survivor"
-fi' || refuse
+fi
+case "$answer" in
+*"deadline exceeded"*|*"request timed out"*|*"no leader"*) echo "cluster is unhealthy: m2 is the sole survivor" ;;
+*) echo "$answer"; echo "this is not the answer of an etcd without a quorum: find out what it means first"; exit 1 ;;
+esac' || refuse
 
 step '2. take a snapshot of the sole survivor'
 # from rancher-1.5-disaster-recovery.md, step 3, disaster
 # the script ends here if this fails, and etcd is as it was
-firedrill host exec m2 -- sh -c "etcdctl --endpoints=$FIREDRILL_CLIENT_URL_m2 snapshot save /root/disaster.db && etcdutl snapshot status /root/disaster.db"
+# if this fails the procedure does not apply, and goes no further
+firedrill host exec m2 -- sh -c "etcdctl --endpoints=$FIREDRILL_CLIENT_URL_m2 snapshot save /root/disaster.db && etcdutl snapshot status /root/disaster.db" || refuse
 
 step '3. stop etcd on the sole survivor'
 # from rancher-1.5-disaster-recovery.md, step 3, disaster

@@ -12,6 +12,12 @@
 # What stands in for what the document relies on:
 # - s3cmd, and the nodes' access to S3: what is pulled comes through the operator's session
 # - rke etcd snapshot-restore and rke up: what they have done on the nodes
+# - the certificates in the bundle that RKE extracts: its authority, which makes them for each node
+#   anew
+#
+# What the document says that is not done here:
+# - 2, the warning to back up what is in the current cluster: no node of it is up
+# - 2, steps 1 to 4, rancher-cluster.yml: it would name these nodes
 #
 # shellcheck disable=SC2016,SC2154 # what is quoted is for a host's shell; firedrill sets the addresses
 set -eu

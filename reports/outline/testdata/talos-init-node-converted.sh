@@ -14,6 +14,10 @@
 # - a node's machine type, part of its machine configuration: the file /system/state/machinetype
 # - the EPHEMERAL partition: etcd's data directory, and the node is not rebooted for its wiping
 #
+# What the document says that is not done here:
+# - Preparing Control Plane Nodes, pointing the Kubernetes endpoint to other addresses: nodes keep
+#   theirs
+#
 # Exit status 77: it does not apply, and nothing was touched.
 #
 # shellcheck disable=SC2016,SC2154 # what is quoted is for a host's shell; firedrill sets the addresses
@@ -76,45 +80,59 @@ firedrill host exec m1 -- sh -c 'list=$(etcdctl --endpoints='"$FIREDRILL_CLIENT_
 step '2. check that the quorum cannot be restored'
 # from talos-disaster-recovery.md, recovery
 # if this fails the procedure does not apply, and goes no further
-firedrill host exec m1 -- sh -c 'if etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m1"' --command-timeout=2s endpoint health
+firedrill host exec m1 -- sh -c 'if answer=$(etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m1"' get quorum --keys-only 2>&1)
 then echo "there is a quorum: restore the members that are missing instead"; exit 1
-else echo "there is no quorum"
-fi' || refuse
+fi
+case "$answer" in
+*"deadline exceeded"*|*"request timed out"*|*"no leader"*) echo "there is no quorum" ;;
+*) echo "$answer"; echo "this is not the answer of an etcd without a quorum: find out what it means first"; exit 1 ;;
+esac' || refuse
 
-step '3. stage the conversion to controlplane'
+step '3. get hold of the latest snapshot'
+# from talos-disaster-recovery.md, latest etcd snapshot
+# before anything is wiped: without one that is whole there would be nothing to recover from
+firedrill host cp "$FIREDRILL_BACKUPS/$BACKUP" m1:/root/db.snapshot
+said=$(saved "$BACKUP")
+printf '%s\n' "$said"
+hash_at_save=$(printf '%s\n' "$said" | learn 'hash at save' '^.*hash ([0-9a-f]+),.*$')
+revision_at_save=$(printf '%s\n' "$said" | learn 'revision at save' '^.*revision ([0-9]+),.*$')
+total_keys_at_save=$(printf '%s\n' "$said" | learn 'total keys at save' '^.*total keys ([0-9]+),.*$')
+total_size_at_save=$(printf '%s\n' "$said" | learn 'total size at save' '^.*total size ([0-9]+).*$')
+
+step '4. stage the conversion to controlplane'
 # from talos-disaster-recovery.md, init node
 # stands in for talosctl edit mc --mode=staged
 firedrill host exec m1 -- sh -c 'echo controlplane > /system/state/machinetype'
 
-step '4. reboot what was converted'
+step '5. reboot what was converted'
 # from talos-disaster-recovery.md, init node
 firedrill host reboot m1
 
-step '5. check that no node is of type init'
+step '6. check that no node is of type init'
 # from talos-disaster-recovery.md, init node
 # if this fails the procedure does not apply, and goes no further
 firedrill host exec m1 -- sh -c 'type=$(cat /system/state/machinetype) && echo "m1 is of type $type" &&
 if test "$type" = init; then echo "nodes of type init cannot be recovered: convert it to controlplane first"; exit 1; fi' || refuse
 
-step '6. stop etcd on what is left'
+step '7. stop etcd on what is left'
 # from talos-disaster-recovery.md, preparing control plane nodes
 # stands in for talosctl reset of the EPHEMERAL partition, which ends what runs
 firedrill host exec m1 -- sh -c 'mkdir -p /root && mv /etc/kubernetes/manifests/etcd.yaml /root/etcd.yaml'
 
-step '7. wait until etcd has stopped'
+step '8. wait until etcd has stopped'
 # its data directory is wiped next
 until_ok firedrill host exec m1 -- sh -c '! pidof etcd'
 
-step '8. wipe what is left of the old cluster'
+step '9. wipe what is left of the old cluster'
 # from talos-disaster-recovery.md, preparing control plane nodes
 # stands in for talosctl reset of the EPHEMERAL partition, which gives the disk back
 firedrill host exec m1 -- rm -rf /var/lib/etcd
 
-step '9. order new nodes'
+step '10. order new nodes'
 # from talos-disaster-recovery.md, preparing control plane nodes
 firedrill host new m2 m3
 
-step '10. apply the machine configuration'
+step '11. apply the machine configuration'
 # from talos-disaster-recovery.md, preparing control plane nodes
 # stands in for the backup of the machine configuration
 for host in m2 m3; do
@@ -123,7 +141,7 @@ for host in m2 m3; do
 done
 all_done
 
-step '11. make sure that etcd is preparing on every node'
+step '12. make sure that etcd is preparing on every node'
 # from talos-disaster-recovery.md, recovering from the backup
 # stands in for talosctl service etcd
 for host in m1 m2 m3; do
@@ -133,16 +151,6 @@ echo "STATE Preparing"' &
     jobs="$jobs $!"
 done
 all_done
-
-step '12. get hold of the latest snapshot'
-# from talos-disaster-recovery.md, latest etcd snapshot
-firedrill host cp "$FIREDRILL_BACKUPS/$BACKUP" m1:/root/db.snapshot
-said=$(saved "$BACKUP")
-printf '%s\n' "$said"
-hash_at_save=$(printf '%s\n' "$said" | learn 'hash at save' '^.*hash ([0-9a-f]+),.*$')
-revision_at_save=$(printf '%s\n' "$said" | learn 'revision at save' '^.*revision ([0-9]+),.*$')
-total_keys_at_save=$(printf '%s\n' "$said" | learn 'total keys at save' '^.*total keys ([0-9]+),.*$')
-total_size_at_save=$(printf '%s\n' "$said" | learn 'total size at save' '^.*total size ([0-9]+).*$')
 
 step '13. bootstrap m1 from the snapshot'
 # from talos-disaster-recovery.md, recovering from the backup

@@ -14,6 +14,10 @@
 # - a node's machine type, part of its machine configuration: the file /system/state/machinetype
 # - the EPHEMERAL partition: etcd's data directory, and the node is not rebooted for its wiping
 #
+# What the document says that is not done here:
+# - Preparing Control Plane Nodes, pointing the Kubernetes endpoint to other addresses: nodes keep
+#   theirs
+#
 # Exit status 77: it does not apply, and nothing was touched.
 #
 # shellcheck disable=SC2016,SC2154 # what is quoted is for a host's shell; firedrill sets the addresses
@@ -63,22 +67,25 @@ firedrill host exec m1 -- sh -c 'list=$(etcdctl --endpoints='"$FIREDRILL_CLIENT_
 step '2. check that the quorum cannot be restored'
 # from talos-disaster-recovery.md, recovery
 # if this fails the procedure does not apply, and goes no further
-firedrill host exec m1 -- sh -c 'if etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m1"' --command-timeout=2s endpoint health
+firedrill host exec m1 -- sh -c 'if answer=$(etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m1"' get quorum --keys-only 2>&1)
 then echo "there is a quorum: restore the members that are missing instead"; exit 1
-else echo "there is no quorum"
-fi' || refuse
+fi
+case "$answer" in
+*"deadline exceeded"*|*"request timed out"*|*"no leader"*) echo "there is no quorum" ;;
+*) echo "$answer"; echo "this is not the answer of an etcd without a quorum: find out what it means first"; exit 1 ;;
+esac' || refuse
 
-step '3. check that no node is of type init'
+step '3. copy the database of m1'
+# from talos-disaster-recovery.md, disaster database snapshot
+# stands in for talosctl cp to the operator's own disk: what is wiped later is the etcd data
+# directory only
+firedrill host exec m1 -- cp /var/lib/etcd/member/snap/db /root/db.snapshot
+
+step '4. check that no node is of type init'
 # from talos-disaster-recovery.md, init node
 # if this fails the procedure does not apply, and goes no further
 firedrill host exec m1 -- sh -c 'type=$(cat /system/state/machinetype) && echo "m1 is of type $type" &&
 if test "$type" = init; then echo "nodes of type init cannot be recovered: convert it to controlplane first"; exit 1; fi' || refuse
-
-step '4. copy the database of m1'
-# from talos-disaster-recovery.md, disaster database snapshot
-# stands in for talosctl cp to the operator's own disk: what is wiped next is the etcd data
-# directory only
-firedrill host exec m1 -- cp /var/lib/etcd/member/snap/db /root/db.snapshot
 
 step '5. stop etcd on what is left'
 # from talos-disaster-recovery.md, preparing control plane nodes

@@ -13,6 +13,10 @@
 # - a node's machine type, part of its machine configuration: the file /system/state/machinetype
 # - the EPHEMERAL partition: etcd's data directory, and the node is not rebooted for its wiping
 #
+# What the document says that is not done here:
+# - Preparing Control Plane Nodes, pointing the Kubernetes endpoint to other addresses: nodes keep
+#   theirs
+#
 # shellcheck disable=SC2016,SC2154 # what is quoted is for a host's shell; firedrill sets the addresses
 set -eu
 
@@ -63,15 +67,9 @@ step '2. apply the machine configuration'
 # stands in for the backup of the machine configuration
 firedrill host exec m1 -- sh -c 'mkdir -p /system/state && echo controlplane > /system/state/machinetype'
 
-step '3. make sure that etcd is preparing on every node'
-# from talos-disaster-recovery.md, recovering from the backup
-# stands in for talosctl service etcd
-firedrill host exec m1 -- sh -c 'if pidof etcd; then echo "STATE Running"; exit 1; fi
-if test -e /var/lib/etcd && test -n "$(ls -A /var/lib/etcd)"; then echo "STATE Finished, the data directory is not empty"; exit 1; fi
-echo "STATE Preparing"'
-
-step '4. get hold of the latest snapshot'
+step '3. get hold of the latest snapshot'
 # from talos-disaster-recovery.md, latest etcd snapshot
+# before anything is wiped: without one that is whole there would be nothing to recover from
 firedrill host cp "$FIREDRILL_BACKUPS/$BACKUP" m1:/root/db.snapshot
 said=$(saved "$BACKUP")
 printf '%s\n' "$said"
@@ -79,6 +77,13 @@ hash_at_save=$(printf '%s\n' "$said" | learn 'hash at save' '^.*hash ([0-9a-f]+)
 revision_at_save=$(printf '%s\n' "$said" | learn 'revision at save' '^.*revision ([0-9]+),.*$')
 total_keys_at_save=$(printf '%s\n' "$said" | learn 'total keys at save' '^.*total keys ([0-9]+),.*$')
 total_size_at_save=$(printf '%s\n' "$said" | learn 'total size at save' '^.*total size ([0-9]+).*$')
+
+step '4. make sure that etcd is preparing on every node'
+# from talos-disaster-recovery.md, recovering from the backup
+# stands in for talosctl service etcd
+firedrill host exec m1 -- sh -c 'if pidof etcd; then echo "STATE Running"; exit 1; fi
+if test -e /var/lib/etcd && test -n "$(ls -A /var/lib/etcd)"; then echo "STATE Finished, the data directory is not empty"; exit 1; fi
+echo "STATE Preparing"'
 
 step '5. bootstrap m1 from the snapshot'
 # from talos-disaster-recovery.md, recovering from the backup
