@@ -54,6 +54,9 @@ type Evidence struct {
 	BornHosts     []string  `json:"born_hosts"`
 	TrafficPrefix string    `json:"traffic_prefix"`
 	Writers       int       `json:"writers"`
+	// ElectionTimeout is the members' --election-timeout. Absent in evidence of older
+	// versions.
+	ElectionTimeout time.Duration `json:"election_timeout_ns,omitempty"`
 
 	Checks    []StoredCheck          `json:"checks"`
 	Marks     map[Mark]time.Duration `json:"marks_ns"`
