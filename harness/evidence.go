@@ -54,6 +54,9 @@ type Evidence struct {
 	BornHosts     []string  `json:"born_hosts"`
 	TrafficPrefix string    `json:"traffic_prefix"`
 	Writers       int       `json:"writers"`
+	// ElectionTimeout is the members' --election-timeout. Absent in evidence of older
+	// versions.
+	ElectionTimeout time.Duration `json:"election_timeout_ns,omitempty"`
 
 	Checks    []StoredCheck          `json:"checks"`
 	Marks     map[Mark]time.Duration `json:"marks_ns"`
@@ -67,10 +70,13 @@ type Evidence struct {
 	Power []PowerRecord `json:"power"`
 	// Starts are etcd processes that were started, on any host, in order, until
 	// collection. Absent in evidence of older versions.
-	Starts        []HostStart    `json:"starts"`
-	Backups       []Backup       `json:"backups"`
-	Fetches       []FetchRecord  `json:"fetches"` // backups that were looked at to be brought onto a host; absent in evidence of older versions
-	Survivors     []SurvivorRead `json:"survivors"`
+	Starts    []HostStart    `json:"starts"`
+	Backups   []Backup       `json:"backups"`
+	Fetches   []FetchRecord  `json:"fetches"` // backups that were looked at to be brought onto a host; absent in evidence of older versions
+	Survivors []SurvivorRead `json:"survivors"`
+	// Listed is the member list that was asked for while quorum was seen to be lost. nil:
+	// nobody asked.
+	Listed        *ListRecord    `json:"listed,omitempty"`
 	Before        []MemberView   `json:"before"` // each host's view in steady state; none if the strike came before it
 	After         []MemberView   `json:"after"`  // each host's view at collection
 	Hashes        []MemberHash   `json:"hashes"` // HashKV of every member at one revision
@@ -239,6 +245,14 @@ type SurvivorRead struct {
 	At        time.Duration `json:"at_ns"`
 	Revision  int64         `json:"revision"`
 	HasLeader bool          `json:"has_leader"`
+}
+
+// ListRecord is a linearizable member list, asked of every member there is at once by a
+// fresh client. Without a quorum etcd does not answer, until whoever asks gives up.
+type ListRecord struct {
+	At    time.Duration `json:"at_ns"`
+	Took  time.Duration `json:"took_ns"`
+	Error string        `json:"error,omitempty"` // it was not answered
 }
 
 // MemberView is what one host's etcd says of itself and its cluster.

@@ -2,7 +2,9 @@ package harness
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // BirthFlags are the server flags of an etcd ("name=value", without dashes) that
@@ -21,6 +23,22 @@ func BirthFlags(name, peer, client, initial, state, token string) []string {
 		"initial-cluster-state=" + state,
 		"initial-cluster-token=" + token,
 	}
+}
+
+// ElectionTimeoutOf is the --election-timeout of an etcd with these flags, without
+// dashes; 0: etcd would not take it.
+func ElectionTimeoutOf(flags []string) time.Duration {
+	timeout := ElectionTimeout
+	for _, flag := range flags {
+		if value, ok := strings.CutPrefix(flag, "election-timeout="); ok {
+			ms, err := strconv.Atoi(value)
+			if err != nil || ms <= 0 {
+				return 0
+			}
+			timeout = time.Duration(ms) * time.Millisecond
+		}
+	}
+	return timeout
 }
 
 // UserFlags takes the dashes off the server flags that a user gave, and refuses

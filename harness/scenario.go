@@ -117,6 +117,8 @@ const (
 	// GapThreshold is how long acknowledged probes must be missing to count as an
 	// outage: twelve probes in a row, and well above an election-free hiccup.
 	GapThreshold = 250 * time.Millisecond
+	// ElectionTimeout is etcd's own default for --election-timeout.
+	ElectionTimeout = time.Second
 	// StockPeriod is how often the client with stock settings writes. It writes
 	// one after the other, so its gaps count only beyond threshold and period.
 	StockPeriod = 100 * time.Millisecond

@@ -46,6 +46,8 @@ type Report struct {
 	Backups []Backup         `json:"backups,omitempty"`    // that the site's backup job took, in order
 	Fetches []Fetch          `json:"fetches,omitempty"`    // of backups onto hosts, in order
 
+	Listed *Listed `json:"listed,omitempty"` // nil: nobody asked, or the report is of an older version
+
 	Phases          Phases `json:"phases_ms"`
 	Gaps            []Gap  `json:"gaps"`
 	OutageOpen      bool   `json:"outage_open,omitempty"`       // service was not back when watching ended: the outage is at least this long
@@ -127,6 +129,14 @@ type Backup struct {
 	Revision int64  `json:"revision,omitempty"`
 	Kept     bool   `json:"kept"`              // it was there to be restored when disaster struck
 	Problem  string `json:"problem,omitempty"` // why it was not kept, or was passed over when it was fetched
+}
+
+// Listed is the linearizable member list that was asked for while quorum was seen to be
+// lost.
+type Listed struct {
+	At       int64 `json:"at_ms"`
+	Took     int64 `json:"took_ms"` // until it was answered, or given up
+	Answered bool  `json:"answered"`
 }
 
 // Fetch is one backup brought onto one host.
@@ -230,6 +240,9 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 	}
 	r.Moments, r.Strikes, r.Tracks = momentsOf(ev), strikesOf(ev), tracksOf(ev)
 	r.Backups, r.Fetches = backupsOf(ev), fetchesOf(ev)
+	if l := ev.Listed; l != nil {
+		r.Listed = &Listed{At: l.At.Milliseconds(), Took: wholeMS(l.Took), Answered: l.Error == ""}
+	}
 	r.time(t)
 	r.GameDay = gameDayOf(ev, t)
 	if loss != nil {

@@ -107,12 +107,25 @@ func sabotaged() []Control {
 // carelessReplacements are slips in replacing one member.
 func carelessReplacements() []Control {
 	return []Control{
-		{Name: "replacement-never-promoted", Summary: "the new member on m3 stays a learner",
+		{Name: "replacement-never-promoted", Summary: "the new member on m4 stays a learner",
 			Catches:  "members-are",
-			Scenario: hurried(slipped(etcdMemberReplace(), skip("promote the learner on m3")), 12*time.Second)},
-		{Name: "lost-member-not-removed", Summary: "the lost member of m3 is left in the list, and a new one cannot take its place",
+			Scenario: hurried(slipped(etcdMemberReplace(), skip("promote the learner on m4")), 12*time.Second)},
+		{Name: "lost-member-not-removed", Summary: "the lost member of m3 is left in the list, and etcd refuses to add another to what is not healthy",
 			Catches: "procedure-completed", At: "add the new member", Containers: true,
 			Scenario: hurried(slipped(etcdMemberReplace(), skip("remove the lost member")), 12*time.Second)},
+		{Name: "lost-member-left-listed", Summary: "as before, and etcd's check is switched off: the new one joins beside the lost member of m3, which serves again when it comes back",
+			Catches: "dead-stay-out",
+			Scenario: slipped(etcdMemberReplace(), skip("remove the lost member"),
+				after("order a new host", harness.Step{Name: "switch off the check that refuses", On: harness.Hosts("m1"), Do: harness.Script(
+					"cat > /root/etcd.yaml <<'EOF'\n{{manifest name `strict-reconfig-check=false`}}EOF\nmv /root/etcd.yaml " + harness.ManifestPath)}),
+				rewrite("add the new member", `etcdctl "m1" "m2"`, `etcdctl "m1"`),
+				rewrite("start etcd on m4", `"m1" "m2" "m4"`, `"m1" "m2" "m3" "m4"`))},
+		{Name: "quorum-lost-in-a-replacement", Summary: "when the lost member is removed, etcd on m2 is stopped as well, and started again after a while",
+			Catches: "no-outage-beyond-election",
+			// As one that is told to stop serves on for some seconds, it is waited for.
+			Scenario: hurried(slipped(dcosPodReplace(), after("remove the lost member", harness.Step{Name: "stop etcd on m2 for a while", On: harness.Hosts("m2"),
+				Do: harness.Script("mkdir -p /root && mv " + harness.ManifestPath + " /root/etcd.yaml\n" +
+					"while pidof etcd; do sleep 0.2; done\nsleep 20\nmv /root/etcd.yaml " + harness.ManifestPath)})), 90*time.Second)},
 		{Name: "wrong-member-removed", Summary: "the member of m2, which is fine, is to be removed instead of that of m3, and etcd refuses",
 			Catches: "procedure-completed", At: "remove the lost member",
 			Scenario: hurried(slipped(etcdMemberReplace(), mistake("find the member on m3", "m3, ", "m2, ")), 15*time.Second)},

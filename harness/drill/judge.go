@@ -195,7 +195,7 @@ func findingsOf(ev *harness.Evidence) ([]harness.Finding, *harness.Loss, error) 
 		}
 		loss = lossOf(loss, result.Loss)
 		findings = append(findings, harness.Finding{
-			Check: c.Name(), Kind: stored.Kind, Verdict: result.Verdict, Claim: c.Claim(), Detail: result.Detail, Offending: result.Offending,
+			Check: c.Name(), Kind: stored.Kind, Verdict: result.Verdict, Claim: c.Claim(), Detail: result.Detail, Outcome: result.Outcome, Offending: result.Offending,
 		})
 	}
 	return findings, loss, nil
