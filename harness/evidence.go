@@ -67,12 +67,17 @@ type Evidence struct {
 	Power []PowerRecord `json:"power"`
 	// Starts are etcd processes that were started, on any host, in order, until
 	// collection. Absent in evidence of older versions.
-	Starts        []HostStart    `json:"starts"`
-	Backups       []Backup       `json:"backups"`
-	Fetches       []FetchRecord  `json:"fetches"` // backups that were looked at to be brought onto a host; absent in evidence of older versions
-	Survivors     []SurvivorRead `json:"survivors"`
-	Before        []MemberView   `json:"before"` // each host's view in steady state; none if the strike came before it
-	After         []MemberView   `json:"after"`  // each host's view at collection
+	Starts    []HostStart    `json:"starts"`
+	Backups   []Backup       `json:"backups"`
+	Fetches   []FetchRecord  `json:"fetches"` // backups that were looked at to be brought onto a host; absent in evidence of older versions
+	Survivors []SurvivorRead `json:"survivors"`
+	Before    []MemberView   `json:"before"` // each host's view in steady state; none if the strike came before it
+	After     []MemberView   `json:"after"`  // each host's view at collection
+	// DisksBegan and DisksAfter are what of etcd's lay on every host that was there as
+	// the procedure began, and at collection. Absent where no check compares them, and
+	// in evidence of older versions.
+	DisksBegan    []HostDisk     `json:"disks_began,omitempty"`
+	DisksAfter    []HostDisk     `json:"disks_after,omitempty"`
 	Hashes        []MemberHash   `json:"hashes"` // HashKV of every member at one revision
 	DatasetBefore *Dataset       `json:"dataset_before,omitempty"`
 	DatasetAfter  *Dataset       `json:"dataset_after,omitempty"`

@@ -24,6 +24,8 @@ type Control struct {
 	// say: Violated, unless it is a premise, which is then Inconclusive.
 	Catches string
 	Premise bool
+	// Says is in what the check says, where it might say Violated for another reason.
+	Says string
 	// Containers runs it on the container runtime as well; every control runs
 	// on processes.
 	Containers bool
@@ -200,7 +202,7 @@ func carelessRancher() []Control {
 			Catches:  "procedure-refused",
 			Scenario: hurried(slipped(rancherHealthyStop(), skip("check that the cluster is unhealthy")), 8*time.Second)},
 		{Name: "stopped-before-asking", Summary: "etcd on m1 is stopped before anybody asks whether the cluster is healthy",
-			Catches: "nothing-changed",
+			Catches: "nothing-changed", Says: "etcd on m1",
 			Scenario: slipped(rancherHealthyStop(), first(stop),
 				instead("check that the cluster is unhealthy", harness.Script(`echo "cluster is healthy: there is no disaster, stop immediately"; exit 1`)))},
 		{Name: "both-old-hosts-at-once", Summary: "both old hosts come back with their old data, and are not cleaned: the old quorum captures the survivor",
@@ -286,11 +288,21 @@ func carelessTalos() []Control {
 		{Name: "talos-init-not-asked-for", Summary: "nobody looks for nodes of type init, and one is recovered",
 			Catches:  "procedure-refused",
 			Scenario: hurried(slipped(talosInitNode(), skip("check that no node is of type init")), 8*time.Second)},
-		{Name: "talos-wiped-before-the-check", Summary: "the node is wiped before its machine type is looked at",
-			Catches: "nothing-changed",
+		{Name: "talos-wiped-before-the-check", Summary: "the node's data directory is removed under its etcd, which runs on, before its machine type is looked at",
+			// An etcd that finds its files gone may end by itself later.
+			Catches: "nothing-changed", Says: harness.DataDir + " is gone on m1", Containers: true,
 			Scenario: slipped(talosInitNode(), first(
-				harness.Step{Name: "wipe too early", On: harness.Hosts("m1"), Do: harness.Script("mkdir -p /root && mv " + harness.ManifestPath + " /root/etcd.yaml")}),
+				harness.Step{Name: "wipe too early", On: harness.Hosts("m1"), Do: harness.Script("rm -rf " + harness.DataDir)}))},
+		{Name: "talos-stopped-before-the-check", Summary: "etcd on the node is stopped before its machine type is looked at",
+			Catches: "nothing-changed", Says: "etcd on m1",
+			Scenario: slipped(talosInitNode(), first(
+				harness.Step{Name: "stop etcd too early", On: harness.Hosts("m1"), Do: harness.Script("mkdir -p /root && mv " + harness.ManifestPath + " /root/etcd.yaml")}),
 				skip("list the members on m1"))},
+		{Name: "talos-manifest-edited-before-the-check", Summary: "a flag is put into etcd's manifest, behind a comment sign, so that etcd runs on, before the node's machine type is looked at",
+			Catches: "nothing-changed", Says: "manifest is not what it was on m1",
+			Scenario: slipped(talosInitNode(), first(
+				harness.Step{Name: "edit the manifest too early", On: harness.Hosts("m1"), Do: harness.Script(
+					"cat >> " + harness.ManifestPath + " <<'EOF'\n    # - --force-new-cluster\nEOF")}))},
 		{Name: "talos-lost-node-still-a-member", Summary: "the lost node's member is not removed, and a new one cannot take its place",
 			Catches:  "procedure-completed",
 			Scenario: hurried(slipped(talosQuorumRestorable(), skip("remove the lost member")), 12*time.Second)},

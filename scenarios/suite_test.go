@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,6 +145,9 @@ func caughtBy(report reports.Report, c scenarios.Control) error {
 		if f.Check == c.Catches {
 			if f.Verdict != want {
 				return fmt.Errorf("control %s: %s found it %s, not %s: %s", c.Name, f.Check, f.Verdict, want, f.Detail)
+			}
+			if said := append([]string{f.Detail}, f.Offending...); !slices.ContainsFunc(said, func(text string) bool { return strings.Contains(text, c.Says) }) {
+				return fmt.Errorf("control %s: %s says %q, and not %q", c.Name, f.Check, said, c.Says)
 			}
 			return nil
 		}
