@@ -76,9 +76,14 @@ type Evidence struct {
 	Survivors []SurvivorRead `json:"survivors"`
 	// Listed is the member list that was asked for while quorum was seen to be lost. nil:
 	// nobody asked.
-	Listed        *ListRecord    `json:"listed,omitempty"`
-	Before        []MemberView   `json:"before"` // each host's view in steady state; none if the strike came before it
-	After         []MemberView   `json:"after"`  // each host's view at collection
+	Listed *ListRecord  `json:"listed,omitempty"`
+	Before []MemberView `json:"before"` // each host's view in steady state; none if the strike came before it
+	After  []MemberView `json:"after"`  // each host's view at collection
+	// DisksBegan and DisksAfter are what of etcd's lay on every host that was there as
+	// the procedure began, and at collection. Absent where no check compares them, and
+	// in evidence of older versions.
+	DisksBegan    []HostDisk     `json:"disks_began,omitempty"`
+	DisksAfter    []HostDisk     `json:"disks_after,omitempty"`
 	Hashes        []MemberHash   `json:"hashes"` // HashKV of every member at one revision
 	DatasetBefore *Dataset       `json:"dataset_before,omitempty"`
 	DatasetAfter  *Dataset       `json:"dataset_after,omitempty"`
