@@ -25,9 +25,9 @@ import (
 // gaps are several elections, each held by itself.
 //
 // A gap that is too long may be the machine's doing where that was too busy for
-// figures, unless it is more than twice as long and what the machine was late by does
-// not make up for it: raft counts ticks, and one that comes late puts off an election
-// by as much. If timers were late by a whole election time-out, or the disk by half of
+// figures, unless it is more than twice as long and what the machine was late by, in
+// proportion to the gap's part of the drill, does not make up for it: raft counts ticks,
+// and one that comes late puts off an election by as much. If timers were late by a whole election time-out, or the disk by half of
 // one, nothing is concluded from any gap that is too long, and neither from one in which
 // hardly a probe was sent. A gap that is short enough is so on any machine.
 type NoOutageBeyondElection struct{ none }
@@ -109,7 +109,10 @@ func excused(ev *harness.Evidence, gap time.Duration) bool {
 	if m.Unfit == "" {
 		return false
 	}
-	return m.StallWorst >= timeout || m.FsyncWorst >= timeout/2 || gap <= 2*draws*timeout+m.StallTotal
+	over, _ := ev.At(harness.TrafficEnded)
+	share := m.StallTotal.Seconds() / over.Seconds()
+	late := time.Duration(min(share, 1) * float64(gap))
+	return m.StallWorst >= timeout || m.FsyncWorst >= timeout/2 || gap <= 2*draws*timeout+late
 }
 
 // tooLong tells the gaps beyond the bound.
