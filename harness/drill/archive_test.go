@@ -18,6 +18,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
 	"github.com/etcd-firedrill/firedrill/fixtures/pki"
+	"github.com/etcd-firedrill/firedrill/fixtures/s3gateway"
 	"github.com/etcd-firedrill/firedrill/fixtures/s3server"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/check"
@@ -301,6 +302,31 @@ func untouched(t *testing.T, dir string) (transcript string) {
 		t.Errorf("a host was touched:\n%s", transcript)
 	}
 	return transcript
+}
+
+// The whole of a restore with backups and a bundle works against a server that others
+// wrote; what was kept in it stays, where it was asked for.
+func TestAServerOfOthers(t *testing.T) {
+	r := newRig(t)
+	g, err := s3gateway.Start(t.Context(), "../../fixtures/versitygw", "backups")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Setenv("AWS_ACCESS_KEY_ID", g.AccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", g.SecretKey)
+	t.Setenv("AWS_REGION", "us-east-1")
+	report := r.held(t, rkeLike(rkeRestored()...), drill.Options{Store: "s3://backups/here", S3Endpoint: g.Endpoint})
+	secretless(t, report.Directory, report, nil, g.AccessKey, g.SecretKey)
+	for _, name := range []string{"backup-001.db", "pki.bundle.tar.gz"} {
+		if found, err := filepath.Glob(filepath.Join(g.Dir, "backups", "here", report.Drill, name)); err != nil || len(found) != 1 {
+			t.Errorf("of %s there are %v, %v", name, found, err)
+		}
+	}
 }
 
 // A store that cannot be reached is known before anything is started.
