@@ -19,6 +19,9 @@ type Secrets struct{ parts []string } // the longest first
 // Format prints that these are credentials, whatever the verb.
 func (Secrets) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
+// MarshalText encodes that these are credentials, in JSON too.
+func (Secrets) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
 // leastSecret is how many bytes a part has that is taken for a secret. A shorter
 // one is a name that is an access key as well, such as "admin": servers take no
 // secret that short, and it would be found in every other word.
@@ -72,7 +75,7 @@ func (r *redacting) Write(p []byte) (int, error) {
 	defer r.mu.Unlock()
 	text := p
 	if len(r.held) > 0 {
-		text = append(r.held, p...)
+		text = slices.Concat(r.held, p)
 	}
 	rest, err := r.pass(text, false)
 	r.held = bytes.Clone(rest)

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// clear is an environment without credentials.
-func clear(t *testing.T) {
+// withoutCredentials empties whatever in the environment may hold some.
+func withoutCredentials(t *testing.T) {
 	for _, name := range os.Environ() {
 		if name, _, _ = strings.Cut(name, "="); strings.HasPrefix(name, "AWS_") && !strings.HasSuffix(name, "_FILE") {
 			t.Setenv(name, "")
@@ -23,7 +23,7 @@ func clear(t *testing.T) {
 
 // What our environment and a store hold is taken out, wherever it came from.
 func TestSecretsOf(t *testing.T) {
-	clear(t)
+	withoutCredentials(t)
 	p := onOurServer(t)
 	access, secret := p.options.Credentials.AccessKey, p.options.Credentials.SecretKey
 	given := p.open(t)
