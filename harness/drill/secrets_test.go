@@ -181,8 +181,7 @@ func TestNoCredentialsOfItsOwnServer(t *testing.T) {
 	}
 }
 
-// Nor are those of the user's own bucket, with a token that is longer than what is
-// told of a line.
+// Nor are those of the user's own bucket.
 func TestNoCredentialsOfTheUsersBucket(t *testing.T) {
 	r := newRig(t)
 	server, o := bucketServed(t)
@@ -207,7 +206,8 @@ func TestNoCredentialsOfTheUsersBucket(t *testing.T) {
 	says(t, read(t, report.Directory, "transcript.txt"), "step 3 on m1: fetch", "revision", "in two: (S3 credentials)")
 }
 
-// What is in our environment is the runbook's, whether or not the drill has use for it.
+// What is in our environment is the runbook's, whether or not the drill has use for it,
+// a token included that is longer than what is told of a line.
 func TestNoCredentialsOfTheEnvironment(t *testing.T) {
 	secrets := []string{"AKIAEXAMPLEEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", strings.Repeat("token/", 100) + "=="}
 	for i, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
