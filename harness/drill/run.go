@@ -18,6 +18,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/ledger"
 	"github.com/etcd-firedrill/firedrill/harness/operator"
+	"github.com/etcd-firedrill/firedrill/harness/store"
 	"github.com/etcd-firedrill/firedrill/harness/workload"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
@@ -79,7 +80,8 @@ type drill struct {
 	traffic    *workload.Traffic
 	backups    *backupJob
 	archive    *archive
-	bundle     string // SHA-256 of the bundle of certificates that was kept
+	secrets    store.Secrets // what whoever recovers by hand may print, and we do not write down
+	bundle     string        // SHA-256 of the bundle of certificates that was kept
 	transcript *transcript
 	ev         *harness.Evidence
 
@@ -279,6 +281,7 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 	if err := d.openArchive(opening); err != nil {
 		return err
 	}
+	d.secrets = store.SecretsOf(d.archive.store)
 	if err := d.keepBundle(opening); err != nil {
 		return err
 	}
