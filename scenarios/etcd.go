@@ -45,6 +45,7 @@ func etcdSnapshotRestore() harness.Scenario {
 			check.SurvivesOneMemberLoss{},
 		},
 		Hazards: []harness.Check{check.LeaseTermsKept{}},
+		Sized:   smaller("the only host lost; restore the snapshot on a new one, a new cluster", recovery.EtcdSnapshotRestore{}),
 		Within:  60 * time.Second,
 	}
 }
@@ -64,6 +65,7 @@ func etcdSnapshotRestoreAuth() harness.Scenario {
 	s.Given.TLS, s.Given.Auth = etcdTLS, true
 	s.Backups.Bucket, s.Backups.Bundle = "etcd-backups", "pki.bundle.tar.gz"
 	s.Recover = recovery.EtcdSnapshotRestore{Survivor: "m1", TLS: true}
+	s.Sized = smaller("as etcd-snapshot-restore with its only host lost, and with authentication", recovery.EtcdSnapshotRestore{TLS: true})
 	s.Promises = append(s.Promises, check.UsersBind{})
 	s.Hazards = append(s.Hazards, check.OldTokensWork{})
 	s.StandIns = []string{

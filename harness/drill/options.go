@@ -67,6 +67,8 @@ const byHandWithin = 10 * time.Minute
 
 // plan is a scenario with the user's options worked in.
 type plan struct {
+	scenario harness.Scenario // for so many members as there are hosts
+
 	hosts   []string
 	steps   []harness.Step
 	traffic harness.Traffic
@@ -91,10 +93,8 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	if members < 1 || members > 9 {
 		return unsuited("%d members: from 1 to 9 are possible", members)
 	}
-	p := plan{within: s.Within, traffic: s.Under, promises: s.Promises, backups: s.Backups}
-	if members != s.Given.Members && s.Promised != nil {
-		p.promises = s.Promised(members)
-	}
+	s = s.WithMembers(members)
+	p := plan{scenario: s, within: s.Within, traffic: s.Under, promises: s.Promises, backups: s.Backups}
 	for i := range members {
 		p.hosts = append(p.hosts, fmt.Sprintf("m%d", i+1))
 	}

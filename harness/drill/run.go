@@ -105,6 +105,7 @@ func Run(ctx context.Context, rt harness.Runtime, s harness.Scenario, o Options)
 	if err != nil {
 		return reports.Report{}, err
 	}
+	s = p.scenario
 	s.Promises, s.Backups = p.promises, p.backups
 	d := &drill{
 		scenario: s, opts: o, plan: p,
