@@ -29,8 +29,8 @@ type Scenario struct {
 	// Sized is what the scenario is for another number of members than Given's, where
 	// more depends on that than who they are: what breaks, the premises, the
 	// procedure, the promises. It changes a copy; nil: nothing depends on it.
-	Sized func(of *Scenario, members int)
-	Hazards  []Check
+	Sized   func(of *Scenario, members int)
+	Hazards []Check
 	// StandIns name what stands in for things the document relies on that are not etcd's.
 	StandIns []string
 	// LeftOut name what the document says that the procedure does not carry out, each

@@ -31,7 +31,7 @@ func rkeRestoreNewNodes() harness.Scenario {
 			s.Promises = rkeRestored(false, rkeNewNodes(nodes))
 			expendable(s, nodes)
 		},
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.LeaseTermsKept{}, check.DeadStayOut{}},
+		Hazards: []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.LeaseTermsKept{}, check.DeadStayOut{}},
 		StandIns: []string{
 			"s3cmd, and the nodes' access to S3: what is pulled comes through the operator's session",
 			"rke etcd snapshot-restore and rke up: what they have done on the nodes",

@@ -27,6 +27,8 @@ type Options struct {
 	PreloadFrom string        // a snapshot file of the user's to be born from; none where the procedure creates the cluster
 	Store       string        // where backups are kept, a directory or s3://bucket/prefix; "": the drill's own
 	S3Endpoint  string        // URL of the S3 server; "": Amazon's
+	// StoreCleared: what the drill put into Store is removed when it ends.
+	StoreCleared bool
 
 	// What a snapshot policy says of the site's backup job and of its own. Only for
 	// scenarios that take backups.
@@ -38,6 +40,7 @@ type Options struct {
 	Writers int      // 0: the scenario's own
 	Rate    int      // writes per second, all writers together; 0: the scenario's own
 	Flags   []string // the user's flags as typed, for the command that runs the drill again
+	Rerun   string   // that command, where it is another than firedrill run with Flags; "": it is none
 	Version string   // of firedrill
 
 	GameDay *GameDay // people recover; nil: nobody does

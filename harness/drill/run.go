@@ -267,7 +267,7 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 	if d.ledger, err = ledger.Create(d.dir); err != nil {
 		return err
 	}
-	d.machine = watchMachine(d.dir, func(err error) { d.broke(breakage{err: err}) })
+	d.machine = watchMachine(d.dir, d.timeline.now, func(err error) { d.broke(breakage{err: err}) })
 	token := d.scenario.Given.Token
 	if token == "" {
 		token = "etcd-cluster"
@@ -289,7 +289,10 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 		Seed: d.opts.Seed, Strict: d.opts.Strict, Started: started, BornHosts: d.plan.hosts,
 		TrafficPrefix: fmt.Sprintf("/firedrill/%s/", d.id), Writers: d.plan.traffic.Writers,
 		Marks: map[harness.Mark]time.Duration{}, Gone: map[string]time.Duration{}, Procedure: harness.ProcedureRecord{Within: d.plan.within},
-		Starts: []harness.HostStart{}, Fetches: []harness.FetchRecord{},
+		Starts: []harness.HostStart{}, Fetches: []harness.FetchRecord{}, Rerun: d.opts.Rerun,
+	}
+	if err := d.raiseQuota(); err != nil {
+		return err
 	}
 	if d.opts.GameDay != nil {
 		d.game = newGame(ctx, d)
@@ -335,7 +338,7 @@ func (d *drill) close(kept bool, why error) error {
 		if d.bundle != "" { // it was kept
 			bundle = d.scenario.Backups.Bundle
 		}
-		errs = append(errs, d.archive.close(bundle))
+		errs = append(errs, d.archive.close(ctx, bundle, d.opts.StoreCleared && !kept))
 	}
 	for _, l := range d.logs {
 		errs = append(errs, l.Close())
