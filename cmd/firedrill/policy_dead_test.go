@@ -26,7 +26,7 @@ func TestADeadBackupJobIsCaughtByThePolicy(t *testing.T) {
 		}
 		return all
 	}
-	th.app.run = drill.Run
+	th.run = drill.Run
 	th.runtime = func(context.Context, place) (harness.Runtime, string, error) {
 		rt, err := process.New(process.Options{})
 		return rt, "", err

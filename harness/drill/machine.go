@@ -63,11 +63,11 @@ func (w *machineWatch) stalls() {
 
 // note keeps the worst stall of a second: a drill on a busy machine has thousands.
 func (w *machineWatch) note(s harness.Stall) {
-	list := w.record.Stalls
-	if n := len(list); n == 0 || list[n-1].At/time.Second != s.At/time.Second {
-		w.record.Stalls = append(list, s)
-	} else if list[n-1].Late < s.Late {
-		list[n-1] = s
+	last := len(w.record.Stalls) - 1
+	if last < 0 || w.record.Stalls[last].At/time.Second != s.At/time.Second {
+		w.record.Stalls = append(w.record.Stalls, s)
+	} else if w.record.Stalls[last].Late < s.Late {
+		w.record.Stalls[last] = s
 	}
 }
 
