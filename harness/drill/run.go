@@ -291,14 +291,11 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 		Marks: map[harness.Mark]time.Duration{}, Gone: map[string]time.Duration{}, Procedure: harness.ProcedureRecord{Within: d.plan.within},
 		Starts: []harness.HostStart{}, Fetches: []harness.FetchRecord{}, Rerun: d.opts.Rerun,
 	}
-	if err := d.raiseQuota(); err != nil {
-		return err
-	}
 	if d.opts.GameDay != nil {
 		d.game = newGame(ctx, d)
 	}
 	d.timeline.say(harness.DrillEvent, "", "%s: %s", d.scenario.Name, d.scenario.Summary)
-	return nil
+	return d.raiseQuota()
 }
 
 // named is the scenario's name as the run directory's has it, where the team may see it.

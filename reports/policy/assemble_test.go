@@ -156,6 +156,18 @@ func TestTargets(t *testing.T) {
 		"one recovery was not seen": {
 			func(_ *policy.Result, runs []policy.Run) []policy.Run { runs[4].Recovered = 0; return runs }, inconclusive, held, held, held, inconclusive,
 		},
+		"one had not recovered when more time had passed": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				runs[4].Recovered, runs[4].Unrecovered = 0, 120_001
+				return runs
+			}, violated, held, held, held, violated,
+		},
+		"one had not recovered, and was not watched for so long": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				runs[4].Recovered, runs[4].Unrecovered = 0, 120_000
+				return runs
+			}, inconclusive, held, held, held, inconclusive,
+		},
 		"more was lost than the policy explains": {
 			func(_ *policy.Result, runs []policy.Run) []policy.Run {
 				runs[7].Loss.LostMS = runs[7].Loss.BoundMS + 1

@@ -57,7 +57,10 @@ type Run struct {
 	// Recovered is the time from the strike to the first acknowledged write of the
 	// recovered cluster, which is held against the RTO. Absent: never seen.
 	Recovered int64 `json:"recovered_ms,omitempty"`
-	Loss      *Loss `json:"loss,omitempty"` // absent: no consistent cut was found
+	// Unrecovered is for how long at least there was no service, which was not back when
+	// watching ended. Absent: it was.
+	Unrecovered int64 `json:"unrecovered_ms,omitempty"`
+	Loss        *Loss `json:"loss,omitempty"` // absent: no consistent cut was found
 }
 
 // Loss is what a run lost, beside what the policy says it may lose at most.
@@ -118,8 +121,12 @@ func (p Plan) NewRun(point Point, number int, r reports.Report, took time.Durati
 	run.note(RestoreHost, restoring(r.Steps))
 	run.note(Ack, r.Phases.FirstAck)
 	run.note(Redundancy, r.Phases.Redundancy)
-	if !r.OutageOpen && r.OutageUnmeasured == "" {
+	switch {
+	case r.OutageUnmeasured != "":
+	case !r.OutageOpen:
 		run.note(Outage, r.Phases.Outage)
+	case run.Recovered == 0:
+		run.Unrecovered = r.Phases.Outage
 	}
 	restored, ok := run.fetched(r)
 	if ok {

@@ -82,7 +82,7 @@ func TestNewRunOfWhatWasNotSeen(t *testing.T) {
 	r.OutageOpen = true // it is longer than anybody watched
 	r.Unfit = []string{"busy"}
 	got := p.NewRun(policy.Point{}, 1, r, 0)
-	want := policy.Run{Number: 1, Seed: 12, Started: began, Drill: "d1", Directory: "runs/d1", Verdict: harness.Violated, Unfit: []string{"busy"}, Phases: map[policy.Phase]int64{}, EtcdArgs: []string{"snapshot-count=7"}, Removed: 1}
+	want := policy.Run{Number: 1, Seed: 12, Started: began, Drill: "d1", Directory: "runs/d1", Verdict: harness.Violated, Unfit: []string{"busy"}, Phases: map[policy.Phase]int64{}, EtcdArgs: []string{"snapshot-count=7"}, Removed: 1, Unrecovered: 60_000}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -99,12 +99,17 @@ func (r Result) judgeRTO(wanted int64) Verdict {
 		if run.leftOut() {
 			left, late = left+1, max(late, run.Recovered)
 		}
-		if !run.Counts() || run.Recovered == 0 {
+		switch {
+		case !run.Counts():
 			continue
+		case run.Recovered > 0:
+			seen++
+		case run.Unrecovered <= wanted:
+			continue // it was not watched for so long
 		}
-		seen++
-		v.Worst = max(v.Worst, run.Recovered)
-		if run.Recovered > wanted {
+		took := max(run.Recovered, run.Unrecovered)
+		v.Worst = max(v.Worst, took)
+		if took > wanted {
 			above++
 		}
 	}
@@ -117,7 +122,7 @@ func (r Result) judgeRTO(wanted int64) Verdict {
 		}
 	}
 	if above > 0 {
-		v.Verdict, v.Detail = harness.Violated, fmt.Sprintf("%s, %d of them longer than promised%s", what, above, apart)
+		v.Verdict, v.Detail = harness.Violated, fmt.Sprintf("%s, %s longer than promised%s", what, counted(above, "run"), apart)
 		return v
 	}
 	if late > wanted {
