@@ -39,7 +39,7 @@ type Scenario struct {
 	Within  time.Duration // the procedure's deadline, nothing else
 }
 
-// WithMembers is the scenario for so many members; 0: as it is. Whether there is one
+// WithMembers is the scenario, as the catalogue has it, for so many members; 0: as it is. Whether there is one
 // is for OnlyBecause and the procedure's steps to say.
 func (s Scenario) WithMembers(members int) Scenario {
 	if members == 0 || members == s.Given.Members {

@@ -40,9 +40,12 @@ func (p EtcdSnapshotRestore) Steps(hosts []string) ([]harness.Step, error) {
 	if len(lost) == 0 {
 		return nil, fmt.Errorf("with %s as the only host nothing is lost and nothing is to be restored", p.Survivor)
 	}
+	gone := "machine and disk of the others are gone; new ones take their names"
+	if p.Survivor == "" {
+		gone = "machines and disks are gone; new ones take their names"
+	}
 	return slices.Concat([]harness.Step{
-		{Name: "order new hosts", Do: harness.NewHosts{Names: lost},
-			Why: "machine and disk of the others are gone; new ones take their names"},
+		{Name: "order new hosts", Do: harness.NewHosts{Names: lost}, Why: gone},
 		{Name: "fetch the snapshot to every host", From: etcdGuide("restoring a cluster"), On: harness.Everyone, AtOnce: true,
 			Do: harness.FetchBackup{To: snapshotPath}, Completes: harness.Fetch,
 			Why: "before anything is stopped or moved, in case none is whole"},

@@ -93,7 +93,7 @@ func given(sc harness.Scenario) string {
 	}
 	switch {
 	case works && sc.Sized != nil:
-		text += "; --members may change that, and with explain shows what it is then"
+		text += "; --members may change that, and what is done: explain has it too"
 	case works:
 		text += "; --members may change that"
 	}
