@@ -52,6 +52,8 @@ type Evidence struct {
 	Started       time.Time `json:"started"` // wall clock at offset 0; for people only
 	Hosts         []string  `json:"hosts"`   // hosts of the recovered cluster's site that are neither lost nor dead, in order
 	BornHosts     []string  `json:"born_hosts"`
+	EtcdArgs      []string  `json:"etcd_args,omitempty"` // server flags of every member beyond those that make it one, without dashes
+	Rerun         string    `json:"rerun,omitempty"`     // the command that runs this drill again, where it is no firedrill run
 	TrafficPrefix string    `json:"traffic_prefix"`
 	Writers       int       `json:"writers"`
 	// ElectionTimeout is the members' --election-timeout. Absent in evidence of older
@@ -195,6 +197,7 @@ type Backup struct {
 	// What Took is made of, one after another. 0: it did not come to that, or the
 	// evidence is of an older version.
 	Snapshot time.Duration `json:"snapshot_ns,omitempty"` // saved on its host, and pulled off it
+	Status   time.Duration `json:"status_ns,omitempty"`   // what is in it, told by etcdutl snapshot status; in older versions a part of Snapshot
 	Verify   time.Duration `json:"verify_ns,omitempty"`   // its trailer hash computed
 	Upload   time.Duration `json:"upload_ns,omitempty"`   // put where backups are kept
 	// Removed is when it was removed from where backups are kept, because newer ones
@@ -353,6 +356,33 @@ type MachineRecord struct {
 	CPUs       int           `json:"cpus"`
 	StallWorst time.Duration `json:"stall_worst_ns"` // worst lateness of a 10 ms timer
 	StallTotal time.Duration `json:"stall_total_ns"`
+	// Stalls are the worst of each second in which there was one, in order. Absent in
+	// evidence of older versions.
+	Stalls     []Stall       `json:"stalls,omitempty"`
 	FsyncWorst time.Duration `json:"fsync_worst_ns"`  // of a small file beside the hosts' disks
-	Unfit      string        `json:"unfit,omitempty"` // why figures, not data verdicts, are unfit
+	Unfit      string        `json:"unfit,omitempty"` // it was too busy, at whatever time: what was late may be its doing
+	// FiguresFit: although it was, no stall beyond the limit fell between the strike
+	// and the settling, so that figures do not suffer from it.
+	FiguresFit bool `json:"figures_fit,omitempty"`
+}
+
+// Stall is a timer of 10 ms that fired late.
+type Stall struct {
+	At   time.Duration `json:"at_ns"` // when it fired
+	Late time.Duration `json:"late_ns"`
+}
+
+// WorstStall is the worst lateness of a timer between two moments; where only the
+// worst of a second was kept, of any in that second, and where none was, of all.
+func (m MachineRecord) WorstStall(from, to time.Duration) (worst time.Duration) {
+	if m.Stalls == nil {
+		return m.StallWorst
+	}
+	for _, s := range m.Stalls {
+		second := s.At.Truncate(time.Second)
+		if second+time.Second > from && min(second, s.At-s.Late) <= to {
+			worst = max(worst, s.Late)
+		}
+	}
+	return worst
 }

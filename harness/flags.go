@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,21 @@ func ElectionTimeoutOf(flags []string) time.Duration {
 		}
 	}
 	return timeout
+}
+
+// QuotaDefault is etcd's quota of bytes where nobody sets another.
+const QuotaDefault = 2 << 30
+
+const quotaFlag = "quota-backend-bytes"
+
+// RaisedQuota is the server flag of members whose database would come to so many
+// bytes, and that would nearly fill etcd's default quota: twice as much. "" where it
+// would not, or where the flags set a quota already.
+func RaisedQuota(flags []string, bytes int64) string {
+	if bytes < QuotaDefault*9/10 || slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f, quotaFlag+"=") }) {
+		return ""
+	}
+	return fmt.Sprintf("%s=%d", quotaFlag, 2*bytes)
 }
 
 // UserFlags takes the dashes off the server flags that a user gave, and refuses

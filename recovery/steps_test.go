@@ -17,6 +17,7 @@ func procedures() map[string]harness.Procedure {
 		"kubeadm verbatim": recovery.KubeadmForceNewCluster{Survivor: "m1", Verbatim: true},
 		"kubeadm learners": recovery.KubeadmForceNewCluster{Survivor: "m1", Learners: true},
 		"etcd":             recovery.EtcdSnapshotRestore{Survivor: "m1"},
+		"etcd, all lost":   recovery.EtcdSnapshotRestore{},
 		"etcd with TLS":    recovery.EtcdSnapshotRestore{Survivor: "m1", TLS: true},
 		"replace":          recovery.MemberReplace{Lost: "m3", From: recovery.DcosScenario("Scenario 4")},
 		"replace by voter": recovery.MemberReplace{Lost: "m3", AsVoter: true, From: recovery.DcosScenario("Scenario 4")},
@@ -32,6 +33,7 @@ func procedures() map[string]harness.Procedure {
 		"talos, replaced":  recovery.TalosReplace{Lost: "m3"},
 		"dcos, scaled up":  recovery.DcosScaleUp{To: 3},
 		"dcos, installed":  recovery.DcosReinstall{Failed: "m3"},
+		"dcos, all lost":   recovery.DcosRestore{From: recovery.DcosScenario("Scenario 4")},
 		"dcos":             recovery.DcosRestore{Survivors: []string{"m1"}, From: recovery.DcosScenario("Scenario 4")},
 	}
 }
@@ -114,6 +116,14 @@ func suited(p harness.Procedure) []int {
 	case recovery.RkeRestore:
 		return []int{1, 3, 5}
 	case recovery.TalosRecover:
+		if len(p.Survivors) == 0 {
+			return []int{1, 3, 5}
+		}
+	case recovery.EtcdSnapshotRestore:
+		if p.Survivor == "" {
+			return []int{1, 3, 5}
+		}
+	case recovery.DcosRestore:
 		if len(p.Survivors) == 0 {
 			return []int{1, 3, 5}
 		}

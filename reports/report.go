@@ -31,7 +31,8 @@ type Report struct {
 	Seed        int64           `json:"seed"`
 	Strict      bool            `json:"strict,omitempty"`
 	Started     time.Time       `json:"started"`
-	CPUs        int             `json:"cpus,omitempty"` // of the machine; absent in reports of older versions
+	CPUs        int             `json:"cpus,omitempty"`      // of the machine; absent in reports of older versions
+	EtcdArgs    []string        `json:"etcd_args,omitempty"` // server flags of every member beyond those that make it one, without dashes
 	Verdict     harness.Verdict `json:"verdict"`
 
 	Faults    []string          `json:"faults"`
@@ -122,8 +123,10 @@ type Backup struct {
 	At       int64  `json:"at_ms"`
 	Took     int64  `json:"took_ms"`
 	Snapshot int64  `json:"snapshot_ms,omitempty"` // saved on its host, and pulled off it
+	Status   int64  `json:"status_ms,omitempty"`   // what is in it, told by etcdutl snapshot status: for the drill, no part of the policy
 	Verify   int64  `json:"verify_ms,omitempty"`
 	Upload   int64  `json:"upload_ms,omitempty"`
+	Removed  int64  `json:"removed_ms,omitempty"` // when it was removed because newer ones were kept
 	Bytes    int64  `json:"bytes,omitempty"`
 	Keys     int64  `json:"keys,omitempty"`
 	Revision int64  `json:"revision,omitempty"`
@@ -209,6 +212,7 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 		Strict:      ev.Strict,
 		Started:     ev.Started,
 		CPUs:        ev.Machine.CPUs,
+		EtcdArgs:    slices.Clone(ev.EtcdArgs),
 		Verdict:     harness.Judge(findings, ev.Strict),
 		Faults:      make([]string, 0, len(ev.Faults)),
 		Procedure:   procedureOf(ev.Procedure),
@@ -222,6 +226,9 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 	}
 	if ev.Strict {
 		r.Rerun += " --strict"
+	}
+	if ev.Rerun != "" {
+		r.Rerun = ev.Rerun
 	}
 	r.MembersBefore, r.MemberIDsBefore, r.ClusterIDBefore = membership(ev.Before)
 	r.MembersAfter, r.MemberIDsAfter, r.ClusterIDAfter = membership(ev.After)

@@ -99,7 +99,7 @@ func phases(ev *harness.Evidence) Timings {
 	if _, began := ev.At(harness.ProcedureBegan); !began {
 		t.Redundancy = between(ev, harness.Struck, harness.Redundant)
 	}
-	if ev.Machine.Unfit != "" {
+	if ev.Machine.Unfit != "" && !ev.Machine.FiguresFit {
 		t.Unfit = append(t.Unfit, ev.Machine.Unfit)
 	}
 	return t

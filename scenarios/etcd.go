@@ -46,6 +46,7 @@ func etcdSnapshotRestore() harness.Scenario {
 			check.SurvivesOneMemberLoss{},
 		},
 		Hazards: []harness.Check{check.LeaseTermsKept{}},
+		Sized:   smaller("the only host lost; restore the snapshot on a new one, a new cluster", recovery.EtcdSnapshotRestore{}),
 		Within:  60 * time.Second,
 	}
 }
@@ -65,6 +66,7 @@ func etcdSnapshotRestoreAuth() harness.Scenario {
 	s.Given.TLS, s.Given.Auth = etcdTLS, true
 	s.Backups.Bucket, s.Backups.Bundle = "etcd-backups", "pki.bundle.tar.gz"
 	s.Recover = recovery.EtcdSnapshotRestore{Survivor: "m1", TLS: true}
+	s.Sized = smaller("as etcd-snapshot-restore with its only host lost, and with authentication", recovery.EtcdSnapshotRestore{TLS: true})
 	s.Promises = append(s.Promises, check.UsersBind{})
 	s.Hazards = append(s.Hazards, check.OldTokensWork{})
 	s.StandIns = []string{
@@ -102,7 +104,7 @@ func etcdMemberReplace() harness.Scenario {
 		Premises: []harness.Check{check.HostsWereOff{Who: harness.Hosts("m3")}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.MemberReplace{Lost: "m3", NewName: true, From: source},
 		Promises: replacedBeside(3),
-		Promised: replacedBeside,
+		Sized:    func(of *harness.Scenario, members int) { of.Promises = replacedBeside(members) },
 		Hazards:  []harness.Check{check.LeaseTermsKept{}},
 		Within:   60 * time.Second,
 	}

@@ -21,7 +21,7 @@ func Refusals() []harness.Scenario {
 	restorable.Name = "talos-recover-out-of-space"
 	restorable.Summary = "as rancher-healthy-stop-out-of-space: the quorum is there, and no restore is begun"
 	restorable.Break, restorable.Premises = full.Break, full.Premises
-	restorable.Promises, restorable.Hazards = refusesAndKeepsAll(), nil
+	restorable.Promises, restorable.Hazards, restorable.Sized = refusesAndKeepsAll(), nil, nil
 
 	unsaved := rancherSoleSurvivor()
 	unsaved.Name = "rancher-disaster-without-a-snapshot"

@@ -212,7 +212,7 @@ func (o gameDayOrder) jobs(sc harness.Scenario) (team, own job, err error) {
 	if team.scenario, err = o.own.expected(sc); err != nil {
 		return team, own, err
 	}
-	team.scenario.Recover = recovery.Team{}
+	team.scenario = team.scenario.Changed(func(sc *harness.Scenario) { sc.Recover = recovery.Team{} })
 	game := o.game
 	game.Surprise, game.Book, game.Open = o.surprise, book(sc, o.options.Members), nobodyIsTold
 	team.options.GameDay = &game
@@ -221,10 +221,8 @@ func (o gameDayOrder) jobs(sc harness.Scenario) (team, own job, err error) {
 
 // book names the steps of a scenario's own procedure, for a cluster of so many members.
 func book(sc harness.Scenario, members int) []string {
-	if members == 0 {
-		members = sc.Given.Members
-	}
-	hosts := make([]string, members)
+	sc = sc.WithMembers(members)
+	hosts := make([]string, sc.Given.Members)
 	for i := range hosts {
 		hosts[i] = fmt.Sprintf("m%d", i+1)
 	}

@@ -22,6 +22,7 @@ import (
 // writes the report.
 func (d *drill) judge() (reports.Report, error) {
 	d.ev.Machine = d.machine.finish(d.dir)
+	d.ev.Machine.FiguresFit = figuresFit(d.ev)
 	d.machine = nil
 	for _, list := range []struct {
 		kind   harness.FindingKind
@@ -45,7 +46,7 @@ func (d *drill) judge() (reports.Report, error) {
 	if err != nil {
 		return reports.Report{}, err
 	}
-	if len(d.opts.Flags) > 0 {
+	if len(d.opts.Flags) > 0 && d.ev.Rerun == "" {
 		verb := "firedrill run"
 		if d.game != nil {
 			verb = "firedrill gameday"

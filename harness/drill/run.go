@@ -107,6 +107,7 @@ func Run(ctx context.Context, rt harness.Runtime, s harness.Scenario, o Options)
 	if err != nil {
 		return reports.Report{}, err
 	}
+	s = p.scenario
 	s.Promises, s.Backups = p.promises, p.backups
 	d := &drill{
 		scenario: s, opts: o, plan: p,
@@ -268,7 +269,7 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 	if d.ledger, err = ledger.Create(d.dir); err != nil {
 		return err
 	}
-	d.machine = watchMachine(d.dir, func(err error) { d.broke(breakage{err: err}) })
+	d.machine = watchMachine(d.dir, d.timeline.now, func(err error) { d.broke(breakage{err: err}) })
 	token := d.scenario.Given.Token
 	if token == "" {
 		token = "etcd-cluster"
@@ -292,13 +293,13 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 		TrafficPrefix: fmt.Sprintf("/firedrill/%s/", d.id), Writers: d.plan.traffic.Writers,
 		ElectionTimeout: harness.ElectionTimeoutOf(d.plan.args),
 		Marks:           map[harness.Mark]time.Duration{}, Gone: map[string]time.Duration{}, Procedure: harness.ProcedureRecord{Within: d.plan.within},
-		Starts: []harness.HostStart{}, Fetches: []harness.FetchRecord{},
+		Starts: []harness.HostStart{}, Fetches: []harness.FetchRecord{}, Rerun: d.opts.Rerun,
 	}
 	if d.opts.GameDay != nil {
 		d.game = newGame(ctx, d)
 	}
 	d.timeline.say(harness.DrillEvent, "", "%s: %s", d.scenario.Name, d.scenario.Summary)
-	return nil
+	return d.raiseQuota()
 }
 
 // named is the scenario's name as the run directory's has it, where the team may see it.
@@ -338,7 +339,7 @@ func (d *drill) close(kept bool, why error) error {
 		if d.bundle != "" { // it was kept
 			bundle = d.scenario.Backups.Bundle
 		}
-		errs = append(errs, d.archive.close(bundle))
+		errs = append(errs, d.archive.close(ctx, bundle, d.opts.StoreCleared && !kept))
 	}
 	for _, l := range d.logs {
 		errs = append(errs, l.Close())

@@ -160,6 +160,9 @@ func (d *directory) Remove(ctx context.Context, name string) error {
 		return a.failed(err)
 	}
 	err := d.discard(name + sumSuffix)
+	if at := path.Dir(name); strings.HasPrefix(path.Base(at), DrillPrefix) && d.root.Remove(at) == nil {
+		name = at // the directory of a drill went with the last that was in it
+	}
 	parent, openErr := d.root.Open(path.Dir(name))
 	if err = errors.Join(err, openErr); openErr == nil {
 		err = errors.Join(err, parent.Sync(), parent.Close())

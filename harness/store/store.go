@@ -103,6 +103,11 @@ type Options struct {
 	TakeUnchecked bool
 }
 
+// DrillPrefix begins the names of directories, or parts of keys, below which drills
+// keep their backups in a store that is not theirs alone. They are synthetic: whoever
+// looks for the backups of a cluster passes them over.
+const DrillPrefix = "firedrill-drill-"
+
 // Open opens the store at a location: s3://BUCKET[/PREFIX], a directory's path,
 // or file:///PATH. A directory is made if its parent exists; a bucket must be
 // there, and is looked into, so that wrong credentials show now. The region is

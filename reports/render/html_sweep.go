@@ -286,6 +286,9 @@ func ranOn(result policy.Result) []fact {
 			facts = append(facts, f)
 		}
 	}
+	for _, note := range result.Notes() {
+		facts = append(facts, fact{"Note", note})
+	}
 	return facts
 }
 

@@ -78,17 +78,21 @@ func sweepHead(r policy.Result) [][2]string {
 			made++
 		}
 	}
-	runs := fmt.Sprintf("%d of %d drills, %s each of %s", made, r.Planned, plural(int64(r.Sweep.Runs), "run"), plural(int64(len(r.Sweep.Points())), "point"))
+	runs := fmt.Sprintf("%d of %d drills, %s each of %s", made, r.Planned, plural(int64(r.Sweep.Runs), "run"), plural(int64(len(r.Points())), "point"))
 	if !r.Finished {
 		runs += "; NOT FINISHED"
 	}
-	return [][2]string{
+	head := [][2]string{
 		{"runs", runs},
 		{"policy", policyWords(r.Policy)},
 		{"time scale", scaleWords(r)},
 		{"ran on", machineWords(r)},
 		{"begun", r.Started.UTC().Format("2006-01-02 15:04 MST")},
 	}
+	for _, note := range r.Notes() {
+		head = append(head, [2]string{"note", note})
+	}
+	return head
 }
 
 func policyWords(p policy.Policy) string {
