@@ -62,7 +62,7 @@ type RehearsedSource struct {
 	Object   string     `json:"object,omitempty"` // the file or object that was chosen, where a directory or prefix was given
 	Bytes    int64      `json:"bytes,omitempty"`
 	SHA256   string     `json:"sha256,omitempty"` // of the whole file, in hex
-	Taken    *time.Time `json:"taken,omitempty"`  // when it was last modified
+	Taken    *time.Time `json:"taken,omitempty"`  // when it was last modified, which a copy or a touch renews
 	Age      *int64     `json:"age_s,omitempty"`  // at the start; negative: it is of the future
 }
 

@@ -21,7 +21,11 @@ func TestTail(t *testing.T) {
 			"flag provided but not defined: -x\nUsage:\n\n  etcd [flags]\n    Start\n", []string{"flag provided but not defined: -x"},
 		},
 		"the same again and again": {strings.Repeat(`{"level":"warn","msg":"again"}`+"\n", 50), []string{"again"}},
-		"more than is kept":        {strings.Repeat("x", tailBytes) + "\nthe last\n", []string{strings.Repeat("x", lineBytes) + " …", "the last"}},
+		"more than is kept": {
+			strings.Repeat(`{"level":"warn","msg":"before"}`+"\n", tailBytes/20) + `{"msg":"` + strings.Repeat("x", lineBytes+1) + `"}` + "\n" + `{"msg":"the last"}` + "\n",
+			[]string{"before", strings.Repeat("x", lineBytes) + " …", "the last"},
+		},
+		"what may quote anything": {"panic: /registry/secrets/x\n\ngoroutine 1 [running]:\n/registry/secrets/x = y\npanic: runtime error: index out of range [3]\n", []string{"panic: runtime error: index out of range [3]"}},
 	} {
 		var log tail
 		for len(c.log) > 0 {
