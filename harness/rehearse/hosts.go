@@ -194,9 +194,9 @@ var quotesNothing = []string{
 }
 
 // lines are the last that say something: those by which etcd ended, if there are
-// any. Of etcd's own lines only the message and the error are told, each cut where it
-// is very long, and of others what complains of the command line or is Go's own: the
-// rest may quote what is stored.
+// any. Of etcd's own lines only the message is told, and the error where it quotes
+// nothing, cut where they are very long; of others what complains of the command line
+// or is Go's own. The rest may quote what is stored.
 func (t *tail) lines() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -206,7 +206,7 @@ func (t *tail) lines() []string {
 		var own struct{ Level, Msg, Error string }
 		if json.Unmarshal(line, &own) == nil && own.Msg != "" {
 			text = own.Msg
-			if own.Error != "" {
+			if own.Error != "" && !strings.ContainsAny(own.Error, `"'`+"`") {
 				text += ": " + own.Error
 			}
 		} else if !slices.ContainsFunc(quotesNothing, func(begin string) bool { return strings.HasPrefix(text, begin) }) {
