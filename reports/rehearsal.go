@@ -3,6 +3,7 @@ package reports
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -13,6 +14,9 @@ import (
 // RehearsalSchemaVersion is the value of Rehearsal.Schema; it is raised as
 // SchemaVersion is.
 const RehearsalSchemaVersion = 1
+
+// RehearsalKind is the value of Rehearsal.Kind.
+const RehearsalKind = "rehearsal"
 
 //go:embed rehearsal.schema.json
 var rehearsalSchema []byte
@@ -26,6 +30,7 @@ func RehearsalSchema() []byte { return rehearsalSchema }
 // in it, and no key: only what many keys begin with.
 type Rehearsal struct {
 	Schema      int             `json:"schema"`
+	Kind        string          `json:"kind"` // RehearsalKind, so that documents can be told apart
 	ID          string          `json:"rehearsal"`
 	Started     time.Time       `json:"started"`
 	Firedrill   string          `json:"firedrill_version"`
@@ -57,7 +62,7 @@ type RehearsedSource struct {
 	Object   string     `json:"object,omitempty"` // the file or object that was chosen, where a directory or prefix was given
 	Bytes    int64      `json:"bytes,omitempty"`
 	SHA256   string     `json:"sha256,omitempty"` // of the whole file, in hex
-	Taken    *time.Time `json:"taken,omitempty"`  // when it was last modified
+	Taken    *time.Time `json:"taken,omitempty"`  // when it was last modified, which a copy or a touch renews
 	Age      *int64     `json:"age_s,omitempty"`  // at the start; negative: it is of the future
 }
 
@@ -143,8 +148,8 @@ func (r Rehearsal) Encode(w io.Writer) error {
 	return nil
 }
 
-// DecodeRehearsal reads what Encode wrote. A report of another schema version
-// and anything that is none are errors.
+// DecodeRehearsal reads what Encode wrote; older versions wrote no kind. A report of
+// another schema version and anything that is none are errors.
 func DecodeRehearsal(from io.Reader) (Rehearsal, error) {
 	var r Rehearsal
 	if err := json.NewDecoder(from).Decode(&r); err != nil {
@@ -152,6 +157,9 @@ func DecodeRehearsal(from io.Reader) (Rehearsal, error) {
 	}
 	if r.Schema != RehearsalSchemaVersion {
 		return Rehearsal{}, fmt.Errorf("read the report of a rehearsal: its schema is %d, this firedrill reads %d", r.Schema, RehearsalSchemaVersion)
+	}
+	if r.ID == "" || r.Kind != RehearsalKind && r.Kind != "" {
+		return Rehearsal{}, errors.New("read the report of a rehearsal: it is none")
 	}
 	return r, nil
 }

@@ -18,7 +18,7 @@ import (
 func fullRehearsal() reports.Rehearsal {
 	taken, age, keys := time.Date(2026, 1, 2, 2, 4, 5, 0, time.UTC), int64(3600), int64(1000)
 	return reports.Rehearsal{
-		Schema: 1, ID: "0a1b2c3d", Started: taken.Add(time.Hour), Firedrill: "v0", Runtime: "process", EtcdVersion: "3.7.3", Members: 3, Verdict: harness.Violated,
+		Schema: 1, Kind: reports.RehearsalKind, ID: "0a1b2c3d", Started: taken.Add(time.Hour), Firedrill: "v0", Runtime: "process", EtcdVersion: "3.7.3", Members: 3, Verdict: harness.Violated,
 		Source: reports.RehearsedSource{Location: "s3://backups/etcd", Object: "nightly.db", Bytes: 4096, SHA256: strings.Repeat("0a", 32), Taken: &taken, Age: &age},
 		Snapshot: &reports.RehearsedFile{
 			Revision: 1001, Compacted: 900, StorageVersion: "3.6.0", ClusterVersion: "3.6.5", Auth: true, Leases: 3, Alarms: []string{"NOSPACE"}, TakenOf: []string{"etcd-0"},
@@ -59,7 +59,7 @@ func encodedRehearsal(t *testing.T, r reports.Rehearsal) []byte {
 }
 
 func TestRehearsalsFollowTheirSchema(t *testing.T) {
-	empty := reports.Rehearsal{Schema: 1, ID: "x", Runtime: "process", Members: 1, Hosts: []reports.RehearsedHost{}, Findings: []harness.Finding{}, Machine: reports.Machine{CPUs: 1, OS: "linux/amd64"}}
+	empty := reports.Rehearsal{Schema: 1, Kind: reports.RehearsalKind, ID: "x", Runtime: "process", Members: 1, Hosts: []reports.RehearsedHost{}, Findings: []harness.Finding{}, Machine: reports.Machine{CPUs: 1, OS: "linux/amd64"}}
 	for name, r := range map[string]reports.Rehearsal{"full": fullRehearsal(), "empty": empty} {
 		text := encodedRehearsal(t, r)
 		for _, fault := range againstRehearsalSchema(t, text) {
@@ -95,8 +95,15 @@ func TestTheRehearsalSchemaRefuses(t *testing.T) {
 			t.Errorf("%s: got %q, want %q in it", c.name, faults, c.want)
 		}
 	}
-	if _, err := reports.DecodeRehearsal(strings.NewReader(`{"schema":2}`)); err == nil {
-		t.Error("another schema was read")
+	for name, text := range map[string]string{
+		"another schema": `{"schema":2,"kind":"rehearsal","rehearsal":"x"}`, "another kind": `{"schema":1,"kind":"policy","rehearsal":"x"}`, "a drill's report": `{"schema":1,"drill":"x","scenario":"s"}`,
+	} {
+		if _, err := reports.DecodeRehearsal(strings.NewReader(text)); err == nil {
+			t.Errorf("%s was read", name)
+		}
+	}
+	if _, err := reports.DecodeRehearsal(strings.NewReader(`{"schema":1,"rehearsal":"x"}`)); err != nil {
+		t.Errorf("one of a version that wrote no kind: %v", err)
 	}
 }
 

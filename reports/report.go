@@ -3,6 +3,7 @@ package reports
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -335,7 +336,8 @@ func (r Report) Encode(w io.Writer) error {
 }
 
 // Decode reads what Encode wrote. A report of another schema version, an
-// unknown verdict and anything that is no report are errors.
+// unknown verdict and anything that is no report, a rehearsal's among them, are
+// errors.
 func Decode(from io.Reader) (Report, error) { return decode(json.NewDecoder(from)) }
 
 func decode(d *json.Decoder) (Report, error) {
@@ -345,6 +347,9 @@ func decode(d *json.Decoder) (Report, error) {
 	}
 	if r.Schema != SchemaVersion {
 		return Report{}, fmt.Errorf("read a report: its schema is %d, this firedrill reads %d", r.Schema, SchemaVersion)
+	}
+	if r.Scenario == "" {
+		return Report{}, errors.New("read a report: it is no drill's: it names no scenario")
 	}
 	return r, nil
 }
@@ -358,6 +363,19 @@ func DecodeAll(from io.Reader, take func(line int, r Report) error) error {
 	if err != nil {
 		return fmt.Errorf("read reports: %w", err)
 	}
+	return Documents(text, func(line int, d *json.Decoder) error {
+		r, err := decode(d)
+		if err == nil {
+			err = take(line, r)
+		}
+		return err
+	})
+}
+
+// Documents has one JSON value after the other taken, whatever they are, from a
+// decoder that stands before it, with the line that it begins on. It ends at the
+// first that cannot be; the error names its line.
+func Documents(text []byte, take func(line int, d *json.Decoder) error) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	line, counted := 1, 0
 	for {
@@ -368,11 +386,7 @@ func DecodeAll(from io.Reader, take func(line int, r Report) error) error {
 		}
 		line += bytes.Count(text[counted:begins], []byte("\n"))
 		counted = begins
-		r, err := decode(d)
-		if err == nil {
-			err = take(line, r)
-		}
-		if err != nil {
+		if err := take(line, d); err != nil {
 			return fmt.Errorf("line %d: %w", line, err)
 		}
 	}

@@ -164,8 +164,8 @@ func TestDecodeReadsWhatEncodeWrote(t *testing.T) {
 // Reports are read from the lines that --json prints and from report.json alike,
 // and what is wrong with one is said with its line.
 func TestDecodeAllNamesTheLine(t *testing.T) {
-	const one = `{"schema":1,"drill":"a","verdict":"held"}`
-	const indented = "{\n  \"schema\": 1,\n  \"drill\": \"b\",\n  \"verdict\": \"held\"\n}"
+	const one = `{"schema":1,"drill":"a","scenario":"s","verdict":"held"}`
+	const indented = "{\n  \"schema\": 1,\n  \"drill\": \"b\", \"scenario\": \"s\",\n  \"verdict\": \"held\"\n}"
 	refused := errors.New("no such scenario")
 	for name, c := range map[string]struct {
 		text  string
@@ -181,7 +181,8 @@ func TestDecodeAllNamesTheLine(t *testing.T) {
 		"another schema":     {text: one + "\n" + `{"schema":2}`, lines: []int{1}, want: "line 2: read a report: its schema is 2"},
 		"not an object":      {text: "[" + one + "]", want: "line 1: "},
 		"an unknown verdict": {text: `{"schema":1,"verdict":"fine"}`, want: "line 1: "},
-		"refused":            {text: one + "\n" + `{"schema":1,"drill":"refused"}`, lines: []int{1}, want: "line 2: no such scenario"},
+		"no scenario":        {text: `{"schema":1,"kind":"rehearsal","rehearsal":"r","runtime":"process","verdict":"held"}`, want: "line 1: read a report: it is no drill's"},
+		"refused":            {text: one + "\n" + `{"schema":1,"drill":"refused","scenario":"s"}`, lines: []int{1}, want: "line 2: no such scenario"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var lines []int
@@ -230,7 +231,7 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(people.Bytes())
-	f.Add([]byte(`{"schema":1,"verdict":"violated","findings":[{"verdict":"held"}],"gaps":null}`))
+	f.Add([]byte(`{"schema":1,"scenario":"s","verdict":"violated","findings":[{"verdict":"held"}],"gaps":null}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		first, err := reports.Decode(bytes.NewReader(text))
 		if err != nil {

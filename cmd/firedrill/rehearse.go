@@ -42,6 +42,8 @@ func (a *app) rehearseCommand() *cobra.Command {
 			"newest object below it). It is read and never changed; its checksum is verified; the hosts' own etcdutl\n" +
 			"restores it on all of them at once; and it is proved: every member serves and holds the same, lists the\n" +
 			"same members, raises no alarm, takes writes, and goes on when one member is lost.\n\n" +
+			"Age goes by when the file or object was last modified, which copying it renews: --expect-revision-at-least,\n" +
+			"with the revision of the last backup, tells an old backup that was copied from a new one.\n\n" +
 			"No value and no key is ever printed: what many keys begin with is, with counts and sizes, unless --no-keys.\n\n" +
 			"Exit codes: 0 all of it held; 1 the backup is no good, or one of the bounds given is not kept; 2 something\n" +
 			"could not be seen; 3 the backup could not be reached, firedrill broke, or was misused.",
@@ -61,7 +63,7 @@ func (a *app) rehearseCommand() *cobra.Command {
 	f.StringVar(&o.options.S3Endpoint, "s3-endpoint", "", "the S3 server's `url` (default: Amazon's); credentials come from AWS_* variables and files")
 	f.StringVar(&o.user, "user", "", "ask as this user of the snapshot's, `name:password`; the password may be in "+passwordVariable+" instead")
 	f.BoolVar(&o.options.NoKeys, "no-keys", false, "count the keys, and do not tell what they begin with")
-	f.DurationVar(&o.options.MaxAge, "max-age", 0, "the snapshot must be no older than this `duration`, as 26h")
+	f.DurationVar(&o.options.MaxAge, "max-age", 0, "the snapshot must be no older than this `duration`, as 26h, by when it was last modified")
 	f.DurationVar(&o.options.RTO, "rto", 0, "every member must serve the same within this `duration` of the beginning of the fetch")
 	f.Int64Var(&o.options.MinKeys, "min-keys", 1, "there must be at least `n` keys; 0 asks for none")
 	f.Int64Var(&o.options.Revision, "expect-revision-at-least", 0, "the snapshot's `revision` must be at least this")

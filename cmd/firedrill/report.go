@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +41,10 @@ func (a *app) trendCommand() *cobra.Command {
 		Short: "lay past reports side by side: does restoring take longer than it did?",
 		Long: "Lay past reports side by side and tell whether restoring takes another time in the last of them than in\n" +
 			"the first, by the Mann-Whitney U test. A FILE is sweep.json or report.json, the directory of one, or holds\n" +
-			"what `run --json` printed.\n\n" +
+			"what `run --json` or `rehearse --json` printed, one after the other. Of a sweep that still runs, or was\n" +
+			"interrupted, the runs so far are taken. Rehearsals are compared with those of backups of about the same size\n" +
+			"(from one power of two to the next). Where files were not made on the same machine, or with the same etcd,\n" +
+			"that is said.\n\n" +
 			"Exit codes: 0 no change beyond chance, or faster, 1 slower, 2 too few runs to tell, 3 a file cannot be read.",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) < 2 {
@@ -51,7 +55,7 @@ func (a *app) trendCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			t, err := trendOf(args)
 			if err != nil {
-				return hint(err, "give sweep.json, report.json, or what run --json printed")
+				return hint(err, "give sweep.json, report.json, or what run --json or rehearse --json printed")
 			}
 			switch t.Change {
 			case trend.Slower:
@@ -95,12 +99,35 @@ func trendOf(files []string) (trend.Trend, error) {
 // reportIn reads a file, or what a sweep or a drill left in a directory.
 func reportIn(name string) ([]byte, error) {
 	info, err := os.Stat(name)
-	if err != nil || !info.IsDir() {
-		return os.ReadFile(name)
+	if err != nil {
+		return nil, err
 	}
-	text, err := os.ReadFile(filepath.Join(name, sweeps.ResultFile))
+	dir := name
+	if !info.IsDir() {
+		if dir = filepath.Dir(name); filepath.Base(name) != sweeps.ResultFile {
+			return os.ReadFile(name)
+		}
+	}
+	// What is kept beside it has the runs of a sweep that did not end, too.
+	if _, err := os.Stat(filepath.Join(dir, sweeps.RunsFile)); err == nil {
+		return runsIn(dir)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, sweeps.ResultFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return os.ReadFile(filepath.Join(name, "report.json"))
+		return os.ReadFile(filepath.Join(dir, "report.json"))
 	}
 	return text, err
+}
+
+// runsIn is the result of the runs that a sweep has made so far.
+func runsIn(dir string) ([]byte, error) {
+	r, err := sweeps.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	if err := r.Encode(&text); err != nil {
+		return nil, err
+	}
+	return text.Bytes(), nil
 }

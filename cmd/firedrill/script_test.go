@@ -53,6 +53,8 @@ func TestScripts(t *testing.T) {
 			"damage":    damage,
 			"nothing":   nothing,
 			"snapshot":  snapshot,
+			"canary":    canary,
+			"silent":    silent,
 		},
 	})
 }

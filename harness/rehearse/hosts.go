@@ -186,24 +186,31 @@ const (
 	lineBytes = 300
 )
 
+// quotesNothing is how lines begin that are no record of etcd's and hold nothing that
+// is stored.
+var quotesNothing = []string{
+	"flag provided but not defined: ", "flag needs an argument: ", "invalid value ", "error verifying flags", "conflicting environment variable",
+	"fatal error: ", "panic: runtime error: ", "runtime: ",
+}
+
 // lines are the last that say something: those by which etcd ended, if there are
-// any. Of etcd's own lines only the message and the error are told, each cut where it
-// is very long: other fields may quote what is stored.
+// any. Of etcd's own lines only the message is told, and the error where it quotes
+// nothing, cut where they are very long; of others what complains of the command line
+// or is Go's own. The rest may quote what is stored.
 func (t *tail) lines() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var telling, last []string
 	for line := range bytes.Lines(t.text) {
 		text := strings.TrimRight(string(line), "\n")
-		if text == "" || text == "Usage:" || strings.HasPrefix(text, "  ") || strings.HasPrefix(text, "\t") {
-			continue
-		}
 		var own struct{ Level, Msg, Error string }
 		if json.Unmarshal(line, &own) == nil && own.Msg != "" {
 			text = own.Msg
-			if own.Error != "" {
+			if own.Error != "" && !strings.ContainsAny(own.Error, `"'`+"`") {
 				text += ": " + own.Error
 			}
+		} else if !slices.ContainsFunc(quotesNothing, func(begin string) bool { return strings.HasPrefix(text, begin) }) {
+			continue
 		}
 		if len(text) > lineBytes {
 			text = strings.ToValidUTF8(text[:lineBytes], "") + " …"

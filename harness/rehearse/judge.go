@@ -280,17 +280,17 @@ func losesOne(r reports.Rehearsal, s seen) harness.Finding {
 const ahead = 5 * time.Minute
 
 func young(o Options, r reports.Rehearsal) harness.Finding {
-	f := promise("young-enough", "The snapshot is no older than --max-age.")
+	f := promise("young-enough", "The snapshot was last modified no longer ago than --max-age; when it was taken nothing tells.")
 	age, ok := r.Age()
 	switch {
 	case !ok:
-		return found(f, harness.Inconclusive, "nothing tells when it was taken")
+		return found(f, harness.Inconclusive, "nothing tells when it was last modified")
 	case age < -ahead:
-		return found(f, harness.Inconclusive, "it is of %s, which lies ahead: clocks differ", r.Source.Taken.Format(time.RFC3339))
+		return found(f, harness.Inconclusive, "it was last modified at %s, which lies ahead: clocks differ", r.Source.Taken.Format(time.RFC3339))
 	case age > o.MaxAge:
-		return found(f, harness.Violated, "it is %s old, of %s; %s are allowed", rounded(age), r.Source.Taken.Format(time.RFC3339), o.MaxAge)
+		return found(f, harness.Violated, "it was last modified %s ago, at %s; %s are allowed", rounded(age), r.Source.Taken.Format(time.RFC3339), o.MaxAge)
 	}
-	return found(f, harness.Held, "it is %s old, of %s; %s are allowed", rounded(max(age, 0)), r.Source.Taken.Format(time.RFC3339), o.MaxAge)
+	return found(f, harness.Held, "it was last modified %s ago, at %s; %s are allowed", rounded(max(age, 0)), r.Source.Taken.Format(time.RFC3339), o.MaxAge)
 }
 
 func rounded(d time.Duration) time.Duration { return d.Round(time.Second) }
@@ -303,6 +303,10 @@ func inTime(o Options, r reports.Rehearsal, s seen) harness.Finding {
 		return found(f, harness.Violated, "it took %s; %s are allowed", seconds(r.Phases.Recovered), o.RTO)
 	case took > 0:
 		return found(f, harness.Held, "it took %s; %s are allowed", seconds(r.Phases.Recovered), o.RTO)
+	}
+	// Whoever may not ask would not have seen it either.
+	if had := time.Duration(r.Phases.Total) * time.Millisecond; s.raised && had > o.RTO && !wantsUser(r) {
+		return found(f, harness.Violated, "not seen within %s: not after %s either", o.RTO, seconds(r.Phases.Total))
 	}
 	if why := s.before(r); why != "" {
 		return found(f, harness.Inconclusive, "%s", why)

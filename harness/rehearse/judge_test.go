@@ -91,9 +91,24 @@ func TestJudge(t *testing.T) {
 			late := r.Started.Add(time.Second)
 			r.Source.Taken = &late
 		}, "young-enough", held, ""},
-		"of unknown age":      {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Source.Taken = nil }, "young-enough", inconclusive, ""},
-		"too slow":            {func(o *Options, _ *reports.Rehearsal, _ *seen) { o.RTO = 1499 * time.Millisecond }, "within-rto", violated, "1.500 s"},
-		"never recovered":     {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Phases.Recovered = 0 }, "within-rto", inconclusive, ""},
+		"of unknown age":  {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Source.Taken = nil }, "young-enough", inconclusive, ""},
+		"too slow":        {func(o *Options, _ *reports.Rehearsal, _ *seen) { o.RTO = 1499 * time.Millisecond }, "within-rto", violated, "1.500 s"},
+		"never recovered": {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Phases.Recovered = 0 }, "within-rto", inconclusive, ""},
+		"never recovered, and it is late": {func(_ *Options, r *reports.Rehearsal, _ *seen) {
+			r.Phases.Recovered, r.Phases.Total = 0, 62_001
+		}, "within-rto", violated, "not seen within 2s: not after 62.001 s either"},
+		"not restored, and it is late": {func(_ *Options, r *reports.Rehearsal, _ *seen) {
+			r.Phases.Recovered, r.Phases.Total, r.Hosts[1].Restore = 0, 62_001, 0
+		}, "within-rto", violated, "not seen within"},
+		"never recovered, and there is time": {func(_ *Options, r *reports.Rehearsal, _ *seen) {
+			r.Phases.Recovered, r.Phases.Total = 0, 1999
+		}, "within-rto", inconclusive, "not seen"},
+		"late before it was begun": {func(_ *Options, r *reports.Rehearsal, s *seen) {
+			r.Phases.Recovered, r.Phases.Total, s.raised, s.unfit, r.Hosts = 0, 62_001, false, "it is empty", nil
+		}, "within-rto", inconclusive, "no whole snapshot"},
+		"late, and nobody may look": {func(_ *Options, r *reports.Rehearsal, _ *seen) {
+			r.Phases.Recovered, r.Phases.Total, r.Snapshot.Auth = 0, 62_001, true
+		}, "within-rto", inconclusive, "not seen"},
 		"too few keys":        {func(_ *Options, r *reports.Rehearsal, _ *seen) { r.Keys = &few }, "enough-keys", violated, "99"},
 		"keys uncounted":      {func(_ *Options, r *reports.Rehearsal, s *seen) { r.Keys, s.uncounted = nil, "permission denied" }, "enough-keys", inconclusive, "permission denied"},
 		"an earlier revision": {func(o *Options, _ *reports.Rehearsal, _ *seen) { o.Revision = 102 }, "revision-reached", violated, "101"},

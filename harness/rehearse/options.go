@@ -23,7 +23,7 @@ type Options struct {
 	NoKeys      bool              // keys are counted, and what they begin with is not told
 	Version     string            // of firedrill
 
-	MaxAge   time.Duration // the snapshot is no older
+	MaxAge   time.Duration // the snapshot was last modified no longer ago
 	RTO      time.Duration // every member serves the same so soon after the fetch began
 	MinKeys  int64         // there are so many keys at least
 	Revision int64         // the snapshot's revision is at least this

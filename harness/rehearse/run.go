@@ -135,7 +135,7 @@ func (r *rehearsal) open(rt harness.Runtime) error {
 	}
 	r.id = hex.EncodeToString(random[:])
 	r.report = reports.Rehearsal{
-		Schema: reports.RehearsalSchemaVersion, ID: r.id, Started: r.start, Firedrill: r.o.Version,
+		Schema: reports.RehearsalSchemaVersion, Kind: reports.RehearsalKind, ID: r.id, Started: r.start, Firedrill: r.o.Version,
 		Runtime: rt.Name(), Members: len(r.plan.hosts), Source: reports.RehearsedSource{Location: r.o.Snapshot},
 		Hosts: []reports.RehearsedHost{},
 	}

@@ -44,17 +44,19 @@ const (
 )
 
 func (r Result) alternative(name string, interval Duration, bytes, backup int64) Alternative {
+	// Where a backup takes longer than the interval, the next begins as soon as it can.
+	possible, every := backup < milliseconds(interval), max(milliseconds(interval), backup)
 	a := Alternative{
 		Name: name, Interval: interval, Count: r.Policy.Retention.keeps(interval),
-		LossMS: milliseconds(interval) + backup, SnapshotsPerDay: float64(day) / float64(interval),
+		LossMS: every + backup, SnapshotsPerDay: float64(milliseconds(day)) / float64(every),
 	}
 	a.Bytes = int64(a.Count) * bytes
 	if rpo := r.Policy.Targets.RPO; rpo > 0 {
-		meets := a.LossMS <= milliseconds(rpo)
+		meets := possible && a.LossMS <= milliseconds(rpo)
 		a.MeetsRPO = &meets
 	}
 	switch {
-	case backup >= milliseconds(interval):
+	case !possible:
 		a.Detail = fmt.Sprintf("not possible: a snapshot and its upload alone took %s", plain(backup))
 	case a.Count == 0:
 		a.Detail = "everything is kept, so that what is stored grows for ever"

@@ -352,8 +352,13 @@ func TestAlternatives(t *testing.T) {
 	for i := range r.Runs {
 		r.Runs[i].Phases[policy.Snapshot] = 700
 	}
+	r.Policy.Targets.RPO = policy.Duration(time.Hour)
 	r = r.Assemble(r.Runs)
-	if a := r.Alternatives[2]; !strings.Contains(a.Detail, "not possible") {
+	// What cannot be done meets no target, and loses what it can do instead.
+	if a := r.Alternatives[2]; !strings.Contains(a.Detail, "not possible") || a.MeetsRPO == nil || *a.MeetsRPO || a.LossMS < 1400 {
+		t.Errorf("%+v", a)
+	}
+	if a := r.Alternatives[1]; a.MeetsRPO == nil || !*a.MeetsRPO {
 		t.Errorf("%+v", a)
 	}
 	if r = r.Assemble(nil); len(r.Alternatives) != 0 {

@@ -38,7 +38,7 @@ type Result struct {
 	Summaries    []Summary     `json:"summaries"`          // measured: one for each point that was run
 	Fits         []Fit         `json:"fits"`               // computed: each phase over database size
 	Unfitted     []string      `json:"unfitted,omitempty"` // where there is no line, and why
-	Targets      []Verdict     `json:"targets"`            // what was promised, and what was seen
+	Targets      []Verdict     `json:"targets"`            // what was wanted, and what was seen or computed
 	Alternatives []Alternative `json:"alternatives"`       // computed: the next cheaper and the next safer policy
 }
 
@@ -109,12 +109,15 @@ type Fit struct {
 	To        int64   `json:"to_bytes"`
 }
 
-// Verdict is one target against what was seen.
+// Verdict is one target against what was seen or computed.
 type Verdict struct {
 	Target string `json:"target"` // "rto", "rpo", "loss-bound", "every drill held"
-	Wanted int64  `json:"wanted_ms,omitempty"`
+	// Wanted is what the policy's owner promised; of loss-bound, which nobody did, what
+	// the policy explains in the run that came closest to it (computed).
+	Wanted int64 `json:"wanted_ms,omitempty"`
 	// Worst is what was seen; of rpo, the most that the policy can lose (computed),
-	// because a drill's interval may be compressed.
+	// because a drill's interval may be compressed; of loss-bound, what that run lost,
+	// or how old its newest backup was.
 	Worst   int64           `json:"worst_ms,omitempty"`
 	Verdict harness.Verdict `json:"verdict"` // what was not seen is never Held
 	Detail  string          `json:"detail"`
@@ -126,11 +129,12 @@ type Alternative struct {
 	Name     string   `json:"name"` // AsItIs, Cheaper, Safer
 	Interval Duration `json:"interval"`
 	Count    int      `json:"count,omitempty"` // snapshots kept; 0: all
-	// LossMS is the most that may be lost at the largest size: interval + snapshot + upload.
+	// LossMS is the most that may be lost at the largest size: interval + snapshot +
+	// verification + upload.
 	LossMS int64 `json:"loss_ms"`
 	// Bytes is what must be stored, and SnapshotsPerDay how often members are read.
 	Bytes           int64   `json:"stored_bytes"`
 	SnapshotsPerDay float64 `json:"snapshots_per_day"`
-	MeetsRPO        *bool   `json:"meets_rpo,omitempty"` // absent: there is no such target
+	MeetsRPO        *bool   `json:"meets_rpo,omitempty"` // absent: there is no such target; a policy that is not possible meets none
 	Detail          string  `json:"detail"`
 }

@@ -160,7 +160,7 @@ func (r Result) judgeBound() Verdict {
 	}
 	if above > 0 {
 		v.Verdict = harness.Violated
-		v.Detail = fmt.Sprintf("%s lost more than interval, snapshot and upload explain: backups were not taken as the policy says; the worst of them is shown", counted(above, "run"))
+		v.Detail = fmt.Sprintf("%s lost more than interval, backup, strike and late timers explain: backups were not taken as the policy says; the worst of them is shown", counted(above, "run"))
 		return v
 	}
 	if undecided > 0 {
@@ -172,7 +172,7 @@ func (r Result) judgeBound() Verdict {
 		return v
 	}
 	v.Verdict = harness.Held
-	v.Detail = fmt.Sprintf("no run of %d lost more than interval, snapshot and upload explain; the closest is shown", seen)
+	v.Detail = fmt.Sprintf("no run of %d lost more than interval, backup, strike and late timers explain; the closest is shown", seen)
 	return v
 }
 
@@ -198,7 +198,7 @@ func (r Result) judgeRPO(wanted int64, bound Verdict) Verdict {
 		return v
 	}
 	v.Worst = milliseconds(r.Policy.Interval) + backup
-	v.Detail = fmt.Sprintf("at worst the interval of %s, and %s of snapshot and upload, are lost (computed); seen in drills: %s",
+	v.Detail = fmt.Sprintf("at worst the interval of %s, and %s of snapshot, verification and upload, are lost (computed); seen in drills: %s",
 		r.Policy.Interval, plain(backup), plain(seen))
 	if r.Sweep.TimeScale > 1 {
 		v.Detail += fmt.Sprintf(" of an interval compressed to %s", Duration(r.Sweep.Scaled(r.Policy.Interval)))

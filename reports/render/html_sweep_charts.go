@@ -288,7 +288,7 @@ func lossSpreads(result policy.Result, groups []group) spreadsView {
 	}
 	v := spreadsView{
 		Title: "How much is lost",
-		Text:  "From the first lost acknowledgement to the last, beside the most that this policy explains: interval, snapshot and upload of the same run.",
+		Text:  "From the first lost acknowledgement to the last, beside the most that this policy explains in the same run: its interval, a backup, what the strike took, and late timers.",
 		Legend: append(dotsLegend[:len(dotsLegend):len(dotsLegend)],
 			entry{chart.AsLine, chart.Bound, "the bound of a run"}, entry{chart.AsMark, chart.Failed, "a loss beyond it"}),
 	}

@@ -76,16 +76,6 @@ func phasesOf(fits []policy.Fit) []policy.Phase {
 	})
 }
 
-func (g group) fit(fits []policy.Fit, phase policy.Phase) (policy.Fit, bool) {
-	i := slices.IndexFunc(fits, func(f policy.Fit) bool {
-		return f.Phase == phase && f.Procedure == g.Procedure && f.Members == g.Members && f.ValueSize == g.ValueSize
-	})
-	if i < 0 {
-		return policy.Fit{}, false
-	}
-	return fits[i], true
-}
-
 func fitPicture(result policy.Result, groups []group, phase policy.Phase) picture {
 	k := chart.Scatter{
 		Heading: chart.Heading{ID: "fit-" + string(phase), Title: phaseName(phase) + " over the size of the database"},

@@ -54,8 +54,19 @@ func TestHTML(t *testing.T) {
 func TestSweepHTML(t *testing.T) {
 	result, worst := small(), restored()
 	golden(t, "sweep.html", body(sweepPage(t, result, nil)), 0)
-	if text := sweepPage(t, result, &worst); !strings.Contains(text, "The worst run") || !strings.Contains(text, `id="worst-whole-title"`) {
+	// Without its report that is said, and nothing is left out in silence.
+	missing := "there was no report in " + result.Runs[1].Directory
+	if text := sweepPage(t, result, nil); !strings.Contains(text, missing) || strings.Contains(text, `id="worst-whole-title"`) {
+		t.Error("that the worst run's report is missing is not said")
+	}
+	if text := sweepPage(t, result, &worst); strings.Contains(text, missing) || !strings.Contains(text, "The worst run") || !strings.Contains(text, `id="worst-whole-title"`) {
 		t.Error("the worst run's timeline is not there")
+	}
+	for i := range result.Runs {
+		result.Runs[i].Directory = ""
+	}
+	if text := sweepPage(t, result, nil); strings.Contains(text, "The worst run") {
+		t.Error("a worst run is missed of which nothing was kept")
 	}
 }
 
@@ -69,7 +80,7 @@ func small() policy.Result {
 	r.Runs[2].Unfit = []string{"timers were up to 310 ms late"}
 	r.Runs[3] = policy.Run{Point: r.Runs[3].Point, Number: 4, Seed: 4, Broke: "boot m1: etcd exited with status 1"}
 	r.Fits = nil
-	r.Targets[2].Verdict, r.Targets[2].Detail = harness.Violated, "1 of 3 runs lost more than interval + snapshot + upload"
+	r.Targets[2].Verdict, r.Targets[2].Detail = harness.Violated, "1 of 3 runs lost more than the policy explains"
 	r.Targets[0].Verdict = harness.Inconclusive
 	return r
 }
@@ -293,12 +304,12 @@ func TestComputedIsSaidToBeComputed(t *testing.T) {
 			t.Errorf("%s is followed by %q", heading, line)
 		}
 	}
-	for _, want := range []string{"Time scale 60×", "every 30 s instead of every 30 min", "too few runs"} {
+	for _, want := range []string{"Time scale 60×", "in the drills the interval of 30m was 30s", "too few runs"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no %q", want)
 		}
 	}
-	if text := sweepPage(t, small(), nil); !strings.Contains(text, "4 of 30 runs were made") {
+	if text := sweepPage(t, small(), nil); !strings.Contains(text, "3 of 30 runs were made") {
 		t.Error("an unfinished sweep does not say so")
 	}
 }
@@ -351,7 +362,7 @@ func TestWhereNoRunCountsIsSaid(t *testing.T) {
 	}
 	r.Targets[1].Worst = (24*time.Hour + 4*time.Second).Milliseconds()
 	text := sweepPage(t, r, nil)
-	for _, want := range []string{nothing, "worst seen 24 h 4 s"} {
+	for _, want := range []string{nothing, "at most 24 h 4 s, computed"} {
 		if strings.Count(text, want) != 1 {
 			t.Errorf("%q is there %d times, want once", want, strings.Count(text, want))
 		}

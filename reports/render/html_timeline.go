@@ -1,10 +1,8 @@
 package render
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -19,84 +17,6 @@ type timelineView struct {
 	Events   []eventView
 	// Lacking says what a report of an older version does not tell.
 	Lacking string
-}
-
-// course is a report with what all of its pictures and lists need.
-type course struct {
-	reports.Report
-	end    int64    // the last that is known of the drill
-	struck int64    // -1 where it is not known
-	marks  []moment // in order of time
-}
-
-// moment is a harness.Mark that occurred, or something that people did, with its
-// letter in the picture.
-type moment struct {
-	mark harness.Mark
-	at   int64
-	key  string
-	text string
-}
-
-func courseOf(r reports.Report) course {
-	c := course{Report: r, struck: -1, marks: peopleMoments(r.GameDay)}
-	for name, at := range r.Moments {
-		mark := harness.Mark(name)
-		c.marks = append(c.marks, moment{mark: mark, at: at, text: momentText(mark)})
-	}
-	for _, m := range c.marks {
-		c.end = max(c.end, m.at)
-	}
-	c.end = max(c.end, lastOfPeople(r.GameDay))
-	slices.SortFunc(c.marks, func(a, b moment) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(order(a.mark), order(b.mark)), cmp.Compare(a.mark, b.mark))
-	})
-	for i := range c.marks {
-		c.marks[i].key = letter(i)
-	}
-	for _, s := range r.Strikes {
-		c.end = max(c.end, s.At+s.Took)
-	}
-	if at, ok := c.at(harness.Struck); ok {
-		c.struck = at
-	} else if len(r.Strikes) > 0 {
-		c.struck = r.Strikes[0].At
-	}
-	for _, s := range r.Steps {
-		c.end = max(c.end, s.At+s.Took)
-	}
-	for _, g := range r.Gaps {
-		c.end = max(c.end, g.To)
-	}
-	for _, b := range r.Backups {
-		c.end = max(c.end, b.At+b.Took)
-	}
-	for _, f := range r.Fetches {
-		c.end = max(c.end, f.At+f.Fetch+f.Verify)
-	}
-	for _, t := range r.Tracks {
-		for _, s := range slices.Concat(t.Power, t.Etcd) {
-			c.end = max(c.end, s.From)
-			if s.To != nil {
-				c.end = max(c.end, *s.To)
-			}
-		}
-	}
-	return c
-}
-
-// letter is a to z, and then aa.
-func letter(i int) string {
-	const letters = "abcdefghijklmnopqrstuvwxyz"
-	if i < len(letters) {
-		return letters[i : i+1]
-	}
-	return letter(i/len(letters)-1) + letter(i%len(letters))
-}
-
-func (c course) at(m harness.Mark) (int64, bool) {
-	at, ok := c.Moments[string(m)]
-	return at, ok
 }
 
 // timelineOf draws a report, or returns nil if nothing in it has a time.
@@ -126,29 +46,6 @@ func timelineOf(r reports.Report, id string) *timelineView {
 }
 
 const axisSeconds = "seconds since the drill began"
-
-// closeUp is the stretch that matters, if so much lies around it that it deserves a
-// picture of its own.
-func (c course) closeUp() (from, to int64, ok bool) {
-	if c.struck < 0 {
-		return 0, 0, false
-	}
-	to = c.struck
-	for _, m := range []harness.Mark{harness.TookEffect, harness.Detected, harness.ProcedureEnded, harness.Redundant} {
-		if at, ok := c.at(m); ok {
-			to = max(to, at)
-		}
-	}
-	for _, s := range c.Steps {
-		to = max(to, s.At+s.Took)
-	}
-	for _, g := range c.Gaps {
-		to = max(to, g.To)
-	}
-	margin := max((to-c.struck)/20, 250)
-	from, to = max(c.struck-margin, 0), min(to+margin, c.end)
-	return from, to, float64(to-from) < 0.6*float64(c.end)
-}
 
 // timeline is the picture of a stretch of the drill.
 func (c course) timeline(id, title string, from, to int64) chart.Timeline {
@@ -225,90 +122,6 @@ func (c course) ran(t reports.Track) string {
 		}
 	}
 	return "etcd ran " + andList(parts)
-}
-
-// service is whether writes were acknowledged, as far as somebody watched.
-func (c course) service() chart.Lane {
-	lane := chart.Lane{Name: "service"}
-	began, ok := c.at(harness.TrafficBegan)
-	ended, ended1 := c.at(harness.TrafficEnded)
-	if !ended1 {
-		ended = c.end
-	}
-	if ok && c.OutageUnmeasured == "" {
-		lane.Bars = append(lane.Bars, chart.Bar{From: began, To: ended, Paint: chart.Serving, Title: "writes are acknowledged"})
-	}
-	for _, g := range c.Gaps {
-		title := fmt.Sprintf("no acknowledged write for %s from %s: %s", human(g.MS), secondsAt(g.From), g.Cause)
-		lane.Bars = append(lane.Bars, chart.Bar{From: g.From, To: g.To, Paint: chart.Gap, Title: title})
-	}
-	return lane
-}
-
-// steps are the procedure, one bar for each step however many hosts it is on.
-func (c course) steps() chart.Lane {
-	lane := chart.Lane{Name: "steps"}
-	began, ok := c.at(harness.ProcedureBegan)
-	ended, done := c.at(harness.ProcedureEnded)
-	if ok && done {
-		lane.Bars = append(lane.Bars, chart.Bar{From: began, To: ended, Paint: chart.Working, Title: "the procedure: " + human(ended-began)})
-	}
-	for i := 0; i < len(c.Steps); {
-		first := c.Steps[i]
-		bar := chart.Bar{From: first.At, Paint: chart.Step, Key: strconv.Itoa(first.Number)}
-		var hosts []string
-		for ; i < len(c.Steps) && c.Steps[i].Number == first.Number; i++ {
-			s := c.Steps[i]
-			bar.From, bar.To = min(bar.From, s.At), max(bar.To, s.At+s.Took)
-			if s.Host != "" && !slices.Contains(hosts, s.Host) {
-				hosts = append(hosts, s.Host)
-			}
-			if s.ExitCode != 0 {
-				bar.Paint = chart.Failed
-			}
-		}
-		bar.Title = fmt.Sprintf("step %d, %s%s: %s", first.Number, first.Name, onHosts(hosts), human(bar.To-bar.From))
-		lane.Bars = append(lane.Bars, bar)
-	}
-	return lane
-}
-
-func (c course) backups() chart.Lane {
-	lane := chart.Lane{Name: "backups"}
-	for _, b := range c.Backups {
-		bar := chart.Bar{From: b.At, To: b.At + b.Took, Paint: chart.Backup, Title: fmt.Sprintf("backup %s at %s, %s", b.Name, secondsAt(b.At), sizeCell(b.Bytes))}
-		switch {
-		case b.Problem != "":
-			bar.Paint, bar.Title = chart.Dropped, bar.Title+": "+b.Problem
-		case !b.Kept:
-			bar.Paint, bar.Title = chart.Dropped, bar.Title+": not there any more when disaster struck"
-		}
-		lane.Bars = append(lane.Bars, bar)
-	}
-	for _, f := range c.Fetches {
-		lane.Bars = append(lane.Bars, chart.Bar{
-			From: f.At, To: f.At + f.Fetch + f.Verify, Paint: chart.Fetched, Title: fmt.Sprintf("%s is fetched onto %s: %s", f.Backup, f.Host, human(f.Fetch+f.Verify)),
-		})
-	}
-	return lane
-}
-
-func (c course) host(t reports.Track) chart.Lane {
-	lane := chart.Lane{Name: t.Host}
-	add := func(spans []reports.Span, paint chart.Paint, what string) {
-		for _, s := range spans {
-			bar := chart.Bar{From: s.From, To: c.end, Paint: paint}
-			until := "on"
-			if s.To != nil {
-				bar.To, until = *s.To, "to "+secondsAt(*s.To)
-			}
-			bar.Title = fmt.Sprintf("%s: %s from %s %s", t.Host, what, secondsAt(s.From), until)
-			lane.Bars = append(lane.Bars, bar)
-		}
-	}
-	add(t.Power, chart.Powered, "powered")
-	add(t.Etcd, chart.Etcd, "etcd runs")
-	return lane
 }
 
 // legend explains what is in the picture, and nothing that is not.

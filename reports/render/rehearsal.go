@@ -52,7 +52,7 @@ func rehearsedFile(b *strings.Builder, r reports.Rehearsal) {
 		parts = append(parts, binarySize(r.Source.Bytes))
 	}
 	if r.Source.Age != nil {
-		parts = append(parts, agedBy(*r.Source.Age)+", of "+r.Source.Taken.Format("2006-01-02 15:04:05 MST"))
+		parts = append(parts, "last modified "+agedBy(*r.Source.Age)+", at "+r.Source.Taken.Format("2006-01-02 15:04:05 MST"))
 	}
 	if len(parts) > 0 {
 		hang(b, "  file", figureColumn, strings.Join(parts, ", "))
@@ -89,15 +89,15 @@ func agedBy(seconds int64) string {
 	const hour, day = 3600, 24 * 3600
 	switch {
 	case seconds < 0:
-		return "of the future"
+		return "in the future"
 	case seconds < 120:
-		return fmt.Sprintf("%d s old", seconds)
+		return fmt.Sprintf("%d s ago", seconds)
 	case seconds < 2*hour:
-		return fmt.Sprintf("%d min old", seconds/60)
+		return fmt.Sprintf("%d min ago", seconds/60)
 	case seconds < 2*day:
-		return fmt.Sprintf("%.1f h old", float64(seconds)/hour)
+		return fmt.Sprintf("%.1f h ago", float64(seconds)/hour)
 	}
-	return fmt.Sprintf("%.1f days old", float64(seconds)/day)
+	return fmt.Sprintf("%.1f days ago", float64(seconds)/day)
 }
 
 // binarySize shows bytes to three figures or so.

@@ -19,7 +19,7 @@ import (
 func goodRehearsal() reports.Rehearsal {
 	taken, age, keys := time.Date(2026, 1, 2, 2, 4, 5, 0, time.UTC), int64(3600), int64(1184)
 	r := reports.Rehearsal{
-		Schema: 1, ID: "0a1b2c3d", Started: taken.Add(time.Hour), Firedrill: "v0", Runtime: "process", EtcdVersion: "3.7.3", Members: 3, Verdict: harness.Held,
+		Schema: 1, Kind: reports.RehearsalKind, ID: "0a1b2c3d", Started: taken.Add(time.Hour), Firedrill: "v0", Runtime: "process", EtcdVersion: "3.7.3", Members: 3, Verdict: harness.Held,
 		Source:   reports.RehearsedSource{Location: "s3://backups/etcd", Object: "nightly/new.db", Bytes: 1_100_000_032, SHA256: strings.Repeat("0a", 32), Taken: &taken, Age: &age},
 		Snapshot: &reports.RehearsedFile{Revision: 20_011, Compacted: 19_000, StorageVersion: "3.6.0", ClusterVersion: "3.6.5", Leases: 1, TakenOf: []string{"etcd-0", "etcd-1", "etcd-2"}},
 		Phases:   reports.RehearsalPhases{Fetch: 900, Hosts: 500, Restore: 3200, FirstAck: 4100, Serving: 4800, Recovered: 5700, Census: 3900, MemberLoss: 1400, Total: 11_200},

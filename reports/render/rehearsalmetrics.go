@@ -28,7 +28,7 @@ func RehearsalMetrics(w io.Writer, r reports.Rehearsal, before []byte) error {
 		m.set("snapshot_timestamp_seconds", "When the snapshot was last modified.", unixSeconds(*r.Source.Taken))
 	}
 	if age, ok := r.Age(); ok {
-		m.set("snapshot_age_seconds", "How old the snapshot was when the rehearsal began.", age.Seconds())
+		m.set("snapshot_age_seconds", "How long before the rehearsal began the snapshot was last modified.", age.Seconds())
 	}
 	if r.Source.Bytes > 0 {
 		m.set("snapshot_bytes", "Size of the snapshot's file.", float64(r.Source.Bytes))

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
@@ -20,11 +19,15 @@ func (s Style) Sweep(r policy.Result) string {
 	v := r.Verdict()
 	b.WriteString(s.verdict(v, s.paint(bold, strings.ToUpper(v.String()))) + "  policy " + r.Policy.Name + "\n")
 	for _, line := range sweepHead(r) {
-		hang(&b, "  "+line[0], sweepColumn, line[1])
+		hang(&b, "  "+line.Name, sweepColumn, line.Value)
 	}
 	b.WriteString("\n  " + s.paint(bold, "targets") + "\n")
 	for _, t := range r.Targets {
-		hang(&b, "    "+s.verdict(t.Verdict, shout(t.Verdict)), checkColumn, s.paint(bold, t.Target)+targetFigures(t)+": "+t.Detail)
+		figures := targetFigures(t)
+		if figures != "" {
+			figures = " (" + figures + ")"
+		}
+		hang(&b, "    "+s.verdict(t.Verdict, shout(t.Verdict)), checkColumn, s.paint(bold, t.Target)+figures+": "+t.Detail)
 	}
 	if runs := notHeld(r); len(runs) > 0 {
 		b.WriteString("\n  " + s.paint(bold, "runs to look at") + "\n")
@@ -32,14 +35,15 @@ func (s Style) Sweep(r policy.Result) string {
 			hang(&b, "    -", 6, fmt.Sprintf("%s, number %d, seed %d: %s", run.Title(), run.Number, run.Seed, trouble(run)))
 		}
 	}
-	for _, g := range laddersOf(r) {
+	groups, _ := groupsOf(r)
+	for _, g := range groups {
 		b.WriteString("\n  " + s.paint(bold, "measured") + "  " + g.title() + "\n")
-		s.table(&b, g.overview(r))
+		s.table(&b, g.overview())
 		b.WriteString("\n")
 		s.table(&b, g.phases())
 	}
 	b.WriteString("\n  " + s.paint(bold, "computed") + "  a straight line through each phase over the size of the database\n")
-	for _, g := range laddersOf(r) {
+	for _, g := range groups {
 		if rows := g.fits(r); len(rows) > 1 {
 			b.WriteString("    " + g.title() + "\n")
 			s.table(&b, rows)
@@ -70,142 +74,16 @@ func (s Style) table(b *strings.Builder, rows [][]string) {
 	}))
 }
 
-// sweepHead is what must be known to read the figures, as labels and texts.
-func sweepHead(r policy.Result) [][2]string {
-	made := 0
-	for _, run := range r.Runs {
-		if run.Broke == "" {
-			made++
-		}
-	}
-	runs := fmt.Sprintf("%d of %d drills, %s each of %s", made, r.Planned, plural(int64(r.Sweep.Runs), "run"), plural(int64(len(r.Points())), "point"))
-	if !r.Finished {
-		runs += "; NOT FINISHED"
-	}
-	head := [][2]string{
-		{"runs", runs},
-		{"policy", policyWords(r.Policy)},
-		{"time scale", scaleWords(r)},
-		{"ran on", machineWords(r)},
-		{"begun", r.Started.UTC().Format("2006-01-02 15:04 MST")},
-	}
-	for _, note := range r.Notes() {
-		head = append(head, [2]string{"note", note})
-	}
-	return head
-}
-
-func policyWords(p policy.Policy) string {
-	text := fmt.Sprintf("a snapshot every %s", p.Interval)
-	switch keep := p.Retention; {
-	case keep.Count > 0 && keep.Age > 0:
-		text += fmt.Sprintf("; %d are kept, none older than %s", keep.Count, keep.Age)
-	case keep.Count > 0:
-		text += fmt.Sprintf("; %d are kept", keep.Count)
-	case keep.Age > 0:
-		text += fmt.Sprintf("; kept for %s", keep.Age)
-	default:
-		text += "; all are kept"
-	}
-	if p.Verify == policy.VerifyNone {
-		text += "; not verified when taken"
-	} else {
-		text += "; verified by the trailer when taken"
-	}
-	if p.Store == "" {
-		return text + "; in a store of the drill's own"
-	}
-	return text + "; in " + p.Store
-}
-
-// scaleWords is in every output, for a compressed figure is none of production's.
-func scaleWords(r policy.Result) string {
-	if r.Sweep.TimeScale <= 1 {
-		return "1: the interval in the drills was that of the policy"
-	}
-	return fmt.Sprintf("%g: in the drills the interval of %s was %s, and ages as much shorter; what etcd and the disk need is not compressed",
-		r.Sweep.TimeScale, r.Policy.Interval, policy.Duration(r.Sweep.Scaled(r.Policy.Interval).Round(time.Millisecond)))
-}
-
-func machineWords(r policy.Result) string {
-	m := r.Machine
-	parts := []string{r.Runtime, "etcd " + orUnknown(r.Etcd), "firedrill " + r.Firedrill, plural(int64(m.CPUs), "core")}
-	if m.Model != "" {
-		parts[3] += " of " + m.Model
-	}
-	if m.Memory > 0 {
-		parts = append(parts, policy.Size(m.Memory).String()+" of memory")
-	}
-	parts = append(parts, strings.TrimSpace(m.OS+" "+m.Kernel))
-	if m.Disk != "" {
-		parts = append(parts, "disk: "+m.Disk)
-	}
-	if r.Image != "" {
-		parts = append(parts, "image "+r.Image)
-	}
-	if r.EtcdBin != "" {
-		parts = append(parts, "binaries of "+r.EtcdBin)
-	}
-	if len(r.EtcdArgs) > 0 {
-		parts = append(parts, "etcd with "+strings.Join(r.EtcdArgs, " "))
-	}
-	return strings.Join(parts, ", ")
-}
-
-func targetFigures(t policy.Verdict) string {
-	switch {
-	case t.Wanted == 0:
-		return ""
-	case unseen(t):
-		return " of " + lasting(t.Wanted) + " at most"
-	}
-	return fmt.Sprintf(" %s of %s", lasting(t.Worst), lasting(t.Wanted))
-}
-
-// unseen tells whether a target has no figure to be held against. A loss of nothing
-// is one.
-func unseen(t policy.Verdict) bool { return t.Worst == 0 && t.Verdict == harness.Inconclusive }
-
-// lasting shows a time as policies have them, of hours and days too.
-func lasting(ms int64) string {
-	d := time.Duration(ms) * time.Millisecond
-	if d < 10*time.Minute {
-		return human(ms)
-	}
-	return span(d.Round(time.Second))
-}
-
-// ladder is the summaries that differ in size alone: what a curve is drawn of.
-type ladder struct {
-	point     policy.Point // without a size
-	summaries []policy.Summary
-}
-
-func laddersOf(r policy.Result) []ladder {
-	var groups []ladder
-	for _, sum := range r.Summaries {
-		of := sum.Point
-		of.Size = 0
-		i := slices.IndexFunc(groups, func(l ladder) bool { return l.point == of })
-		if i < 0 {
-			i = len(groups)
-			groups = append(groups, ladder{point: of})
-		}
-		groups[i].summaries = append(groups[i].summaries, sum)
-	}
-	return groups
-}
-
-func (l ladder) title() string {
-	return fmt.Sprintf("%s, %s, values of %d bytes", l.point.Procedure, plural(int64(l.point.Members), "member"), l.point.ValueSize)
-}
-
 // overview is a line for each size: how the drills went, the way back, and the loss.
-func (l ladder) overview(r policy.Result) [][]string {
+func (g group) overview() [][]string {
 	rows := [][]string{{"size", "snapshot", "runs", "held", "counted", "recovered p50", "worst", "lost p50", "worst", "explained", "above it"}}
-	for _, s := range l.summaries {
+	for _, p := range g.points {
+		s := p.summary
+		if s == nil {
+			continue
+		}
 		rows = append(rows, []string{
-			s.Size.String(), snapshotSize(r, s.Point), fmt.Sprint(s.Runs), fmt.Sprint(s.Held), fmt.Sprint(s.Counted),
+			s.Size.String(), p.snapshotSize(), fmt.Sprint(s.Runs), fmt.Sprint(s.Held), fmt.Sprint(s.Counted),
 			p50(s.Recovered), worst(s.Recovered), p50(s.LostMS), worst(s.LostMS), worst(s.BoundMS), fmt.Sprint(s.Exceeded),
 		})
 	}
@@ -213,12 +91,10 @@ func (l ladder) overview(r policy.Result) [][]string {
 }
 
 // snapshotSize is how large the largest snapshot was that a point's runs restored.
-func snapshotSize(r policy.Result, p policy.Point) string {
+func (p pointOf) snapshotSize() string {
 	var bytes int64
-	for _, run := range r.Runs {
-		if run.Point == p {
-			bytes = max(bytes, run.DatabaseBytes)
-		}
+	for _, run := range p.runs {
+		bytes = max(bytes, run.DatabaseBytes)
 	}
 	if bytes == 0 {
 		return "-"
@@ -227,15 +103,16 @@ func snapshotSize(r policy.Result, p policy.Point) string {
 }
 
 // phases is a line for each phase and size.
-func (l ladder) phases() [][]string {
+func (g group) phases() [][]string {
 	rows := [][]string{{"phase", "size", "p50", "median between", "p95", "worst", "of"}}
 	for _, phase := range policy.Phases() {
-		for _, s := range l.summaries {
-			spread, ok := s.Phases[phase]
-			if !ok {
+		for _, p := range g.points {
+			if p.summary == nil {
 				continue
 			}
-			rows = append(rows, []string{string(phase), s.Size.String(), p50(spread), between(spread), p95(spread), worst(spread), fmt.Sprint(spread.Of)})
+			if spread, ok := p.summary.Phases[phase]; ok {
+				rows = append(rows, []string{string(phase), p.Size.String(), p50(spread), between(spread), p95(spread), worst(spread), fmt.Sprint(spread.Of)})
+			}
 		}
 	}
 	return rows
@@ -270,16 +147,15 @@ func between(s policy.Spread) string {
 }
 
 // fits is a line for each phase through which one was drawn.
-func (l ladder) fits(r policy.Result) [][]string {
+func (g group) fits(r policy.Result) [][]string {
 	rows := [][]string{{"phase", "fixed", "per GiB", "R²", "residual", "worst off", "of", "between"}}
-	for _, f := range r.Fits {
-		if f.Procedure != l.point.Procedure || f.Members != l.point.Members || f.ValueSize != l.point.ValueSize {
-			continue
+	for _, phase := range phasesOf(r.Fits) {
+		if f, ok := g.fit(r.Fits, phase); ok {
+			rows = append(rows, []string{
+				string(f.Phase), signed(f.Fixed), signed(f.PerGiB), fmt.Sprintf("%.3f", f.R2), human(int64(f.Residual + 0.5)), human(int64(f.Worst + 0.5)),
+				fmt.Sprint(f.Figures), policy.Size(f.From).String() + " – " + policy.Size(f.To).String(),
+			})
 		}
-		rows = append(rows, []string{
-			string(f.Phase), signed(f.Fixed), signed(f.PerGiB), fmt.Sprintf("%.3f", f.R2), human(int64(f.Residual + 0.5)), human(int64(f.Worst + 0.5)),
-			fmt.Sprint(f.Figures), policy.Size(f.From).String() + " – " + policy.Size(f.To).String(),
-		})
 	}
 	return rows
 }

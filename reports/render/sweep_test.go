@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"html"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +109,94 @@ func TestSweepAsCSV(t *testing.T) {
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, fmt.Errorf("no reader") }
+
+// unfolded is a text as one line, with nothing escaped: wherever a sentence was folded,
+// it is found in it.
+func unfolded(text string) string {
+	text = html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(text, " "))
+	return strings.Join(strings.Fields(strings.ReplaceAll(text, `\`, "")), " ")
+}
+
+// forPeople are the three outputs of a sweep that people read.
+func forPeople(t *testing.T, r policy.Result) map[string]string {
+	t.Helper()
+	return map[string]string{"text": unfolded(render.Style{}.Sweep(r)), "Markdown": unfolded(render.SweepMarkdown(r)), "HTML": unfolded(sweepPage(t, r, nil))}
+}
+
+// What a sweep ran on and what it tried is the same wherever it is told, and a run that
+// the harness broke was not made.
+func TestEveryOutputTellsTheSameFacts(t *testing.T) {
+	r := swept(5, true)
+	r.Policy.Retention.Age, r.Policy.Store, r.Policy.Endpoint, r.Policy.Verify = policy.Duration(48*time.Hour), "s3://bucket/prefix", "http://127.0.0.1:9000", policy.VerifyNone
+	r.Image, r.EtcdBin, r.EtcdArgs = "quay.io/etcd:3.6", "/opt/etcd", []string{"--auto-compaction-retention=1h", "--snapshot-count=5"}
+	r.Sweep.Writers, r.Sweep.Rate = 7, 450
+	for name, text := range forPeople(t, r) {
+		for _, want := range []string{
+			"quay.io/etcd:3.6", "/opt/etcd", "--auto-compaction-retention=1h --snapshot-count=5", "A Processor @ 2.00GHz", "ext4", "6.1.0", "v0.4.0", "3.7.3",
+			"7 snapshots, none older than 48 h", "s3://bucket/prefix at http://127.0.0.1:9000", "not at all", "16 MiB, 64 MiB, 256 MiB", "seeds from 1", "450", "2 min", "25 h",
+			"29 of 30", "in the drills the interval of 24h was 6s",
+		} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s does not tell %q", name, want)
+			}
+		}
+		if strings.Contains(text, "30 of 30") || strings.Contains(text, "30 drills ·") {
+			t.Errorf("%s counts a run that the harness broke as made", name)
+		}
+	}
+}
+
+// What was computed is not said to be seen, and what nobody promised not to be promised.
+func TestEachTargetHasItsRightWords(t *testing.T) {
+	for name, text := range forPeople(t, swept(5, true)) {
+		for _, want := range []string{"target 2 min, worst seen 2 min 10 s", "target 25 h, at most 24 h 2 s, computed", "loss or age 19.40 s, explained 7.86 s"} {
+			if strings.Count(text, want) != 1 {
+				t.Errorf("%s does not tell %q once", name, want)
+			}
+		}
+	}
+	begun := swept(5, false)
+	for name, text := range forPeople(t, begun.Assemble(nil)) {
+		for _, want := range []string{"target 2 min, none seen", "target 25 h, none computed"} {
+			if strings.Count(text, want) != 1 {
+				t.Errorf("of no runs: %s does not tell %q once", name, want)
+			}
+		}
+	}
+}
+
+// A target that nobody saw has no series: 0 would be the best of all figures.
+func TestPrometheusLeavesOutWhatWasNotSeen(t *testing.T) {
+	begun := swept(5, false)
+	for name, c := range map[string]struct {
+		result policy.Result
+		want   string
+	}{
+		"nothing was run": {begun.Assemble(nil), ""},
+		"nothing counts": {func() policy.Result {
+			r := swept(5, false)
+			for i := range r.Runs {
+				r.Runs[i].Unfit = []string{"busy"}
+			}
+			return r.Assemble(r.Runs)
+		}(), "loss-bound"},
+		"all was run": {begun, "rto rpo loss-bound"},
+	} {
+		var b bytes.Buffer
+		if err := render.SweepPrometheus(&b, c.result); err != nil {
+			t.Fatal(err)
+		}
+		var seen []string
+		for _, target := range []string{"rto", "rpo", "loss-bound"} {
+			if strings.Contains(b.String(), `firedrill_policy_target_worst_seconds{policy="nightly",target="`+target+`"}`) {
+				seen = append(seen, target)
+			}
+		}
+		if got := strings.Join(seen, " "); got != c.want {
+			t.Errorf("%s: the worst is told of %q, want %q", name, got, c.want)
+		}
+	}
+}
 
 func TestSweepForPrometheus(t *testing.T) {
 	for name, r := range results() {

@@ -13,21 +13,14 @@ func SweepMarkdown(r policy.Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## Policy %s: %s\n\n", plain(r.Policy.Name), strings.ToUpper(r.Verdict().String()))
 	for _, line := range sweepHead(r) {
-		fmt.Fprintf(&b, "- **%s**: %s\n", line[0], plain(line[1]))
+		fmt.Fprintf(&b, "- **%s**: %s\n", line.Name, plain(line.Value))
 	}
 	b.WriteString("\n### Targets\n\n")
-	rows := [][]string{{"verdict", "target", "worst", "of", "what was seen"}}
+	rows := [][]string{{"verdict", "target", "figures", "in detail"}}
 	for _, t := range r.Targets {
-		seen, of := "", ""
-		if t.Wanted > 0 {
-			seen, of = lasting(t.Worst), lasting(t.Wanted)
-		}
-		if t.Wanted > 0 && unseen(t) {
-			seen = "-"
-		}
-		rows = append(rows, []string{shout(t.Verdict), t.Target, seen, of, plain(t.Detail)})
+		rows = append(rows, []string{shout(t.Verdict), t.Target, targetFigures(t), plain(t.Detail)})
 	}
-	b.WriteString(markdown(rows, 4))
+	b.WriteString(markdown(rows, 3))
 	if runs := notHeld(r); len(runs) > 0 {
 		b.WriteString("\n### Runs to look at\n\n")
 		for _, run := range runs {
@@ -35,14 +28,15 @@ func SweepMarkdown(r policy.Result) string {
 		}
 	}
 	b.WriteString("\n### Measured\n")
-	for _, g := range laddersOf(r) {
+	groups, _ := groupsOf(r)
+	for _, g := range groups {
 		fmt.Fprintf(&b, "\n#### %s\n\n", plain(g.title()))
-		b.WriteString(markdown(g.overview(r), 11) + "\n")
+		b.WriteString(markdown(g.overview(), 11) + "\n")
 		b.WriteString(markdown(g.phases(), 7))
 	}
 	b.WriteString("\n### Computed, not measured\n\n")
 	paragraph(&b, "A straight line through each phase over the size of the database. It holds between the sizes that were measured.")
-	for _, g := range laddersOf(r) {
+	for _, g := range groups {
 		if rows := g.fits(r); len(rows) > 1 {
 			fmt.Fprintf(&b, "%s\n\n%s\n", plain(g.title()), markdown(rows, 8))
 		}

@@ -21,8 +21,10 @@ func SweepPrometheus(to io.Writer, r policy.Result) error {
 			text.flag("target", "1 for the verdict of a target of the policy, 0 for the others.", t.Verdict == v, "target", t.Target, "verdict", v.String())
 		}
 		if t.Wanted > 0 {
-			text.set("target_wanted_seconds", "What a target of the policy promises.", inSeconds(t.Wanted), "target", t.Target)
-			text.set("target_worst_seconds", "Worst that was seen; for rpo, the most that the policy can lose (computed).", inSeconds(t.Worst), "target", t.Target)
+			text.set("target_wanted_seconds", "What a target of the policy allows; for loss-bound, what the policy explains in the run that came closest.", inSeconds(t.Wanted), "target", t.Target)
+			if !unseen(t) {
+				text.set("target_worst_seconds", "Worst that was seen; for rpo, the most that the policy can lose (computed).", inSeconds(t.Worst), "target", t.Target)
+			}
 		}
 	}
 	return text.write(to)

@@ -2,9 +2,9 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/etcd-firedrill/firedrill/reports/policy"
 	"github.com/etcd-firedrill/firedrill/reports/statistics"
 	"github.com/etcd-firedrill/firedrill/reports/trend"
 )
@@ -23,6 +23,10 @@ func (s Style) Trend(t trend.Trend) string {
 	}
 	b.WriteString(word + "  " + trendWords(t) + "\n\n")
 	s.table(&b, trendSources(t))
+	if len(t.Differences) > 0 {
+		b.WriteString("\n")
+		hang(&b, "  "+s.paint(yellow, "not alike"), figureColumn, strings.Join(t.Differences, "; "))
+	}
 	for i, r := range t.Rows {
 		if i == 0 || t.Rows[i-1].Subject != r.Subject {
 			b.WriteString("\n  " + s.paint(bold, r.String()) + "\n")
@@ -42,6 +46,10 @@ func TrendMarkdown(t trend.Trend) string {
 	fmt.Fprintf(&b, "## Restore time: %s\n\n", strings.ToUpper(string(t.Change)))
 	paragraph(&b, plain(trendWords(t)))
 	b.WriteString(markdown(escaped(trendSources(t)), len(trendSources(t)[0])))
+	if len(t.Differences) > 0 {
+		text := "**Not made under the same conditions**: " + plain(strings.Join(t.Differences, "; "))
+		b.WriteString("\n" + strings.Join(fold(text, Width), "\n") + "\n")
+	}
 	for i, r := range t.Rows {
 		if i == 0 || t.Rows[i-1].Subject != r.Subject {
 			rows := trendRows(t, r.Subject)
@@ -133,8 +141,13 @@ func trendRows(t trend.Trend, of trend.Subject) [][]string {
 }
 
 func trendMethod(t trend.Trend) string {
-	names := []string{string(policy.RestoreHost), string(policy.Ack), string(policy.Outage)}
-	text := fmt.Sprintf("The last file is held against the first by the two-sided Mann-Whitney U test; p is adjusted for the number of rows of the same phase (Benjamini and Hochberg), and below %g it is called a change. The ratio is that of the medians. Phases: %s.",
+	var names []string
+	for _, r := range t.Rows {
+		if name := string(r.Phase); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	text := fmt.Sprintf("The last file is held against the first by the two-sided Mann-Whitney U test; p is adjusted for the number of all rows (Benjamini and Hochberg; slower and faster apart), and below %g it is called a change. The ratio is that of the medians. Phases: %s.",
 		statistics.Alpha, strings.Join(names, ", "))
 	if len(shownSources(len(t.Sources))) < len(t.Sources) {
 		text += " Of the files in between the newest are shown."

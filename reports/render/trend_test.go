@@ -9,15 +9,37 @@ import (
 	"github.com/etcd-firedrill/firedrill/reports/trend"
 )
 
-func source(t *testing.T, name string, change func(*policy.Run)) trend.Source {
+func source(t *testing.T, name string, change func(*policy.Run), more ...func(*policy.Result)) trend.Source {
 	t.Helper()
-	r := swept(5, false)
+	r := swept(6, false)
+	for _, change := range more {
+		change(&r)
+	}
 	for i := range r.Runs {
 		change(&r.Runs[i])
 	}
 	var b bytes.Buffer
 	if err := r.Assemble(r.Runs).Encode(&b); err != nil {
 		t.Fatal(err)
+	}
+	s, err := trend.Read(name, b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// nights are rehearsals that took so much longer.
+func nights(t *testing.T, name string, more int64) trend.Source {
+	t.Helper()
+	var b bytes.Buffer
+	for n := range int64(6) {
+		r := goodRehearsal()
+		r.Phases.Restore, r.Phases.FirstAck = r.Phases.Restore+n, r.Phases.FirstAck+n
+		r.Phases.Serving, r.Phases.Recovered = r.Phases.Serving+n+more, r.Phases.Recovered+n+more
+		if err := r.Encode(&b); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s, err := trend.Read(name, b.Bytes())
 	if err != nil {
@@ -43,7 +65,11 @@ func TestTrends(t *testing.T) {
 		"unchanged": {before, source(t, "november/sweep.json", same)},
 		"slower":    {before, source(t, "november/sweep.json", same), source(t, "december|1/sweep.json", slower)},
 		"too-few":   {source(t, "october/sweep.json", few), source(t, "november/sweep.json", few)},
-		"many":      {before, before, before, before, before, before, before},
+		"elsewhere": {before, source(t, "elsewhere/sweep.json", func(r *policy.Run) {}, func(r *policy.Result) {
+			r.Etcd, r.EtcdArgs, r.Machine.Model = "3.6.1", []string{"--snapshot-count=5|6"}, "Another Processor"
+		})},
+		"rehearsals": {nights(t, "october.jsonl", 0), nights(t, "november.jsonl", 900)},
+		"many":       {before, before, before, before, before, before, before},
 	} {
 		got := trend.Compare(sources)
 		golden(t, "trend-"+name+".txt", render.Style{}.Trend(got), 0)

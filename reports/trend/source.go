@@ -2,41 +2,15 @@ package trend
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
-
-// Subject is what can be compared: the same drill on the same kind of host.
-type Subject struct {
-	Procedure string      `json:"procedure"` // or any scenario
-	Runtime   string      `json:"runtime"`
-	Members   int         `json:"members"`
-	Size      policy.Size `json:"size_bytes,omitempty"` // aimed at; 0: of a drill that was no part of a sweep
-	ValueSize int         `json:"value_size,omitempty"` // as well
-}
-
-// String is a subject in words.
-func (s Subject) String() string {
-	text := fmt.Sprintf("%s on %s, %d members", s.Procedure, s.Runtime, s.Members)
-	if s.Members == 1 {
-		text = fmt.Sprintf("%s on %s, 1 member", s.Procedure, s.Runtime)
-	}
-	if s.Size > 0 {
-		text += fmt.Sprintf(", %s of %d-byte values", s.Size, s.ValueSize)
-	}
-	return text
-}
-
-func (s Subject) compare(o Subject) int {
-	return cmp.Or(cmp.Compare(s.Procedure, o.Procedure), cmp.Compare(s.Runtime, o.Runtime), cmp.Compare(s.Members, o.Members),
-		cmp.Compare(s.ValueSize, o.ValueSize), cmp.Compare(s.Size, o.Size))
-}
 
 // Source is a file of runs.
 type Source struct {
@@ -49,25 +23,21 @@ type Source struct {
 	Counted   int       `json:"counted"` // with figures: neither broken, unfit nor inconclusive
 
 	figures map[Subject]map[policy.Phase][]float64
+	under   conditions
 }
 
-// phases are those whose time is restoring.
-func phases() []policy.Phase { return []policy.Phase{policy.RestoreHost, policy.Ack, policy.Outage} }
-
-// Read reads a file: the result of a sweep, or reports of drills, one after the
-// other. A file without a run is an error.
+// Read reads a file: results of sweeps, reports of drills and of rehearsals, one after
+// the other. A file without a run is an error, and so is what is none of these: it
+// would be compared with what it is not like.
 func Read(name string, text []byte) (Source, error) {
-	s := Source{Name: name, figures: map[Subject]map[policy.Phase][]float64{}}
-	result, err := policy.Decode(text)
-	switch {
-	case err == nil:
-		s.sweep(result)
-	case errors.Is(err, policy.ErrOther) || len(bytes.TrimSpace(text)) == 0 || several(text):
-		err = reports.DecodeAll(bytes.NewReader(text), func(_ int, r reports.Report) error {
-			s.drill(r)
-			return nil
-		})
-	}
+	s := Source{Name: name, figures: map[Subject]map[policy.Phase][]float64{}, under: conditions{}}
+	err := reports.Documents(text, func(_ int, d *json.Decoder) error {
+		var document json.RawMessage
+		if err := d.Decode(&document); err != nil {
+			return err
+		}
+		return s.read(document)
+	})
 	if err == nil && s.Runs == 0 {
 		err = errors.New("there is no run in it")
 	}
@@ -77,25 +47,71 @@ func Read(name string, text []byte) (Source, error) {
 	return s, nil
 }
 
-// several tells whether a text goes on after a first JSON value, as reports one
-// after the other do, which are no JSON together.
-func several(text []byte) bool {
-	d := json.NewDecoder(bytes.NewReader(text))
-	var first json.RawMessage
-	return d.Decode(&first) == nil && d.More()
+// read takes one document in, by what it says that it is. A drill's report says
+// nothing, and an older version's of a rehearsal has its ID by that name.
+func (s *Source) read(document json.RawMessage) error {
+	var head struct {
+		Kind      string `json:"kind"`
+		Rehearsal string `json:"rehearsal"`
+	}
+	if err := json.Unmarshal(document, &head); err != nil {
+		return err
+	}
+	switch {
+	case head.Kind == policy.Kind:
+		r, err := policy.Decode(document)
+		if err == nil {
+			s.sweep(r)
+		}
+		return err
+	case head.Kind == reports.RehearsalKind, head.Kind == "" && head.Rehearsal != "":
+		r, err := reports.DecodeRehearsal(bytes.NewReader(document))
+		if err == nil {
+			s.rehearsal(r)
+		}
+		return err
+	case head.Kind != "":
+		return fmt.Errorf("it is of kind %q, which holds no runs", head.Kind)
+	}
+	r, err := reports.Decode(bytes.NewReader(document))
+	if err == nil {
+		s.drill(r)
+	}
+	return err
 }
 
 func (s *Source) sweep(r policy.Result) {
 	s.Firedrill, s.Etcd, s.CPUs = r.Firedrill, r.Etcd, r.Machine.CPUs
+	s.under.sweep(r)
 	for _, run := range r.Runs {
-		s.add(Subject{Procedure: run.Procedure, Runtime: r.Runtime, Members: run.Members, Size: run.Size, ValueSize: run.ValueSize}, run)
+		s.add(Subject{Kind: Drills, Procedure: run.Procedure, Runtime: r.Runtime, Members: run.Members, Size: run.Size, ValueSize: run.ValueSize}, run)
 	}
 }
 
 func (s *Source) drill(r reports.Report) {
 	s.Firedrill, s.Etcd, s.CPUs = r.Firedrill, r.EtcdVersion, r.CPUs
+	s.under.note(etcd, r.EtcdVersion)
+	s.under.cores(r.CPUs)
 	run := policy.Plan{}.NewRun(policy.Point{}, 1, r, 0)
-	s.add(Subject{Procedure: r.Scenario, Runtime: r.Runtime, Members: len(r.MembersBefore)}, run)
+	s.add(Subject{Kind: Drills, Procedure: r.Scenario, Runtime: r.Runtime, Members: len(r.MembersBefore)}, run)
+}
+
+// rehearsal takes a rehearsal's figures, whatever became of its bounds: a backup that
+// is too old is restored as one that is not.
+func (s *Source) rehearsal(r reports.Rehearsal) {
+	s.Firedrill, s.Etcd, s.CPUs = r.Firedrill, r.EtcdVersion, r.Machine.CPUs
+	s.under.note(etcd, r.EtcdVersion)
+	s.under.machine(r.Machine)
+	run := policy.Run{Started: r.Started, Verdict: r.Verdict, Phases: map[policy.Phase]int64{}}
+	if r.Phases.Recovered == 0 { // what was not restored everywhere has no time of restoring
+		run.Verdict = harness.Inconclusive
+	}
+	for phase, ms := range map[policy.Phase]int64{policy.RestoreHost: r.Phases.Restore, policy.Ack: r.Phases.FirstAck, Serving: r.Phases.Serving, Recovered: r.Phases.Recovered} {
+		if ms > 0 {
+			run.Phases[phase] = ms
+		}
+	}
+	s.add(rehearsed(r), run)
 }
 
 func (s *Source) add(of Subject, run policy.Run) {
@@ -109,7 +125,7 @@ func (s *Source) add(of Subject, run policy.Run) {
 		return
 	}
 	s.Counted++
-	for _, phase := range phases() {
+	for _, phase := range of.Kind.phases() {
 		if ms, seen := run.Phases[phase]; seen {
 			s.figures[of][phase] = append(s.figures[of][phase], float64(ms))
 		}

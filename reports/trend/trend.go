@@ -1,6 +1,7 @@
 package trend
 
 import (
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -33,25 +34,44 @@ type Row struct {
 	// Ratio is the median of the last over that of the first; 0 where one is missing.
 	Ratio float64 `json:"ratio,omitempty"`
 	// P is how likely so great a difference is by chance, and Adjusted the same in
-	// view of how many rows of this phase were looked at. 1 where there were too few
-	// runs for any difference.
+	// view of how many rows were looked at. 1 where there were too few runs for any
+	// difference.
 	P        float64 `json:"p"`
 	Adjusted float64 `json:"p_adjusted"`
 
 	least float64 // P of as many runs that are quite apart
 }
 
+// SchemaVersion is the value of Trend.Schema. It is raised when a reader of the old
+// form would misread the new one.
+const SchemaVersion = 1
+
+// DocumentKind is the value of Trend.Kind.
+const DocumentKind = "trend"
+
+//go:embed schema.json
+var schema []byte
+
+// Schema is the JSON Schema (draft 2020-12) of what `firedrill report trend --json`
+// prints. It documents every key, with its unit.
+func Schema() []byte { return schema }
+
 // Trend is several sources side by side.
 type Trend struct {
+	Schema  int      `json:"schema"`
+	Kind    string   `json:"kind"` // DocumentKind, so that documents can be told apart
 	Sources []Source `json:"sources"`
 	Rows    []Row    `json:"rows"`
 	Change  Change   `json:"change"`
+	// Differences tell in what the last source's runs were made under other conditions
+	// than the first one's, a sentence each. The test knows nothing of them.
+	Differences []string `json:"differences,omitempty"`
 }
 
 // Compare lays sources side by side, in the order that they are given, and holds
 // the last against the first.
 func Compare(sources []Source) Trend {
-	t := Trend{Sources: sources, Rows: []Row{}}
+	t := Trend{Schema: SchemaVersion, Kind: DocumentKind, Sources: sources, Rows: []Row{}}
 	subjects := map[Subject]bool{}
 	for _, s := range sources {
 		for subject := range s.figures {
@@ -59,13 +79,16 @@ func Compare(sources []Source) Trend {
 		}
 	}
 	for _, subject := range slices.SortedFunc(maps.Keys(subjects), Subject.compare) {
-		for _, phase := range phases() {
+		for _, phase := range subject.Kind.phases() {
 			if row, ok := rowOf(sources, subject, phase); ok {
 				t.Rows = append(t.Rows, row)
 			}
 		}
 	}
 	t.judge()
+	if len(sources) > 1 {
+		t.Differences = differences(sources[0], sources[len(sources)-1])
+	}
 	return t
 }
 
@@ -92,20 +115,28 @@ func rowOf(sources []Source, subject Subject, phase policy.Phase) (r Row, seen b
 	return r, seen
 }
 
-// judge says of each row what its P says among so many of its phase, and of all
-// what they say together. Phases are adjusted apart: they are parts of the same
-// recovery, and change together.
+// judge says of each row what its P says among so many, and of all what they say
+// together. One row that is slower makes all of it slower, so every row counts as
+// one look, of whatever phase. What is slower and what is faster are adjusted apart:
+// that much is faster must make nothing look slower.
 func (t *Trend) judge() {
-	for _, phase := range phases() {
-		var p []float64
-		var rows []*Row
-		for i := range t.Rows {
-			if r := &t.Rows[i]; r.Phase == phase && r.Change != NotInBoth && r.least < statistics.Alpha {
-				p, rows = append(p, r.P), append(rows, r)
+	var rows []*Row
+	for i := range t.Rows {
+		if r := &t.Rows[i]; r.Change != NotInBoth && r.least < statistics.Alpha {
+			rows = append(rows, r)
+		}
+	}
+	for _, slower := range []bool{true, false} {
+		p := make([]float64, len(rows))
+		for i, r := range rows {
+			if p[i] = 1; (r.Ratio > 1) == slower {
+				p[i] = r.P
 			}
 		}
 		for i, adjusted := range statistics.Adjust(p) {
-			rows[i].Adjusted, rows[i].Change = adjusted, rows[i].says(adjusted, len(rows))
+			if (rows[i].Ratio > 1) == slower {
+				rows[i].Adjusted, rows[i].Change = adjusted, rows[i].says(adjusted, len(rows))
+			}
 		}
 	}
 	t.Change = TooFew

@@ -178,7 +178,8 @@ func TestWhatIsNoReport(t *testing.T) {
 	whole := swept(t, []int64{1, 2}, nil)
 	for name, text := range map[string][]byte{
 		"empty": nil, "prose": []byte("hello\n"), "half a sweep": whole[:len(whole)/2], "another kind": []byte(`{"kind":"policy","schema":9}`),
-		"no run": swept(t, nil, nil), "something else": []byte(`{"a":1}`), "a list": []byte("[]"),
+		"no run": swept(t, nil, nil), "something else": []byte(`{"a":1}`), "a list": []byte("[]"), "no scenario": []byte(`{"schema":1,"drill":"d","verdict":"held"}`),
+		"a trend": []byte(`{"schema":1,"kind":"trend","scenario":"s"}`), "another rehearsal": []byte(`{"schema":2,"kind":"rehearsal","rehearsal":"r"}`),
 	} {
 		if s, err := trend.Read("file", text); err == nil || !strings.HasPrefix(err.Error(), "file: ") {
 			t.Errorf("%s: %+v, %v", name, s, err)
@@ -188,14 +189,15 @@ func TestWhatIsNoReport(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add(swept(f, []int64{1, 2}, nil))
-	f.Add([]byte(`{"schema":1,"drill":"d","verdict":"held"}` + "\n" + `{"schema":1}`))
+	f.Add([]byte(`{"schema":1,"scenario":"s","verdict":"held"}` + "\n" + `{"schema":1,"scenario":"s"}`))
+	f.Add([]byte(`{"schema":1,"kind":"rehearsal","rehearsal":"r","verdict":"held","source":{"bytes":9},"phases_ms":{"restore":4,"recovered":9}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := trend.Read("file", text)
 		if err != nil {
 			return
 		}
 		got := trend.Compare([]trend.Source{s, s})
-		if got.Change == trend.Slower || got.Change == trend.Faster {
+		if len(got.Sources) != 2 || got.Change == trend.Slower || got.Change == trend.Faster {
 			t.Errorf("the same file is %s", got.Change)
 		}
 		if err := got.Encode(&bytes.Buffer{}); err != nil {
