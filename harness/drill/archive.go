@@ -148,6 +148,9 @@ func (a *archive) clear(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("remove the drill's own %s: %w", name, err))
 		}
 	}
+	if len(errs) > 0 {
+		errs = append(errs, errors.New("hint: who may write there must be able to remove, or have the backups kept (--keep-backups)"))
+	}
 	return errors.Join(errs...)
 }
 
