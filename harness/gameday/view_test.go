@@ -229,7 +229,7 @@ func TestQuestions(t *testing.T) {
 	s := open(t, newFake(), "")
 	v := newVisitor(t)
 	v.enter(s.FacilitatorURL())
-	for page, q := range map[string]question{"/wall": theTeamIsDone, "/facilitator": theFacilitatorStops} {
+	for q, page := range map[question]string{theTeamIsDone: "/wall", theTeamLeavesIt: "/wall", theFacilitatorStops: "/facilitator"} {
 		if text := v.get(at(t, s.WallURL(), page)).text; !strings.Contains(text, q.Text) || !strings.Contains(text, ">"+q.Yes+"<") {
 			t.Errorf("%s does not ask %q", page, q.Text)
 		}
