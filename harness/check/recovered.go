@@ -11,17 +11,16 @@ import (
 // Recovered is what promises ask of a cluster that was recovered, a sentence for each,
 // as people are told who are to recover it: who is a member, whether the cluster ID may
 // be another one, what may be lost. It tells neither what broke nor what is to be done:
-// where nothing may be touched at all the sentences are those of the cluster as it was,
-// and the last one, that it may be left, is there in any case. born are the hosts that
-// the cluster was born on.
+// where nothing may be touched the sentences are of the cluster as it was, its members'
+// IDs included, and the last one, that it may be left, is there in any case. born are
+// the hosts that the cluster was born on.
 func Recovered(promises []harness.Check, born []string) []string {
 	asked := func(c harness.Check) bool {
 		return slices.ContainsFunc(promises, func(p harness.Check) bool { return p.Name() == c.Name() })
 	}
-	untouched := asked(ProcedureRefused{})
 	members, id, loss := "", "The cluster ID may be another one than it was.", ""
-	if untouched {
-		members = membersWords(born)
+	if asked(NothingChanged{}) {
+		members = fmt.Sprintf("%s are the members, each with the ID that it had.", listed(born))
 		id, loss = ClusterID{Kept: true}.words(), NothingLost{}.words()
 	}
 	replaced := false
@@ -63,7 +62,7 @@ func Recovered(promises []harness.Check, born []string) []string {
 		{NoAlarms{}, "none reports an alarm"},
 		{SurvivesOneMemberLoss{}, "writes go on when any one of them is lost"},
 	} {
-		if untouched || asked(w.is) {
+		if asked(w.is) {
 			works = append(works, w.text)
 		}
 	}

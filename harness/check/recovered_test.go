@@ -42,8 +42,7 @@ func TestRecovered(t *testing.T) {
 		"one that is to be left alone": {
 			[]harness.Check{ProcedureRefused{}, NothingChanged{}},
 			[]string{
-				"m1, m2 and m3 are the members, all of them voters, and nobody else is.", "The cluster ID is the one that it was.", "No write that was acknowledged is lost.",
-				"Every member serves, all hold the same, none reports an alarm and writes go on when any one of them is lost.", leaveIt,
+				"m1, m2 and m3 are the members, each with the ID that it had.", "The cluster ID is the one that it was.", "No write that was acknowledged is lost.", leaveIt,
 			},
 		},
 	} {
