@@ -61,7 +61,7 @@ var _ = Describe("game day", func() {
 	}, SpecTimeout(specDeadline))
 
 	It("is Held where the team leaves alone what is no disaster", Label("process", "gameday"), func(ctx SpecContext) {
-		day := openDoorsOf(ctx, "rancher-healthy-stop")
+		day := openDoorsOf(ctx, "rancher-healthy-stop", time.Second)
 		ann, did := day.shell(ctx, "ann", `until firedrill host ls | grep '^m3 ' | grep -q gone; do sleep 0.2; done
 firedrill gameday --notice
 etcdctl endpoint health
@@ -76,7 +76,7 @@ exit $?
 	}, SpecTimeout(specDeadline))
 
 	It("is Held where the team leaves alone what it may not touch", Label("process", "gameday"), func(ctx SpecContext) {
-		day := openDoorsOf(ctx, "talos-init-node")
+		day := openDoorsOf(ctx, "talos-init-node", time.Second)
 		ann, did := day.shell(ctx, "ann", onceItIsSeen+`firedrill host exec m1 -- cat `+recovery.TalosMachineType+` | grep -q init && firedrill gameday --leave-it
 exit $?
 `)
@@ -88,7 +88,7 @@ exit $?
 	It("is followed on its pages, and ended there", Label("process", "gameday", "browser"), func(ctx SpecContext) {
 		facilitator := browser.Open(GinkgoT())
 		wall := facilitator.Tab()
-		day := openDoors(ctx)
+		day := openDoorsOf(ctx, "kubeadm-force-new-cluster", pagesOpened)
 		live := func(w *browser.Window, name, address string) {
 			w.Do(browser.Wide(1280, 800), chromedp.Navigate(address))
 			w.See(name+", live", `document.querySelector('#live')?.innerText === 'live'`)
@@ -129,6 +129,9 @@ exit $?
 	}, SpecTimeout(specDeadline))
 })
 
+// pagesOpened is how long a browser may take to open both pages, on a busy machine too.
+const pagesOpened = 20 * time.Second
+
 // recovered is how long a team may take, and the checks after it.
 const recovered = 2 * time.Minute
 
@@ -144,16 +147,17 @@ type gameDay struct {
 // openDoors begins one, and returns when people may come.
 func openDoors(ctx SpecContext) *gameDay {
 	GinkgoHelper()
-	return openDoorsOf(ctx, "kubeadm-force-new-cluster")
+	return openDoorsOf(ctx, "kubeadm-force-new-cluster", time.Second)
 }
 
-func openDoorsOf(ctx SpecContext, scenario string) *gameDay {
+// openDoorsOf begins one that is quiet for so long at least, and not much longer.
+func openDoorsOf(ctx SpecContext, scenario string, quiet time.Duration) *gameDay {
 	GinkgoHelper()
 	runtimes()[0].must(ctx)
 	binary, err := command()
 	Expect(err).NotTo(HaveOccurred())
 	d := &gameDay{binary: binary, dir: GinkgoT().TempDir(), out: &bytes.Buffer{}, told: gbytes.NewBuffer()}
-	cmd := exec.CommandContext(ctx, binary, "gameday", scenario, "--runtime", "process", "--quiet-least", "1s", "--quiet-most", "2s",
+	cmd := exec.CommandContext(ctx, binary, "gameday", scenario, "--runtime", "process", "--quiet-least", quiet.String(), "--quiet-most", (quiet+time.Second).String(),
 		"--no-comparison", "--json", "--out", filepath.Join(d.dir, "runs"))
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = tearDown
