@@ -112,7 +112,7 @@ func gameDayOf(ev *harness.Evidence, t Timings) *GameDay {
 		g.Pauses = append(g.Pauses, pause)
 	}
 	for _, d := range is.FalseAlarms {
-		g.FalseAlarms = append(g.FalseAlarms, *deedOf(d))
+		g.FalseAlarms = append(g.FalseAlarms, Deed{By: d.By, At: d.At.Milliseconds()})
 	}
 	for _, h := range is.Hints {
 		g.Hints = append(g.Hints, Hint{At: h.At.Milliseconds(), Text: h.Text})

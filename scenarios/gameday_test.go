@@ -157,7 +157,7 @@ func openDoorsOf(ctx SpecContext, scenario string, quiet time.Duration) *gameDay
 	binary, err := command()
 	Expect(err).NotTo(HaveOccurred())
 	d := &gameDay{binary: binary, dir: GinkgoT().TempDir(), out: &bytes.Buffer{}, told: gbytes.NewBuffer()}
-	cmd := exec.CommandContext(ctx, binary, "gameday", scenario, "--runtime", "process", "--quiet-least", quiet.String(), "--quiet-most", (quiet+time.Second).String(),
+	cmd := exec.CommandContext(ctx, binary, "gameday", scenario, "--runtime", "process", "--quiet-least", quiet.String(), "--quiet-most", (quiet + time.Second).String(),
 		"--no-comparison", "--json", "--out", filepath.Join(d.dir, "runs"))
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = tearDown
