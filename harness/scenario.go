@@ -13,6 +13,9 @@ type Scenario struct {
 	Under   Traffic
 	Backups BackupJob
 	Break   []Fault
+	// OldHostsReturn: hosts that Break left without power may be given it again by
+	// whoever recovers by hand, because Recover does so itself. Otherwise they are lost.
+	OldHostsReturn bool
 	// AtBirth: Break strikes while the cluster is first created, before any etcd
 	// was started. Preload, traffic and steady state come after the procedure, so
 	// that nothing was ever acknowledged that could be lost.

@@ -238,6 +238,7 @@ func (d *drill) strike(ctx context.Context) error {
 			return err
 		}
 		record.Hosts, record.Took = hosts, d.timeline.now()-record.At
+		d.loseForGood(ctx, hosts)
 		d.mu.Lock() // the events of hosts ask who was struck
 		d.ev.Faults = append(d.ev.Faults, record)
 		d.mu.Unlock()

@@ -137,7 +137,7 @@ func (e estate) do(ctx context.Context, c bastion.Call, s harness.Streams) (int,
 		return 0, e.backup(ctx, c.Args[0], s.Out)
 	case bastion.Bundle:
 		return 0, e.bundle(ctx, s.Out)
-	case bastion.Join, bastion.Notice, bastion.Done, bastion.CallOff:
+	case bastion.Join, bastion.Notice, bastion.Done, bastion.Leave, bastion.Resume, bastion.CallOff:
 		return 0, fmt.Errorf("%w: this is no game day, and nobody takes part but the runbook", errMistake)
 	}
 	h, err := e.host(c.Args[0])
@@ -171,10 +171,16 @@ func (e estate) on(ctx context.Context, h harness.Host, c bastion.Call, s harnes
 	case bastion.Status:
 		return bastion.PrintHost(s.Out, e.look(ctx, h), c.Option())
 	case bastion.On:
+		if err := e.d.power(h); err != nil {
+			return err
+		}
 		return h.PowerOn(ctx)
 	case bastion.Off:
 		return h.PowerOff(ctx)
 	case bastion.Reboot:
+		if err := e.d.power(h); err != nil {
+			return err
+		}
 		if err := h.PowerOff(ctx); err != nil {
 			return err
 		}

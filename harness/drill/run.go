@@ -90,9 +90,10 @@ type drill struct {
 	mu     sync.Mutex // guards what the hosts' events and a procedure's steps share
 	hosts  map[string]harness.Host
 	logs   map[string]*hostLog
-	deaths map[string]int // etcds that ended by themselves before the steady state, by host
-	spares []string       // clean hosts for whoever recovers by hand
-	hand   *hand          // whoever does it just now; nil: nobody
+	deaths map[string]int        // etcds that ended by themselves before the steady state, by host
+	lost   map[harness.Host]bool // by the strike and for good, although their disks are there
+	spares []string              // clean hosts for whoever recovers by hand
+	hand   *hand                 // whoever does it just now; nil: nobody
 
 	workplace *operator.Desk // of whoever recovers by hand; nil: nobody does
 	game      *game          // nil: no people recover
@@ -111,7 +112,7 @@ func Run(ctx context.Context, rt harness.Runtime, s harness.Scenario, o Options)
 	s.Promises, s.Backups = p.promises, p.backups
 	d := &drill{
 		scenario: s, opts: o, plan: p,
-		hosts: map[string]harness.Host{}, logs: map[string]*hostLog{}, deaths: map[string]int{},
+		hosts: map[string]harness.Host{}, logs: map[string]*hostLog{}, deaths: map[string]int{}, lost: map[harness.Host]bool{},
 		rnd: rand.New(rand.NewPCG(uint64(o.Seed), 0x66697265)),
 	}
 	ctx, d.abort = context.WithCancelCause(ctx)
@@ -123,10 +124,10 @@ func Run(ctx context.Context, rt harness.Runtime, s harness.Scenario, o Options)
 		d.abort(nil)
 		err = d.close(kept && err == nil, err)
 		if err == nil {
-			d.conclude(report.Verdict.String())
+			d.conclude(&report)
 			return
 		}
-		d.conclude("")
+		d.conclude(nil)
 		report = reports.Report{}
 		if strings.Contains(err.Error(), diskFull) {
 			err = hinted(err, diskHint)
@@ -298,8 +299,16 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 	if d.opts.GameDay != nil {
 		d.game = newGame(ctx, d)
 	}
-	d.timeline.say(harness.DrillEvent, "", "%s: %s", d.scenario.Name, d.scenario.Summary)
+	if g := d.opts.GameDay; g != nil && g.Surprise {
+		d.timeline.say(harness.DrillEvent, "", "a surprise: which scenario it is, is told when it is over")
+	} else {
+		d.tellScenario()
+	}
 	return d.raiseQuota()
+}
+
+func (d *drill) tellScenario() {
+	d.timeline.say(harness.DrillEvent, "", "%s: %s", d.scenario.Name, d.scenario.Summary)
 }
 
 // named is the scenario's name as the run directory's has it, where the team may see it.
