@@ -98,6 +98,9 @@ const (
 	Backup = "backup"
 	// Bundle is `bundle`: standard output is the certificates' bundle.
 	Bundle = "bundle"
+	// Env is `env`: standard output is one line of JSON, what a program has in its
+	// environment by now (operator.Kit).
+	Env = "env"
 	// Join is `join WHO`: takes part in a game day under this name, which nobody else
 	// who takes part has, for as long as the call lasts. Standard output is one line
 	// of JSON, what a shell has in its environment (operator.Kit). It lasts until the
@@ -150,6 +153,7 @@ var signatures = []Signature{
 	{Verb: Backups, Option: OptionJSON},
 	{Verb: Backup, Args: "NAME", Least: 1, Most: 1},
 	{Verb: Bundle},
+	{Verb: Env},
 	{Verb: Join, Args: "WHO", Least: 1, Most: 1},
 	{Verb: Notice},
 	{Verb: Done},

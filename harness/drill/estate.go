@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,8 @@ import (
 // Each call is a step of the drill, with whoever typed it.
 type estate struct {
 	site
-	hand *hand
+	hand   *hand
+	socket string // the bastion's
 }
 
 // Do carries out one call and records it.
@@ -57,10 +59,11 @@ func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code
 // the end: there may be thousands of calls.
 const mostCallKept = 16 << 10
 
-// tells says whether what a verb prints is for people to read. The rest are files.
+// tells says whether what a verb prints is for people to read. The rest are files, and
+// what a program has in its environment, where secrets are.
 func tells(verb string) bool {
 	switch verb {
-	case bastion.Get, bastion.GetTree, bastion.Backup, bastion.Bundle, bastion.Logs:
+	case bastion.Get, bastion.GetTree, bastion.Backup, bastion.Bundle, bastion.Logs, bastion.Env:
 		return false
 	}
 	return true
@@ -126,6 +129,8 @@ func (e estate) do(ctx context.Context, c bastion.Call, s harness.Streams) (int,
 		return 0, e.backup(ctx, c.Args[0], s.Out)
 	case bastion.Bundle:
 		return 0, e.bundle(ctx, s.Out)
+	case bastion.Env:
+		return 0, e.kit(ctx, c.By, s.Out)
 	case bastion.Join, bastion.Notice, bastion.Done, bastion.CallOff:
 		return 0, fmt.Errorf("%w: this is no game day, and nobody takes part but the runbook", errMistake)
 	}
@@ -311,6 +316,20 @@ func (e estate) backup(ctx context.Context, name string, to io.Writer) error {
 		return pour(to, path)
 	}
 	return fmt.Errorf("%w of the name %s\nhint: firedrill backups lists them", harness.ErrNoBackup, name)
+}
+
+// kit writes down what whoever takes part by this name has in his environment by now.
+// Once it has struck, the spare hosts are waited for.
+func (e estate) kit(ctx context.Context, by string, to io.Writer) error {
+	if g := e.hand.game; g != nil && g.isStruck() {
+		select {
+		case <-g.started:
+		case <-g.over:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return json.NewEncoder(to).Encode(e.d.workplace.Kit(e.d.facts(ctx, e.d.workplace, e.socket, by)))
 }
 
 // bundle writes the bundle of certificates to whoever asks.

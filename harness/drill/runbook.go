@@ -46,7 +46,7 @@ func (s site) Execute(ctx context.Context, path string) (out harness.Output, err
 	served := make(chan error, 1)
 	go func() {
 		defer cut() // a runbook that reaches nobody any more need not go on
-		served <- crew.Surely(func() error { return server.Serve(estate{site: s, hand: hand}) })
+		served <- crew.Surely(func() error { return server.Serve(estate{s, hand, server.Path()}) })
 	}()
 	// Whatever it left running on hosts ends with it, before anything is looked at.
 	defer func() { err = errors.Join(err, server.Close(), <-served) }()
@@ -132,11 +132,17 @@ func (d *drill) keepOnDesk(ctx context.Context, desk *operator.Desk) error {
 	return nil
 }
 
-// facts are what an on-call engineer knows when the alarm comes.
+// facts are what an on-call engineer knows by now; when the alarm comes, that is the
+// cluster as it was. A spare host that is used is one of its hosts from then on.
+//
+// etcdctl is sent to every host, the lost ones included, as on a day when nobody has
+// changed its settings yet. It goes on to the next address where one does not answer.
 func (d *drill) facts(ctx context.Context, desk *operator.Desk, bastion, by string) operator.Facts {
+	used := d.atWork().inUse()
 	d.mu.Lock()
 	f := operator.Facts{Bastion: bastion, By: by, Token: d.desk.Token, PeerURLs: maps.Clone(d.desk.Peers), ClientURLs: maps.Clone(d.desk.Clients)}
-	spares := slices.Clone(d.spares)
+	spares := slices.DeleteFunc(slices.Clone(d.spares), func(name string) bool { return slices.Contains(used, name) })
+	reached := maps.Clone(d.reached)
 	d.mu.Unlock()
 	scheme := d.scenario.Given.TLS.Scheme()
 	for _, name := range d.everKnown() {
@@ -145,13 +151,12 @@ func (d *drill) facts(ctx context.Context, desk *operator.Desk, bastion, by stri
 			continue
 		}
 		f.Hosts = append(f.Hosts, name)
-		h := d.host(name)
-		if h == nil || isOff(ctx, h) {
+		f.Endpoints = append(f.Endpoints, scheme+"://"+reached[name])
+		if h := d.host(name); h == nil || isOff(ctx, h) {
 			f.Lost = append(f.Lost, name)
 			continue
 		}
 		f.Up = append(f.Up, name)
-		f.Endpoints = append(f.Endpoints, scheme+"://"+h.ClientAddress())
 	}
 	switch {
 	case d.backups == nil:

@@ -15,7 +15,7 @@ import (
 func hostOf(c bastion.Call) string {
 	switch c.Verb {
 	case bastion.List, bastion.New, bastion.Announce, bastion.RestartComponents, bastion.Backups, bastion.Backup, bastion.Bundle,
-		bastion.Join, bastion.Notice, bastion.Done, bastion.CallOff:
+		bastion.Env, bastion.Join, bastion.Notice, bastion.Done, bastion.CallOff:
 		return ""
 	}
 	return c.Args[0]
@@ -25,7 +25,7 @@ func hostOf(c bastion.Call) string {
 func typed(c bastion.Call) string {
 	words := []string{"firedrill"}
 	switch a := c.Args; c.Verb {
-	case bastion.Announce, bastion.RestartComponents, bastion.Backups:
+	case bastion.Announce, bastion.RestartComponents, bastion.Backups, bastion.Env:
 		words = append(words, c.Verb)
 		words = append(words, quotedAll(a)...)
 	case bastion.Put, bastion.PutTree:
