@@ -59,11 +59,11 @@ func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code
 // the end: there may be thousands of calls.
 const mostCallKept = 16 << 10
 
-// tells says whether what a verb prints is for people to read. The rest are files, and
-// what a program has in its environment, where secrets are.
+// tells says whether what a verb prints is for people to read. The rest are files, what a
+// program has in its environment, where secrets are, and what is said to a tool.
 func tells(verb string) bool {
 	switch verb {
-	case bastion.Get, bastion.GetTree, bastion.Backup, bastion.Bundle, bastion.Logs, bastion.Env:
+	case bastion.Get, bastion.GetTree, bastion.Backup, bastion.Bundle, bastion.Logs, bastion.Env, bastion.Tool:
 		return false
 	}
 	return true
@@ -131,6 +131,8 @@ func (e estate) do(ctx context.Context, c bastion.Call, s harness.Streams) (int,
 		return 0, e.bundle(ctx, s.Out)
 	case bastion.Env:
 		return 0, e.kit(ctx, c.By, s.Out)
+	case bastion.Tool:
+		return bastion.AwaitTool(s)
 	case bastion.Join, bastion.Notice, bastion.Done, bastion.CallOff:
 		return 0, fmt.Errorf("%w: this is no game day, and nobody takes part but the runbook", errMistake)
 	}

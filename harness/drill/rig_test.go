@@ -16,6 +16,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/fixtures/embedded"
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/bastion"
 	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/harness/fault"
@@ -26,7 +27,7 @@ import (
 
 // The hosts run this very binary: as their agent, as etcd, as its tools.
 func TestMain(m *testing.M) {
-	if embedded.Main(os.Args) || process.Main(os.Args) || operator.Main(os.Args) {
+	if bastion.Main(os.Args) || embedded.Main(os.Args) || process.Main(os.Args) || operator.Main(os.Args) {
 		return
 	}
 	// Drills wait more than they work. A number on the command line wins.

@@ -1,6 +1,7 @@
 package drill_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/check"
@@ -79,6 +82,58 @@ setsid sleep 600 &
 	says(t, transcript, "restore.sh: etcdctl works", "restore.sh: to stderr", "step 1 at the desk: run restore.sh")
 	if strings.Count(transcript, "etcdctl works") != 1 {
 		t.Errorf("it is told twice:\n%s", transcript)
+	}
+}
+
+// TestRunbookUsesTools: what a runbook asks of etcd's tools at the desk is a step of the drill as
+// what it asks of a host is, without the secrets in it, and is done as it would be anyway. Where
+// the drill is not found any more it is done all the same.
+func TestRunbookUsesTools(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	report, err := r.run(t.Context(), t, byHand(t, `
+etcdctl --command-timeout=5s put written here && test "$(etcdctl get --print-value-only written)" = here || exit 1
+printf 'here' | etcdctl put written
+etcdctl --user=root:secret --password=sesame --command-timeout=5s user list
+etcdutl snapshot status nowhere.db
+echo "it ended with $?"
+FIREDRILL_BASTION=/nowhere etcdctl --command-timeout=5s put unseen here
+etcdctl get --print-value-only unseen
+etcdctl version >/dev/null &
+wait $!
+`), drill.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := findingOf(t, report, "procedure-completed"); f.Verdict != harness.Held {
+		t.Errorf("%+v", f)
+	}
+	var evidence harness.Evidence
+	if err := json.Unmarshal([]byte(read(t, r.latest(t), "evidence.json")), &evidence); err != nil {
+		t.Fatal(err)
+	}
+	var typed []string
+	for _, s := range evidence.Steps {
+		if s.By != "restore.sh" {
+			continue
+		}
+		typed = append(typed, fmt.Sprintf("%d: %s", s.Output.ExitCode, s.Command))
+		if s.Host != "" || s.Took <= 0 || s.Error != "" || s.Output.Stdout != "" {
+			t.Errorf("%+v", s)
+		}
+	}
+	want := []string{
+		"0: etcdctl '--command-timeout=5s' put written here", "0: etcdctl get --print-value-only written", "0: etcdctl put written",
+		"0: etcdctl '--user=root:***' '--password=***' '--command-timeout=5s' user list", "1: etcdutl snapshot status nowhere.db",
+		"0: etcdctl get --print-value-only unseen", "0: etcdctl version",
+	}
+	if diff := cmp.Diff(want, typed); diff != "" {
+		t.Errorf("typed: %s", diff)
+	}
+	transcript := read(t, r.latest(t), "transcript.txt")
+	says(t, transcript, "at the desk, by restore.sh: etcdctl get --print-value-only written\n", "  $ etcdutl snapshot status nowhere.db\n  exit status 1,", "restore.sh: it ended with 1", "restore.sh: here")
+	if strings.Contains(transcript, "secret") || strings.Contains(transcript, "sesame") {
+		t.Errorf("a secret is written down:\n%s", transcript)
 	}
 }
 
