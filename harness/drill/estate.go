@@ -40,8 +40,13 @@ func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code
 		s.Out = io.MultiWriter(s.Out, &out)
 	}
 	s.Err = io.MultiWriter(s.Err, &complaints)
+	fed := &heard{from: s.In}
+	if c.Verb == bastion.Exec {
+		s.In = fed
+	}
 	code, err = e.do(ctx, c, s)
 	record.Took = e.d.timeline.now() - record.At
+	record.Input, record.InputDropped = fed.kept()
 	said, dropped := out.Kept()
 	complained, more := complaints.Kept()
 	record.Output = harness.Output{Stdout: string(said), Stderr: string(complained), Dropped: dropped + more, ExitCode: code, Duration: record.Took}

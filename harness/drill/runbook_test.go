@@ -1,7 +1,6 @@
 package drill_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -108,12 +107,8 @@ wait $!
 	if f := findingOf(t, report, "procedure-completed"); f.Verdict != harness.Held {
 		t.Errorf("%+v", f)
 	}
-	var evidence harness.Evidence
-	if err := json.Unmarshal([]byte(read(t, r.latest(t), "evidence.json")), &evidence); err != nil {
-		t.Fatal(err)
-	}
 	var typed []string
-	for _, s := range evidence.Steps {
+	for _, s := range r.evidence(t).Steps {
 		if s.By != "restore.sh" {
 			continue
 		}
@@ -134,6 +129,34 @@ wait $!
 	says(t, transcript, "at the desk, by restore.sh: etcdctl get --print-value-only written\n", "  $ etcdutl snapshot status nowhere.db\n  exit status 1,", "restore.sh: it ended with 1", "restore.sh: here")
 	if strings.Contains(transcript, "secret") || strings.Contains(transcript, "sesame") {
 		t.Errorf("a secret is written down:\n%s", transcript)
+	}
+}
+
+// TestRunbookFeedsScripts: what a shell on a host is fed is written down as what it is asked for
+// is, and where that is cut it says so.
+func TestRunbookFeedsScripts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	report, err := r.run(t.Context(), t, byHand(t, `
+set -eu
+firedrill host exec m1 -- sh -s <<'SCRIPT'
+touch /root/by-script
+SCRIPT
+head -c 30000 /dev/zero | tr '\0' 'x' | firedrill host exec m1 -- sha256sum
+head -c 300 /dev/zero | firedrill host exec m1 -- sh -c 'cat >/root/zeroes'
+firedrill host exec -n m1 -- ls /root/by-script </dev/zero
+`), drill.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := findingOf(t, report, "procedure-completed"); f.Verdict != harness.Held {
+		t.Errorf("%+v", f)
+	}
+	says(t, read(t, r.latest(t), "transcript.txt"),
+		"  $ firedrill host exec m1 -- sh -s\n  < touch /root/by-script\n  exit status 0",
+		"xxx\n  < (13616 bytes of input not kept)\n    ", "cat >/root/zeroes'\n  < (300 bytes of input not kept)\n", "  $ firedrill host exec m1 -- ls /root/by-script\n    /root/by-script")
+	if step := r.evidence(t).Steps[0]; step.Input != "touch /root/by-script\n" || step.InputDropped != 0 {
+		t.Errorf("%s: %.100q", step.Command, step.Input)
 	}
 }
 
