@@ -48,6 +48,20 @@ var _ = Describe("game day", func() {
 		Expect(record.WrongMoves).To(BeEmpty())
 	}, SpecTimeout(specDeadline))
 
+	It("is played on containers, by a shell that was open before", Label("container", "gameday"), func(ctx SpecContext) {
+		day := openDoorsOn(ctx, runtimes()[1])
+		ann, did := day.shell(ctx, "ann", onceItStruck+`eval "$(firedrill env)"
+etcdctl --command-timeout=2s get quorum
+sh `+day.book()+" </dev/null && etcdctl member list && firedrill gameday --done\nexit $?\n")
+		Eventually(ctx, ann).Should(gexec.Exit(0), func() string { return string(did.Contents()) })
+
+		report, record := day.after(ctx)
+		Expect(report.Verdict).To(Equal(harness.Held), "%s", explain(report))
+		Expect(record.Shells).To(HaveLen(1))
+		Expect(record.Ended.By).To(Equal("ann"))
+		Expect(commandsOf(report, "ann")).To(ContainElements("firedrill env", "etcdctl '--command-timeout=2s' get quorum", "etcdctl member list"))
+	}, SpecTimeout(specDeadline))
+
 	It("is followed on its pages, and ended there", Label("process", "gameday", "browser"), func(ctx SpecContext) {
 		facilitator := browser.Open(GinkgoT())
 		wall := facilitator.Tab()
@@ -91,6 +105,17 @@ var _ = Describe("game day", func() {
 	}, SpecTimeout(specDeadline))
 })
 
+// commandsOf is what somebody typed.
+func commandsOf(report reports.Report, name string) []string {
+	var commands []string
+	for _, s := range report.Typed() {
+		if s.By == name {
+			commands = append(commands, s.Command)
+		}
+	}
+	return commands
+}
+
 // recovered is how long a team may take, and the checks after it.
 const recovered = 2 * time.Minute
 
@@ -102,14 +127,19 @@ type gameDay struct {
 	told        *gbytes.Buffer // what people are told
 }
 
-// openDoors begins one, and returns when people may come.
+// openDoors begins one on the process runtime, and returns when people may come.
 func openDoors(ctx SpecContext) *gameDay {
 	GinkgoHelper()
-	runtimes()[0].must(ctx)
+	return openDoorsOn(ctx, runtimes()[0])
+}
+
+func openDoorsOn(ctx SpecContext, rt place) *gameDay {
+	GinkgoHelper()
+	rt.must(ctx)
 	binary, err := command()
 	Expect(err).NotTo(HaveOccurred())
 	d := &gameDay{binary: binary, dir: GinkgoT().TempDir(), out: &bytes.Buffer{}, told: gbytes.NewBuffer()}
-	cmd := exec.CommandContext(ctx, binary, "gameday", "kubeadm-force-new-cluster", "--runtime", "process", "--quiet-least", "1s", "--quiet-most", "2s",
+	cmd := exec.CommandContext(ctx, binary, "gameday", "kubeadm-force-new-cluster", "--runtime", rt.name, "--quiet-least", "1s", "--quiet-most", "2s",
 		"--no-comparison", "--json", "--out", filepath.Join(d.dir, "runs"))
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = tearDown
