@@ -152,16 +152,20 @@ type HostStart struct {
 
 // StepRecord is one step on one host, as it went.
 type StepRecord struct {
-	Number   int           `json:"number"` // from 1
-	Name     string        `json:"name"`
-	Host     string        `json:"host,omitempty"` // "" at the desk
-	By       string        `json:"by,omitempty"`   // who typed it: a runbook, or a shell of a game day; "" for a step of a procedure
-	Command  string        `json:"command"`
-	Output   Output        `json:"output"`          // of the last attempt
-	Error    string        `json:"error,omitempty"` // why it was not run to its end; the exit code then means nothing
-	Attempts int           `json:"attempts"`
-	At       time.Duration `json:"at_ns"`
-	Took     time.Duration `json:"took_ns"`
+	Number  int    `json:"number"` // from 1
+	Name    string `json:"name"`
+	Host    string `json:"host,omitempty"` // "" at the desk
+	By      string `json:"by,omitempty"`   // who typed it: a runbook, or a shell of a game day; "" for a step of a procedure
+	Command string `json:"command"`
+	// Input is the beginning of what was fed to the command, where that is text;
+	// InputDropped counts the bytes of the rest.
+	Input        string        `json:"input,omitempty"`
+	InputDropped int64         `json:"input_dropped_bytes,omitempty"`
+	Output       Output        `json:"output"`          // of the last attempt
+	Error        string        `json:"error,omitempty"` // why it was not run to its end; the exit code then means nothing
+	Attempts     int           `json:"attempts"`
+	At           time.Duration `json:"at_ns"`
+	Took         time.Duration `json:"took_ns"`
 	// Completes is the phase that ended with it; "" if none does, or it failed.
 	Completes Phase `json:"completes,omitempty"`
 }

@@ -85,6 +85,20 @@ exit $?
 		Expect(report.Verdict).To(Equal(harness.Held), "%s", explain(report))
 	}, SpecTimeout(specDeadline))
 
+	It("is played on containers, by a shell that was open before", Label("container", "gameday"), func(ctx SpecContext) {
+		day := openDoorsOn(ctx, runtimes()[1], "kubeadm-force-new-cluster", time.Second)
+		ann, did := day.shell(ctx, "ann", onceItStruck+`eval "$(firedrill env)"
+etcdctl --command-timeout=2s get quorum
+sh `+day.book()+" </dev/null && etcdctl member list && firedrill gameday --done\nexit $?\n")
+		Eventually(ctx, ann).Should(gexec.Exit(0), func() string { return string(did.Contents()) })
+
+		report, record := day.after(ctx)
+		Expect(report.Verdict).To(Equal(harness.Held), "%s", explain(report))
+		Expect(record.Shells).To(HaveLen(1))
+		Expect(record.Ended.By).To(Equal("ann"))
+		Expect(commandsOf(report, "ann")).To(ContainElements("firedrill env", "etcdctl '--command-timeout=2s' get quorum", "etcdctl member list"))
+	}, SpecTimeout(specDeadline))
+
 	It("is followed on its pages, and ended there", Label("process", "gameday", "browser"), func(ctx SpecContext) {
 		facilitator := browser.Open(GinkgoT())
 		wall := facilitator.Tab()
@@ -132,6 +146,17 @@ exit $?
 // pagesOpened is how long a browser may take to open both pages, on a busy machine too.
 const pagesOpened = 20 * time.Second
 
+// commandsOf is what somebody typed.
+func commandsOf(report reports.Report, name string) []string {
+	var commands []string
+	for _, s := range report.Typed() {
+		if s.By == name {
+			commands = append(commands, s.Command)
+		}
+	}
+	return commands
+}
+
 // recovered is how long a team may take, and the checks after it.
 const recovered = 2 * time.Minute
 
@@ -144,7 +169,7 @@ type gameDay struct {
 	told        *gbytes.Buffer // what people are told
 }
 
-// openDoors begins one, and returns when people may come.
+// openDoors begins one on the process runtime, and returns when people may come.
 func openDoors(ctx SpecContext) *gameDay {
 	GinkgoHelper()
 	return openDoorsOf(ctx, "kubeadm-force-new-cluster", time.Second)
@@ -153,11 +178,16 @@ func openDoors(ctx SpecContext) *gameDay {
 // openDoorsOf begins one that is quiet for so long at least, and not much longer.
 func openDoorsOf(ctx SpecContext, scenario string, quiet time.Duration) *gameDay {
 	GinkgoHelper()
-	runtimes()[0].must(ctx)
+	return openDoorsOn(ctx, runtimes()[0], scenario, quiet)
+}
+
+func openDoorsOn(ctx SpecContext, rt place, scenario string, quiet time.Duration) *gameDay {
+	GinkgoHelper()
+	rt.must(ctx)
 	binary, err := command()
 	Expect(err).NotTo(HaveOccurred())
 	d := &gameDay{binary: binary, dir: GinkgoT().TempDir(), out: &bytes.Buffer{}, told: gbytes.NewBuffer()}
-	cmd := exec.CommandContext(ctx, binary, "gameday", scenario, "--runtime", "process", "--quiet-least", quiet.String(), "--quiet-most", (quiet + time.Second).String(),
+	cmd := exec.CommandContext(ctx, binary, "gameday", scenario, "--runtime", rt.name, "--quiet-least", quiet.String(), "--quiet-most", (quiet + time.Second).String(),
 		"--no-comparison", "--json", "--out", filepath.Join(d.dir, "runs"))
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = tearDown

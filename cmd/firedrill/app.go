@@ -102,7 +102,7 @@ func (a *app) command() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.listCommand(), a.catalogueCommand(), a.explainCommand(), a.runCommand(), a.runbookCommand(), a.policyCommand(), a.rehearseCommand(), a.gameDayCommand(), a.reportCommand(),
-		a.checkCommand(), a.cleanCommand(), a.versionCommand(), a.shellCommand(),
+		a.checkCommand(), a.cleanCommand(), a.versionCommand(), a.shellCommand(), a.envCommand(),
 		a.hostCommand(), a.announceCommand(), a.restartComponentsCommand(), a.backupsCommand())
 	return root
 }

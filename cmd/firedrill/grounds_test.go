@@ -91,6 +91,8 @@ func (g *grounds) Do(ctx context.Context, c bastion.Call, s harness.Streams) (in
 	case bastion.Done, bastion.Leave:
 		close(g.over)
 		return 0, nil
+	case bastion.Env:
+		return 0, json.NewEncoder(s.Out).Encode(g.kit(c.By, "m1 m2 m3's"))
 	case bastion.Join:
 		return 0, g.join(ctx, c.Args[0], s)
 	}
@@ -102,13 +104,16 @@ func (g *grounds) Do(ctx context.Context, c bastion.Call, s harness.Streams) (in
 	return g.onHost(ctx, root, c, s)
 }
 
+func (g *grounds) kit(by, hosts string) operator.Kit {
+	return operator.Kit{Bin: filepath.Join(filepath.Dir(g.hosts), "bin"), Set: map[string]string{bastion.SocketVariable: g.socket, bastion.ByVariable: by, "FIREDRILL_HOSTS": hosts}}
+}
+
 // join has somebody take part until the game day is over.
 func (g *grounds) join(ctx context.Context, name string, s harness.Streams) error {
 	if name == "taken" {
 		return bastion.Refuse("somebody takes part as %s already", name)
 	}
-	kit := operator.Kit{Bin: filepath.Join(filepath.Dir(g.hosts), "bin"), Set: map[string]string{bastion.SocketVariable: g.socket, bastion.ByVariable: name, "FIREDRILL_HOSTS": "m1 m2"}}
-	if err := json.NewEncoder(s.Out).Encode(kit); err != nil {
+	if err := json.NewEncoder(s.Out).Encode(g.kit(name, "m1 m2")); err != nil {
 		return err
 	}
 	select {

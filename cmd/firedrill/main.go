@@ -7,6 +7,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/fixtures/embedded"
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/bastion"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/harness/gameday"
 	"github.com/etcd-firedrill/firedrill/harness/operator"
@@ -24,9 +25,10 @@ func main() {
 
 // dispatched runs what this binary is on a host: etcd and its tools, chosen by
 // the name it is called by, and the agent. On an operator's machine it is the
-// tools again, and the guard of a program of the operator's own.
+// tools again, which tell the bastion what they are asked for, and the guard of a
+// program of the operator's own.
 func dispatched(args []string) bool {
-	return embedded.Main(args) || process.Main(args) || operator.Main(args)
+	return bastion.Main(args) || embedded.Main(args) || process.Main(args) || operator.Main(args)
 }
 
 // firedrill is the command itself, and returns its exit code.

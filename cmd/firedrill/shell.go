@@ -25,8 +25,9 @@ func (a *app) shellCommand() *cobra.Command {
 		Use:   "shell [--name NAME]",
 		Short: "open a shell in a game day: what an on-call engineer has",
 		Long: "Open your shell ($SHELL) in a game day that is on: PATH has firedrill, etcdctl and etcdutl; ETCDCTL_… point\n" +
-			"at the cluster as it is now; FIREDRILL_… tell the hosts, their addresses and the backups. `firedrill host`\n" +
-			"reaches the hosts. What is done by it is recorded, with NAME; what happens past it is not.\n\n" +
+			"at the cluster; FIREDRILL_… tell the hosts, their addresses and the backups, as of the moment when it was\n" +
+			"opened: `eval \"$(firedrill env)\"` tells them as they are by now. `firedrill host` reaches the hosts. What is\n" +
+			"done by these is recorded, with NAME; what happens past them is not.\n\n" +
 			"It ends when you leave it, or when the game day is over. Exit codes: the shell's own; 0 if the game day\n" +
 			"ended it; 1 if NAME is taken, 3 if there is no game day or it broke, or the command was misused.",
 		Args: none,
@@ -64,6 +65,7 @@ func (a *app) shell(ctx context.Context, name, socket string) error {
 		return a.answered(part.code, part.err)
 	}
 	a.say("%s takes part in the game day; `exit` leaves it", name)
+	a.say("once something is lost, `eval \"$(firedrill env)\"` has this shell know it, and the spare hosts")
 	lasting, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	ending := make(chan struct{})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,12 @@ import (
 const callerMark = "FIREDRILL_TEST_CALLER"
 
 func TestMain(m *testing.M) {
+	if Main(os.Args) {
+		return
+	}
+	if slices.Contains(Tools, filepath.Base(os.Args[0])) {
+		playTool(os.Args[1:])
+	}
 	if socket := os.Getenv(callerMark); socket != "" {
 		code, err := Do(context.Background(), socket, Call{Verb: Exec, Args: []string{"m1", "sleep", "3600"}}, harness.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 		fmt.Fprintln(os.Stderr, code, err)

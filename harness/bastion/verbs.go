@@ -98,6 +98,14 @@ const (
 	Backup = "backup"
 	// Bundle is `bundle`: standard output is the certificates' bundle.
 	Bundle = "bundle"
+	// Env is `env`: standard output is one line of JSON, what a program has in its
+	// environment by now (operator.Kit).
+	Env = "env"
+	// Tool is `tool etcdctl|etcdutl [ARG…]`: tells that one of etcd's tools is run where
+	// the caller is, with these arguments (see Masked). It may begin once anything comes on
+	// standard output; how it ended is its exit code, in decimal, on standard input. See
+	// Main, and AwaitTool.
+	Tool = "tool"
 	// Join is `join WHO`: takes part in a game day under this name, which nobody else
 	// who takes part has, for as long as the call lasts. Standard output is one line
 	// of JSON, what a shell has in its environment (operator.Kit). It lasts until the
@@ -115,6 +123,9 @@ const (
 	// CallOff is `call-off REASON`: ends a game day before the team does.
 	CallOff = "call-off"
 )
+
+// Tools are etcd's own, by the names that Tool takes.
+var Tools = []string{"etcdctl", "etcdutl"}
 
 // The options of verbs. They stand after the other arguments.
 const (
@@ -155,6 +166,8 @@ var signatures = []Signature{
 	{Verb: Backups, Option: OptionJSON},
 	{Verb: Backup, Args: "NAME", Least: 1, Most: 1},
 	{Verb: Bundle},
+	{Verb: Env},
+	{Verb: Tool, Args: "etcdctl|etcdutl [ARG…]", Least: 1, Most: many},
 	{Verb: Join, Args: "WHO", Least: 1, Most: 1},
 	{Verb: Notice},
 	{Verb: Done},
@@ -236,6 +249,10 @@ func (s Signature) check(c Call) error {
 		}
 	}
 	switch s.Verb {
+	case Tool:
+		if !slices.Contains(Tools, args[0]) {
+			return fmt.Errorf("%q is none of etcd's tools", args[0])
+		}
 	case Put:
 		_, err := ParseMode(args[2])
 		return err

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,8 @@ import (
 // Each call is a step of the drill, with whoever typed it.
 type estate struct {
 	site
-	hand *hand
+	hand   *hand
+	socket string // the bastion's
 }
 
 // Do carries out one call and records it.
@@ -39,9 +41,15 @@ func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code
 		s.Out = io.MultiWriter(s.Out, outKept)
 	}
 	s.Err = io.MultiWriter(s.Err, complaintsKept)
+	fed := &heard{from: s.In}
+	if c.Verb == bastion.Exec {
+		s.In = fed
+	}
 	code, err = e.do(ctx, c, s)
 	_, _ = outKept.Close(), complaintsKept.Close() // a Clip takes everything
 	record.Took = e.d.timeline.now() - record.At
+	record.Input, record.InputDropped = fed.kept()
+	record.Input = e.d.secrets.Redact(record.Input)
 	said, dropped := out.Kept()
 	complained, more := complaints.Kept()
 	record.Output = harness.Output{Stdout: string(said), Stderr: string(complained), Dropped: dropped + more, ExitCode: code, Duration: record.Took}
@@ -68,10 +76,11 @@ func (e estate) shown(c bastion.Call) bastion.Call {
 // the end: there may be thousands of calls.
 const mostCallKept = 16 << 10
 
-// tells says whether what a verb prints is for people to read. The rest are files.
+// tells says whether what a verb prints is for people to read. The rest are files, what a
+// program has in its environment, where secrets are, and what is said to a tool.
 func tells(verb string) bool {
 	switch verb {
-	case bastion.Get, bastion.GetTree, bastion.Backup, bastion.Bundle, bastion.Logs:
+	case bastion.Get, bastion.GetTree, bastion.Backup, bastion.Bundle, bastion.Logs, bastion.Env, bastion.Tool:
 		return false
 	}
 	return true
@@ -137,6 +146,10 @@ func (e estate) do(ctx context.Context, c bastion.Call, s harness.Streams) (int,
 		return 0, e.backup(ctx, c.Args[0], s.Out)
 	case bastion.Bundle:
 		return 0, e.bundle(ctx, s.Out)
+	case bastion.Env:
+		return 0, e.kit(ctx, c.By, s.Out)
+	case bastion.Tool:
+		return bastion.AwaitTool(s)
 	case bastion.Join, bastion.Notice, bastion.Done, bastion.Leave, bastion.Resume, bastion.CallOff:
 		return 0, fmt.Errorf("%w: this is no game day, and nobody takes part but the runbook", errMistake)
 	}
@@ -328,6 +341,20 @@ func (e estate) backup(ctx context.Context, name string, to io.Writer) error {
 		return pour(to, path)
 	}
 	return fmt.Errorf("%w of the name %s\nhint: firedrill backups lists them", harness.ErrNoBackup, name)
+}
+
+// kit writes down what whoever takes part by this name has in his environment by now.
+// Once it has struck, the spare hosts are waited for.
+func (e estate) kit(ctx context.Context, by string, to io.Writer) error {
+	if g := e.hand.game; g != nil && g.isStruck() {
+		select {
+		case <-g.started:
+		case <-g.over:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return json.NewEncoder(to).Encode(e.d.workplace.Kit(e.d.facts(ctx, e.d.workplace, e.socket, by)))
 }
 
 // bundle writes the bundle of certificates to whoever asks.

@@ -187,6 +187,42 @@ func TestHabitsAreNoSigns(t *testing.T) {
 	}
 }
 
+// etcd's tools, run at the desk, are judged by the same rule as on a host.
+func TestToolsAreSigns(t *testing.T) {
+	tool := func(argv ...string) bastion.Call {
+		return bastion.Call{By: "ann", Verb: bastion.Tool, Args: argv}
+	}
+	r := newRules()
+	if err := r.admit(t.Context(), tool("etcdctl", "endpoint", "health")); err != nil {
+		t.Fatal(err)
+	}
+	r.set(5 * time.Second)
+	r.strikes()
+	r.begins()
+	for i, c := range []struct {
+		call             bastion.Call
+		noticed, decided time.Duration
+	}{
+		{tool("etcdctl", "endpoint", "health"), 0, 0},
+		{tool("etcdctl", "--user=root:***", "member", "list"), 7 * time.Second, 0},
+		{tool("etcdutl", "snapshot", "status", "x.db"), 7 * time.Second, 0},
+		{tool("etcdctl", "member", "remove", "a1"), 7 * time.Second, 9 * time.Second},
+		{tool("etcdutl", "snapshot", "restore", "x.db"), 7 * time.Second, 9 * time.Second},
+	} {
+		r.set(time.Duration(6+i) * time.Second)
+		if err := r.admit(t.Context(), c.call); err != nil {
+			t.Fatal(err)
+		}
+		if rec := r.record(); rec.Noticed.At != c.noticed || rec.Decided.At != c.decided {
+			t.Errorf("after %v: %+v, %+v", c.call.Args, rec.Noticed, rec.Decided)
+		}
+	}
+	if err := r.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, "a tool", r.admit(t.Context(), tool("etcdctl", "get", "k")), "paused")
+}
+
 // Between the strike and the recovery's beginning the drill looks at what there is: who
 // would change it waits, and who only looks does not.
 func TestChangesWaitForTheRecoveryToBegin(t *testing.T) {

@@ -111,7 +111,7 @@ func (d *drill) openGameDay(ctx context.Context) (err error) {
 	}
 	g.served = make(chan error, 1)
 	go func() {
-		err := crew.Surely(func() error { return g.server.Serve(team{estate{site: site{d}, hand: g.hand}, g}) })
+		err := crew.Surely(func() error { return g.server.Serve(team{estate{site{d}, g.hand, g.server.Path()}, g}) })
 		if err != nil {
 			d.broke(breakage{err: err}) // the team reaches nobody any more
 		}

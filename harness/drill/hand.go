@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -216,6 +217,17 @@ func (h *hand) takes(name string) bool {
 	}
 	h.taken[name] = true
 	return true
+}
+
+// inUse are the hosts that somebody has ordered, or started etcd on; none where nobody
+// recovers.
+func (h *hand) inUse() []string {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.AppendSeq(slices.Clone(h.started), maps.Keys(h.taken))
 }
 
 // close marks the phases that the recovery had, and lets go of the spare hosts

@@ -76,6 +76,8 @@ func TestTyped(t *testing.T) {
 		{bastion.Call{Verb: bastion.Announce, Args: []string{"m1", "m2"}}, "firedrill announce m1 m2", "announce m1 m2"},
 		{bastion.Call{Verb: bastion.RestartComponents}, "firedrill restart-components", "restart-components"},
 		{bastion.Call{Verb: bastion.List}, "firedrill host ls", "ls"},
+		{bastion.Call{Verb: bastion.Env}, "firedrill env", "env"},
+		{bastion.Call{Verb: bastion.Tool, Args: []string{"etcdctl", "--cert=/d", "get", "a b"}}, "etcdctl '--cert=/d' get 'a b'", "etcdctl get a b"},
 	} {
 		if got := typed(c.call); got != c.typed {
 			t.Errorf("typed: %s, want %s", got, c.typed)

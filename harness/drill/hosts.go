@@ -53,7 +53,7 @@ func (d *drill) provisionHost(ctx context.Context, name string) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.hosts[name] = h
+	d.hosts[name], d.reached[name] = h, h.ClientAddress()
 	scheme := d.scenario.Given.TLS.Scheme()
 	d.desk.Peers[name] = fmt.Sprintf("%s://%s:%d", scheme, h.PeerAddress(), harness.PeerPort)
 	d.desk.Clients[name] = fmt.Sprintf("%s://%s:%d", scheme, h.PeerAddress(), harness.ClientPort)

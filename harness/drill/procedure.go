@@ -199,9 +199,29 @@ func (d *drill) stepOn(ctx context.Context, number int, step harness.Step, on ha
 // keep writes a step down, in the evidence and in the transcript.
 func (d *drill) keep(record harness.StepRecord) error {
 	d.mu.Lock()
-	d.ev.Steps = append(d.ev.Steps, record)
+	if len(d.ev.Steps) < mostWhole {
+		d.ev.Steps = append(d.ev.Steps, record)
+	} else {
+		d.ev.Steps = append(d.ev.Steps, abridged(record))
+	}
 	d.mu.Unlock()
 	return d.transcript.add(record)
+}
+
+// mostWhole is how many steps are in the evidence, which is held in memory, with all that
+// was kept of them. A shell that looks every second makes more in an hour.
+const mostWhole = 2000
+
+// abridged is a step that tells who did what, and how it ended; the rest is in the
+// transcript.
+func abridged(s harness.StepRecord) harness.StepRecord {
+	s.InputDropped += int64(len(s.Input))
+	s.Output.Dropped += int64(len(s.Output.Stdout) + len(s.Output.Stderr))
+	s.Input, s.Output.Stdout, s.Output.Stderr = "", "", ""
+	if len(s.Command) > mostText {
+		s.Command = strings.ToValidUTF8(s.Command[:mostText], "") + "…"
+	}
+	return s
 }
 
 // untried writes a step down that could not even be begun: its command as far

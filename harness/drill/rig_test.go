@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/fixtures/embedded"
 	"github.com/etcd-firedrill/firedrill/fixtures/s3gateway"
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/bastion"
 	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/harness/fault"
@@ -28,14 +30,35 @@ import (
 // The hosts run this very binary: as their agent, as etcd, as its tools.
 func TestMain(m *testing.M) {
 	s3gateway.Main()
-	if embedded.Main(os.Args) || process.Main(os.Args) || operator.Main(os.Args) {
+	if bastion.Main(os.Args) || embedded.Main(os.Args) || process.Main(os.Args) || operator.Main(os.Args) {
 		return
+	}
+	if filepath.Base(os.Args[0]) == "firedrill" {
+		os.Exit(ask(os.Args[1:]))
 	}
 	// Drills wait more than they work. A number on the command line wins.
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// ask is as much of the command as runbooks need here: `firedrill host VERB…`.
+func ask(words []string) (code int) {
+	if len(words) < 2 || words[0] != "host" {
+		fmt.Fprintf(os.Stderr, "firedrill %v is not known here\n", words)
+		return 99
+	}
+	streams := harness.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	args := slices.DeleteFunc(words[2:], func(word string) bool { return word == "--" })
+	if len(args) > 0 && args[0] == "-n" {
+		streams.In, args = nil, args[1:]
+	}
+	code, err := bastion.Do(context.Background(), os.Getenv(bastion.SocketVariable), bastion.Call{By: os.Getenv(bastion.ByVariable), Verb: words[1], Args: args}, streams)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "firedrill:", err)
+	}
+	return code
 }
 
 // rig is a process runtime in a directory of its own, in which nothing may be

@@ -87,13 +87,16 @@ type drill struct {
 
 	abort context.CancelCauseFunc // ends the drill, see broke
 
-	mu     sync.Mutex // guards what the hosts' events and a procedure's steps share
-	hosts  map[string]harness.Host
-	logs   map[string]*hostLog
-	deaths map[string]int        // etcds that ended by themselves before the steady state, by host
-	lost   map[harness.Host]bool // by the strike and for good, although their disks are there
-	spares []string              // clean hosts for whoever recovers by hand
-	hand   *hand                 // whoever does it just now; nil: nobody
+	mu    sync.Mutex // guards what the hosts' events and a procedure's steps share
+	hosts map[string]harness.Host
+	// reached is where the etcd of each host is reached from here, also of those that
+	// are gone.
+	reached map[string]string
+	logs    map[string]*hostLog
+	deaths  map[string]int        // etcds that ended by themselves before the steady state, by host
+	lost    map[harness.Host]bool // by the strike and for good, although their disks are there
+	spares  []string              // clean hosts for whoever recovers by hand
+	hand    *hand                 // whoever does it just now; nil: nobody
 
 	workplace *operator.Desk // of whoever recovers by hand; nil: nobody does
 	game      *game          // nil: no people recover
@@ -112,7 +115,7 @@ func Run(ctx context.Context, rt harness.Runtime, s harness.Scenario, o Options)
 	s.Promises, s.Backups = p.promises, p.backups
 	d := &drill{
 		scenario: s, opts: o, plan: p,
-		hosts: map[string]harness.Host{}, logs: map[string]*hostLog{}, deaths: map[string]int{}, lost: map[harness.Host]bool{},
+		hosts: map[string]harness.Host{}, reached: map[string]string{}, logs: map[string]*hostLog{}, deaths: map[string]int{}, lost: map[harness.Host]bool{},
 		rnd: rand.New(rand.NewPCG(uint64(o.Seed), 0x66697265)),
 	}
 	ctx, d.abort = context.WithCancelCause(ctx)

@@ -47,14 +47,14 @@ func (s site) Execute(ctx context.Context, path string) (out harness.Output, err
 	served := make(chan error, 1)
 	go func() {
 		defer cut() // a runbook that reaches nobody any more need not go on
-		served <- crew.Surely(func() error { return server.Serve(estate{site: s, hand: hand}) })
+		served <- crew.Surely(func() error { return server.Serve(estate{s, hand, server.Path()}) })
 	}()
 	// Whatever it left running on hosts ends with it, before anything is looked at.
 	defer func() { err = errors.Join(err, server.Close(), <-served) }()
 
 	var stdout, stderr relay.Clip
 	code, err := desk.Run(ctx, operator.Program{
-		Path: path, Env: desk.Environment(os.Environ(), d.facts(ctx, desk, server.Path(), told.by)),
+		Path: path, Env: desk.Environment(d.elsewhere(os.Environ()), d.facts(ctx, desk, server.Path(), told.by)),
 		Streams: harness.Streams{Out: told.stream(&stdout), Err: told.stream(&stderr)},
 	})
 	told.end()
@@ -70,6 +70,27 @@ func (s site) Execute(ctx context.Context, path string) (out harness.Output, err
 		return harness.Output{Stdout: out.Stdout, Stderr: out.Stderr + err.Error() + "\n", Dropped: out.Dropped, ExitCode: unguarded}, nil
 	}
 	return out, err
+}
+
+// elsewhere leaves out the variables that name a directory in which the evidence lies, as
+// CI_PROJECT_DIR and GITHUB_WORKSPACE do where the default is kept. HOME and TMPDIR lead
+// everywhere, and programs need them.
+func (d *drill) elsewhere(env []string) []string {
+	evidence, err := filepath.EvalSymlinks(d.dir)
+	if err != nil {
+		evidence = d.dir
+	}
+	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
+		name, value, _ := strings.Cut(entry, "=")
+		if name == "HOME" || name == "TMPDIR" || !filepath.IsAbs(value) {
+			return false
+		}
+		if resolved, err := filepath.EvalSymlinks(value); err == nil {
+			value = resolved
+		}
+		below, err := filepath.Rel(value, evidence)
+		return err == nil && filepath.IsLocal(below) && filepath.Clean(value) != "/"
+	})
 }
 
 // unguarded is the exit status of a program that killed its guard: as of one that
@@ -133,11 +154,17 @@ func (d *drill) keepOnDesk(ctx context.Context, desk *operator.Desk) error {
 	return nil
 }
 
-// facts are what an on-call engineer knows when the alarm comes.
+// facts are what an on-call engineer knows by now; when the alarm comes, that is the
+// cluster as it was. A spare host that is used is one of its hosts from then on.
+//
+// etcdctl is sent to every host, the lost ones included, as on a day when nobody has
+// changed its settings yet. It goes on to the next address where one does not answer.
 func (d *drill) facts(ctx context.Context, desk *operator.Desk, bastion, by string) operator.Facts {
+	used := d.atWork().inUse()
 	d.mu.Lock()
 	f := operator.Facts{Bastion: bastion, By: by, Token: d.desk.Token, PeerURLs: maps.Clone(d.desk.Peers), ClientURLs: maps.Clone(d.desk.Clients)}
-	spares := slices.Clone(d.spares)
+	spares := slices.DeleteFunc(slices.Clone(d.spares), func(name string) bool { return slices.Contains(used, name) })
+	reached := maps.Clone(d.reached)
 	d.mu.Unlock()
 	scheme := d.scenario.Given.TLS.Scheme()
 	for _, name := range d.everKnown() {
@@ -146,13 +173,12 @@ func (d *drill) facts(ctx context.Context, desk *operator.Desk, bastion, by stri
 			continue
 		}
 		f.Hosts = append(f.Hosts, name)
-		h := d.host(name)
-		if h == nil || isOff(ctx, h) {
+		f.Endpoints = append(f.Endpoints, scheme+"://"+reached[name])
+		if h := d.host(name); h == nil || isOff(ctx, h) {
 			f.Lost = append(f.Lost, name)
 			continue
 		}
 		f.Up = append(f.Up, name)
-		f.Endpoints = append(f.Endpoints, scheme+"://"+h.ClientAddress())
 	}
 	switch {
 	case d.backups == nil:

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
 	"github.com/etcd-firedrill/firedrill/harness/check"
@@ -81,6 +83,82 @@ setsid sleep 600 &
 	says(t, transcript, "restore.sh: etcdctl works", "restore.sh: to stderr", "step 1 at the desk: run restore.sh")
 	if strings.Count(transcript, "etcdctl works") != 1 {
 		t.Errorf("it is told twice:\n%s", transcript)
+	}
+}
+
+// TestRunbookUsesTools: what a runbook asks of etcd's tools at the desk is a step of the drill as
+// what it asks of a host is, without the secrets in it, and is done as it would be anyway. Where
+// the drill is not found any more it is done all the same.
+func TestRunbookUsesTools(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	report, err := r.run(t.Context(), t, byHand(t, `
+etcdctl --command-timeout=5s put written here && test "$(etcdctl get --print-value-only written)" = here || exit 1
+printf 'here' | etcdctl put written
+etcdctl --user=root:secret --password=sesame --command-timeout=5s user list
+etcdutl snapshot status nowhere.db
+echo "it ended with $?"
+FIREDRILL_BASTION=/nowhere etcdctl --command-timeout=5s put unseen here
+etcdctl get --print-value-only unseen
+etcdctl version >/dev/null &
+wait $!
+`), drill.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := findingOf(t, report, "procedure-completed"); f.Verdict != harness.Held {
+		t.Errorf("%+v", f)
+	}
+	var typed []string
+	for _, s := range r.evidence(t).Steps {
+		if s.By != "restore.sh" {
+			continue
+		}
+		typed = append(typed, fmt.Sprintf("%d: %s", s.Output.ExitCode, s.Command))
+		if s.Host != "" || s.Took <= 0 || s.Error != "" || s.Output.Stdout != "" {
+			t.Errorf("%+v", s)
+		}
+	}
+	want := []string{
+		"0: etcdctl '--command-timeout=5s' put written here", "0: etcdctl get --print-value-only written", "0: etcdctl put written",
+		"0: etcdctl '--user=root:***' '--password=***' '--command-timeout=5s' user list", "1: etcdutl snapshot status nowhere.db",
+		"0: etcdctl get --print-value-only unseen", "0: etcdctl version",
+	}
+	if diff := cmp.Diff(want, typed); diff != "" {
+		t.Errorf("typed: %s", diff)
+	}
+	transcript := read(t, r.latest(t), "transcript.txt")
+	says(t, transcript, "at the desk, by restore.sh: etcdctl get --print-value-only written\n", "  $ etcdutl snapshot status nowhere.db\n  exit status 1,", "restore.sh: it ended with 1", "restore.sh: here")
+	if strings.Contains(transcript, "secret") || strings.Contains(transcript, "sesame") {
+		t.Errorf("a secret is written down:\n%s", transcript)
+	}
+}
+
+// TestRunbookFeedsScripts: what a shell on a host is fed is written down as what it is asked for
+// is, and where that is cut it says so.
+func TestRunbookFeedsScripts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	report, err := r.run(t.Context(), t, byHand(t, `
+set -eu
+firedrill host exec m1 -- sh -s <<'SCRIPT'
+touch /root/by-script
+SCRIPT
+head -c 30000 /dev/zero | tr '\0' 'x' | firedrill host exec m1 -- sha256sum
+head -c 300 /dev/zero | firedrill host exec m1 -- sh -c 'cat >/root/zeroes'
+firedrill host exec -n m1 -- ls /root/by-script </dev/zero
+`), drill.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := findingOf(t, report, "procedure-completed"); f.Verdict != harness.Held {
+		t.Errorf("%+v", f)
+	}
+	says(t, read(t, r.latest(t), "transcript.txt"),
+		"  $ firedrill host exec m1 -- sh -s\n  < touch /root/by-script\n  exit status 0",
+		"xxx\n  < (13616 bytes of input not kept)\n    ", "cat >/root/zeroes'\n  < (300 bytes of input not kept)\n", "  $ firedrill host exec m1 -- ls /root/by-script\n    /root/by-script")
+	if step := r.evidence(t).Steps[0]; step.Input != "touch /root/by-script\n" || step.InputDropped != 0 {
+		t.Errorf("%s: %.100q", step.Command, step.Input)
 	}
 }
 

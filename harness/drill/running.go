@@ -31,9 +31,10 @@ func (e estate) exec(ctx context.Context, h harness.Host, argv []string, s harne
 }
 
 // start writes a host's manifest and waits until the agent has started etcd by it.
-func (e estate) start(ctx context.Context, h harness.Host, flags []string) error {
-	for i := range flags {
-		flags[i] = strings.TrimPrefix(flags[i], "--")
+func (e estate) start(ctx context.Context, h harness.Host, dashed []string) error {
+	flags := make([]string, len(dashed))
+	for i, flag := range dashed {
+		flags[i] = strings.TrimPrefix(flag, "--")
 	}
 	e.d.mu.Lock()
 	born, ok := e.d.desk.Flags[h.Name()]

@@ -2,7 +2,6 @@ package drill
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,8 +74,7 @@ func (t team) join(ctx context.Context, name string, s harness.Streams) error {
 			t.game.say("%s has left", name)
 		}
 	}()
-	kit := t.d.workplace.Kit(t.d.facts(ctx, t.d.workplace, t.game.server.Path(), name))
-	if err := json.NewEncoder(s.Out).Encode(kit); err != nil {
+	if err := t.kit(ctx, name, s.Out); err != nil {
 		return err
 	}
 	select {

@@ -149,6 +149,8 @@ func changes(c bastion.Call) bool {
 	switch c.Verb {
 	case bastion.Exec:
 		return !onlyLooks(c.Args[1:])
+	case bastion.Tool:
+		return !onlyLooks(c.Args)
 	case bastion.Put, bastion.PutTree, bastion.Start, bastion.Stop, bastion.New, bastion.On, bastion.Off, bastion.Reboot,
 		bastion.Certify, bastion.Announce, bastion.RestartComponents:
 		return true

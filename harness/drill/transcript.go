@@ -43,6 +43,12 @@ func (t *transcript) add(s harness.StepRecord) error {
 	for line := range strings.Lines(s.Command) {
 		fmt.Fprintf(&b, "  $ %s\n", strings.TrimRight(line, "\n"))
 	}
+	for line := range strings.Lines(s.Input) {
+		fmt.Fprintf(&b, "  < %s\n", strings.TrimRight(line, "\n"))
+	}
+	if s.InputDropped > 0 {
+		fmt.Fprintf(&b, "  < (%d bytes of input not kept)\n", s.InputDropped)
+	}
 	printed := []string{s.Output.Stdout, s.Output.Stderr}
 	if s.Host == "" && s.By == "" && t.said {
 		printed = []string{"(what it printed is above, as it came)"}

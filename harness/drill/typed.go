@@ -15,7 +15,7 @@ import (
 func hostOf(c bastion.Call) string {
 	switch c.Verb {
 	case bastion.List, bastion.New, bastion.Announce, bastion.RestartComponents, bastion.Backups, bastion.Backup, bastion.Bundle,
-		bastion.Join, bastion.Notice, bastion.Done, bastion.Leave, bastion.Resume, bastion.CallOff:
+		bastion.Env, bastion.Tool, bastion.Join, bastion.Notice, bastion.Done, bastion.Leave, bastion.Resume, bastion.CallOff:
 		return ""
 	}
 	return c.Args[0]
@@ -25,7 +25,9 @@ func hostOf(c bastion.Call) string {
 func typed(c bastion.Call) string {
 	words := []string{"firedrill"}
 	switch a := c.Args; c.Verb {
-	case bastion.Announce, bastion.RestartComponents, bastion.Backups:
+	case bastion.Tool:
+		words = quotedAll(a)
+	case bastion.Announce, bastion.RestartComponents, bastion.Backups, bastion.Env:
 		words = append(words, c.Verb)
 		words = append(words, quotedAll(a)...)
 	case bastion.Put, bastion.PutTree:
@@ -84,6 +86,8 @@ func summary(c bastion.Call) string {
 	switch c.Verb {
 	case bastion.Exec:
 		text = strings.Join(slices.DeleteFunc(slices.Clone(c.Args[1:]), isCertificate), " ")
+	case bastion.Tool:
+		text = strings.Join(slices.DeleteFunc(slices.Clone(c.Args), isCertificate), " ")
 	case bastion.Put, bastion.PutTree:
 		text = "copy to " + c.Args[1]
 	case bastion.Get, bastion.GetTree:

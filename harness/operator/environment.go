@@ -36,8 +36,8 @@ type Facts struct {
 	Backups   string   // a directory, or the s3:// URL of a bucket; "": there are none
 	S3        *S3      // the drill's own server, where backups are there
 
-	// Hosts are all that the cluster was born on; Up and Lost divide the hosts
-	// that there are now and were; Spares are ready to be used. By name.
+	// Hosts are all that the cluster was born on, and that were ordered since; Up and
+	// Lost divide them; Spares are ready to be used. By name.
 	Hosts, Up, Lost, Spares []string
 	// PeerURLs and ClientURLs are by host, as the hosts reach each other.
 	PeerURLs, ClientURLs map[string]string
@@ -105,6 +105,15 @@ func (d *Desk) Kit(f Facts) Kit {
 		set["AWS_REGION"], set["AWS_DEFAULT_REGION"] = s.Region, s.Region
 	}
 	return Kit{Bin: filepath.Join(d.dir, binDir), Set: set}
+}
+
+// Exports are the kit's variables as lines that a POSIX shell reads: `export NAME='VALUE'`.
+func (k Kit) Exports() string {
+	var lines strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(k.Set)) {
+		fmt.Fprintf(&lines, "export %s='%s'\n", name, strings.ReplaceAll(k.Set[name], "'", `'\''`))
+	}
+	return lines.String()
 }
 
 // s3Variable names the drill's own S3 server, where there is one.

@@ -4,6 +4,8 @@ package operator
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -107,6 +109,22 @@ func TestEnvironment(t *testing.T) {
 				t.Errorf("beside what is wanted there are %v", has)
 			}
 		})
+	}
+}
+
+// What is exported, a POSIX shell takes over, whatever the values are.
+func TestExports(t *testing.T) {
+	k := Kit{Set: map[string]string{"FIREDRILL_A": "m1 m2", "FIREDRILL_B": "it's $(false) \"x\" `y`\\\n*", "FIREDRILL_C": ""}}
+	shell := exec.Command("sh", "-c", `FIREDRILL_A=before; eval "$(cat)"; exec env`)
+	shell.Env, shell.Stdin = []string{"PATH=" + os.Getenv("PATH")}, strings.NewReader(k.Exports())
+	out, err := shell.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range k.Set {
+		if !strings.Contains("\n"+string(out), "\n"+name+"="+value+"\n") {
+			t.Errorf("%s is not %q in\n%s", name, value, out)
+		}
 	}
 }
 
