@@ -32,7 +32,7 @@ func Masked(args []string) []string {
 	}
 	// `user add NAME:SECRET`, and however little of the two words etcdctl takes.
 	for n := 0; n+2 < len(words); n++ {
-		if first, second := out[words[n]], out[words[n+1]]; first == "" || second == "" || !strings.HasPrefix("user", first) || !strings.HasPrefix("add", second) {
+		if !begins("user", out[words[n]]) || !begins("add", out[words[n+1]]) {
 			continue
 		}
 		for _, i := range words[n+2:] {
@@ -41,6 +41,12 @@ func Masked(args []string) []string {
 		break
 	}
 	return out
+}
+
+// begins tells whether a word is the beginning of a command's.
+func begins(command, word string) bool {
+	_, ok := strings.CutPrefix(command, word)
+	return ok && word != ""
 }
 
 func masked(value string, whole bool) string {

@@ -61,21 +61,21 @@ func (t tool) run() (code int, ran bool) {
 		return 0, false
 	}
 	ending, tell := io.Pipe()
-	begins := make(chan struct{})
-	heard := make(chan error, 1)
+	begins, over := make(chan struct{}), make(chan struct{})
+	var ended error // once it is over: how the call did
 	go func() {
+		defer close(over)
 		call := Call{By: os.Getenv(ByVariable), Verb: Tool, Args: append([]string{t.name}, Masked(t.args)...)}
-		_, err := Do(context.Background(), t.socket, call, harness.Streams{In: ending, Out: &onFirst{then: sync.OnceFunc(func() { close(begins) })}})
-		heard <- err
+		_, ended = Do(context.Background(), t.socket, call, harness.Streams{In: ending, Out: &onFirst{then: sync.OnceFunc(func() { close(begins) })}})
 	}()
 	select {
 	case <-begins:
-	case err := <-heard:
+	case <-over:
 		var refused *Refusal
-		if !errors.As(err, &refused) {
+		if !errors.As(ended, &refused) {
 			return 0, false // nobody is there who would write it down
 		}
-		fmt.Fprintf(os.Stderr, "%s: firedrill: %s\n", t.name, strings.TrimRight(err.Error(), "\n"))
+		fmt.Fprintf(os.Stderr, "%s: firedrill: %s\n", t.name, strings.TrimRight(ended.Error(), "\n"))
 		return CodeRefused, true
 	}
 	state, err := t.passed(self)
@@ -92,7 +92,7 @@ func (t tool) run() (code int, ran bool) {
 	patience := time.NewTimer(tellLimit)
 	defer patience.Stop()
 	select {
-	case <-heard:
+	case <-over:
 	case <-patience.C:
 	}
 	if status.Signaled() {

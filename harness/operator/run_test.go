@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,6 +86,13 @@ func TestWhatAProgramIsGiven(t *testing.T) {
 	if len(v.Files) != 3 || v.Files["0"] != os.DevNull || v.Files["2"] != os.DevNull || !strings.HasPrefix(v.Files["1"], "pipe:") {
 		t.Errorf("its descriptors are %v", v.Files)
 	}
+	// A pipe of which it has both ends leads nowhere: by one it learns that it has started the
+	// program, which may be looking already.
+	ends := map[string]int{}
+	for _, to := range v.ParentFiles {
+		ends[to]++
+	}
+	maps.DeleteFunc(v.ParentFiles, func(_, to string) bool { return strings.HasPrefix(to, "pipe:") && ends[to] > 1 })
 	if len(v.ParentFiles) != 5 {
 		t.Errorf("its guard's descriptors are %v, want the streams and two pipes", v.ParentFiles)
 	}
