@@ -12,15 +12,15 @@ all: build
 build:
 	$(GO) build -trimpath -o bin/firedrill ./cmd/firedrill
 
-# Every test, on both runtimes where a Docker engine answers. Two packages run at
-# once, and no more, because drills measure time and would steal it from each other,
-# and then one scenario more than there are cores: a drill waits for half of its time.
-# On a slow machine twice as many took as long, and were too busy for a verdict.
+# Every test, on both runtimes where a Docker engine answers. Packages, and then
+# scenarios, run side by side, one more than there are cores, and no more: drills wait
+# for half of their time, and measure it, and would steal it from each other. On a slow
+# machine twice as many took as long, and were too busy for a verdict.
 # go test ./scenarios runs them one by one.
 PROCS ?= $(shell echo $$(( $$(nproc) + 1 )))
 test:
 	$(GO) vet ./...
-	$(GO) test -count=1 -p 2 -timeout 60m $$($(GO) list ./... | grep -v /scenarios$$)
+	$(GO) test -count=1 -p $(PROCS) -timeout 60m $$($(GO) list ./... | grep -v /scenarios$$)
 	$(GO) run github.com/onsi/ginkgo/v2/ginkgo --procs=$(PROCS) --timeout 75m --junit-report=scenarios.junit.xml --output-dir=bin ./scenarios
 
 # Only what needs no cluster.

@@ -64,6 +64,7 @@ type Check interface {
 type Result struct {
 	Verdict   Verdict
 	Detail    string   // one line for people: what was seen
+	Outcome   string   // which of the outcomes that the check tells apart was seen, "" for none; see its constants
 	Offending []string // Violated: the operations or members that show it, the first few
 	Loss      *Loss    // by the checks that find a cut
 }
@@ -75,6 +76,7 @@ type Finding struct {
 	Verdict   Verdict     `json:"verdict"`
 	Claim     string      `json:"claim"`
 	Detail    string      `json:"detail"`
+	Outcome   string      `json:"outcome,omitempty"` // one word, where the check tells apart in which way it held or did not
 	Offending []string    `json:"offending,omitempty"`
 }
 

@@ -52,8 +52,13 @@ type Evidence struct {
 	Started       time.Time `json:"started"` // wall clock at offset 0; for people only
 	Hosts         []string  `json:"hosts"`   // hosts of the recovered cluster's site that are neither lost nor dead, in order
 	BornHosts     []string  `json:"born_hosts"`
+	EtcdArgs      []string  `json:"etcd_args,omitempty"` // server flags of every member beyond those that make it one, without dashes
+	Rerun         string    `json:"rerun,omitempty"`     // the command that runs this drill again, where it is no firedrill run
 	TrafficPrefix string    `json:"traffic_prefix"`
 	Writers       int       `json:"writers"`
+	// ElectionTimeout is the members' --election-timeout. Absent in evidence of older
+	// versions.
+	ElectionTimeout time.Duration `json:"election_timeout_ns,omitempty"`
 
 	Checks    []StoredCheck          `json:"checks"`
 	Marks     map[Mark]time.Duration `json:"marks_ns"`
@@ -67,12 +72,20 @@ type Evidence struct {
 	Power []PowerRecord `json:"power"`
 	// Starts are etcd processes that were started, on any host, in order, until
 	// collection. Absent in evidence of older versions.
-	Starts        []HostStart    `json:"starts"`
-	Backups       []Backup       `json:"backups"`
-	Fetches       []FetchRecord  `json:"fetches"` // backups that were looked at to be brought onto a host; absent in evidence of older versions
-	Survivors     []SurvivorRead `json:"survivors"`
-	Before        []MemberView   `json:"before"` // each host's view in steady state; none if the strike came before it
-	After         []MemberView   `json:"after"`  // each host's view at collection
+	Starts    []HostStart    `json:"starts"`
+	Backups   []Backup       `json:"backups"`
+	Fetches   []FetchRecord  `json:"fetches"` // backups that were looked at to be brought onto a host; absent in evidence of older versions
+	Survivors []SurvivorRead `json:"survivors"`
+	// Listed is the member list that was asked for while quorum was seen to be lost. nil:
+	// nobody asked.
+	Listed *ListRecord  `json:"listed,omitempty"`
+	Before []MemberView `json:"before"` // each host's view in steady state; none if the strike came before it
+	After  []MemberView `json:"after"`  // each host's view at collection
+	// DisksBegan and DisksAfter are what of etcd's lay on every host that was there as
+	// the procedure began, and at collection. Absent where no check compares them, and
+	// in evidence of older versions.
+	DisksBegan    []HostDisk     `json:"disks_began,omitempty"`
+	DisksAfter    []HostDisk     `json:"disks_after,omitempty"`
 	Hashes        []MemberHash   `json:"hashes"` // HashKV of every member at one revision
 	DatasetBefore *Dataset       `json:"dataset_before,omitempty"`
 	DatasetAfter  *Dataset       `json:"dataset_after,omitempty"`
@@ -184,6 +197,7 @@ type Backup struct {
 	// What Took is made of, one after another. 0: it did not come to that, or the
 	// evidence is of an older version.
 	Snapshot time.Duration `json:"snapshot_ns,omitempty"` // saved on its host, and pulled off it
+	Status   time.Duration `json:"status_ns,omitempty"`   // what is in it, told by etcdutl snapshot status; in older versions a part of Snapshot
 	Verify   time.Duration `json:"verify_ns,omitempty"`   // its trailer hash computed
 	Upload   time.Duration `json:"upload_ns,omitempty"`   // put where backups are kept
 	// Removed is when it was removed from where backups are kept, because newer ones
@@ -239,6 +253,14 @@ type SurvivorRead struct {
 	At        time.Duration `json:"at_ns"`
 	Revision  int64         `json:"revision"`
 	HasLeader bool          `json:"has_leader"`
+}
+
+// ListRecord is a linearizable member list, asked of every member there is at once by a
+// fresh client. Without a quorum etcd does not answer, until whoever asks gives up.
+type ListRecord struct {
+	At    time.Duration `json:"at_ns"`
+	Took  time.Duration `json:"took_ns"`
+	Error string        `json:"error,omitempty"` // it was not answered
 }
 
 // MemberView is what one host's etcd says of itself and its cluster.
@@ -334,6 +356,33 @@ type MachineRecord struct {
 	CPUs       int           `json:"cpus"`
 	StallWorst time.Duration `json:"stall_worst_ns"` // worst lateness of a 10 ms timer
 	StallTotal time.Duration `json:"stall_total_ns"`
+	// Stalls are the worst of each second in which there was one, in order. Absent in
+	// evidence of older versions.
+	Stalls     []Stall       `json:"stalls,omitempty"`
 	FsyncWorst time.Duration `json:"fsync_worst_ns"`  // of a small file beside the hosts' disks
-	Unfit      string        `json:"unfit,omitempty"` // why figures, not data verdicts, are unfit
+	Unfit      string        `json:"unfit,omitempty"` // it was too busy, at whatever time: what was late may be its doing
+	// FiguresFit: although it was, no stall beyond the limit fell between the strike
+	// and the settling, so that figures do not suffer from it.
+	FiguresFit bool `json:"figures_fit,omitempty"`
+}
+
+// Stall is a timer of 10 ms that fired late.
+type Stall struct {
+	At   time.Duration `json:"at_ns"` // when it fired
+	Late time.Duration `json:"late_ns"`
+}
+
+// WorstStall is the worst lateness of a timer between two moments; where only the
+// worst of a second was kept, of any in that second, and where none was, of all.
+func (m MachineRecord) WorstStall(from, to time.Duration) (worst time.Duration) {
+	if m.Stalls == nil {
+		return m.StallWorst
+	}
+	for _, s := range m.Stalls {
+		second := s.At.Truncate(time.Second)
+		if second+time.Second > from && min(second, s.At-s.Late) <= to {
+			worst = max(worst, s.Late)
+		}
+	}
+	return worst
 }

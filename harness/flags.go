@@ -2,7 +2,10 @@ package harness
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // BirthFlags are the server flags of an etcd ("name=value", without dashes) that
@@ -21,6 +24,37 @@ func BirthFlags(name, peer, client, initial, state, token string) []string {
 		"initial-cluster-state=" + state,
 		"initial-cluster-token=" + token,
 	}
+}
+
+// ElectionTimeoutOf is the --election-timeout of an etcd with these flags, without
+// dashes; 0: etcd would not take it.
+func ElectionTimeoutOf(flags []string) time.Duration {
+	timeout := ElectionTimeout
+	for _, flag := range flags {
+		if value, ok := strings.CutPrefix(flag, "election-timeout="); ok {
+			ms, err := strconv.Atoi(value)
+			if err != nil || ms <= 0 {
+				return 0
+			}
+			timeout = time.Duration(ms) * time.Millisecond
+		}
+	}
+	return timeout
+}
+
+// QuotaDefault is etcd's quota of bytes where nobody sets another.
+const QuotaDefault = 2 << 30
+
+const quotaFlag = "quota-backend-bytes"
+
+// RaisedQuota is the server flag of members whose database would come to so many
+// bytes, and that would nearly fill etcd's default quota: twice as much. "" where it
+// would not, or where the flags set a quota already.
+func RaisedQuota(flags []string, bytes int64) string {
+	if bytes < QuotaDefault*9/10 || slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f, quotaFlag+"=") }) {
+		return ""
+	}
+	return fmt.Sprintf("%s=%d", quotaFlag, 2*bytes)
 }
 
 // UserFlags takes the dashes off the server flags that a user gave, and refuses

@@ -11,11 +11,17 @@ import (
 type GameDayRecord struct {
 	// Surprise: nobody was told which scenario it is.
 	Surprise bool          `json:"surprise,omitempty"`
-	Shells   []ShellRecord `json:"shells"`             // in the order in which they were opened
-	Alarm    time.Duration `json:"alarm_ns,omitempty"` // the wall's alarm rang: service was seen to be lost
-	Noticed  Deed          `json:"noticed"`            // the team's first sign that it knows, from the strike on: somebody said so, or typed anything
-	Decided  Deed          `json:"decided"`            // the first thing that somebody did which changes a host or where clients go
-	Ended    Deed          `json:"ended"`              // somebody said that it is done, or stopped it
+	Shells   []ShellRecord `json:"shells"` // in the order in which they were opened
+	// FalseAlarms: somebody said before the strike that something is wrong. They were
+	// told no more than who is right.
+	FalseAlarms []Deed        `json:"false_alarms,omitempty"`
+	Alarm       time.Duration `json:"alarm_ns,omitempty"` // the wall's alarm rang: service was seen to be lost
+	Noticed     Deed          `json:"noticed"`            // the team's first sign that it knows, from the strike on: somebody said so, or typed anything
+	Decided     Deed          `json:"decided"`            // the first thing that somebody did which changes a host or where clients go
+	Ended       Deed          `json:"ended"`              // somebody said that it is done, or stopped it
+	// Left: whoever ended it said that the team leaves the cluster as it is, since there
+	// is nothing to recover, or nothing that may be touched.
+	Left bool `json:"left,omitempty"`
 	// Stopped: the facilitator ended it before the team did, and why.
 	Stopped    string        `json:"stopped,omitempty"`
 	Pauses     []PauseRecord `json:"pauses"`

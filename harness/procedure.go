@@ -73,7 +73,11 @@ type Fact struct {
 
 // Refuses tells whether an exit status says that the procedure does not apply.
 func (s Step) Refuses(exit int) bool {
-	_, own := s.Do.(Executable)
+	own := false
+	switch s.Do.(type) {
+	case Executable, ByTeam:
+		own = true
+	}
 	return exit != 0 && s.Precondition || own && exit == DoesNotApply
 }
 
@@ -112,9 +116,10 @@ type Site interface {
 	// wraps ErrNotExecutable if it cannot be run at all; that it failed is in the
 	// exit code.
 	Execute(ctx context.Context, path string) (Output, error)
-	// AwaitTeam waits until the people who recover say that they are done. Where
-	// somebody stopped them before, the exit code is not 0, and what is printed says
-	// who, and why.
+	// AwaitTeam waits until the people who recover say that they are done. Where they
+	// leave the cluster as it is, the exit code is DoesNotApply, as of a runbook that
+	// refuses; where somebody stopped them before, it is another than 0. What is
+	// printed says who, and why.
 	AwaitTeam(ctx context.Context) (Output, error)
 }
 
@@ -266,8 +271,8 @@ func (RestartComponents) Do(ctx context.Context, site Site, _ Host, _ string) (O
 	return Output{Duration: time.Since(begun)}, err
 }
 
-// DoesNotApply is the exit status by which a program of the operator's own refuses:
-// what it is written for is not the case, and it touched nothing. Shells and their
+// DoesNotApply is the exit status by which a program of the operator's own, or a team,
+// refuses: what it is there for is not the case, and it touched nothing. Shells and their
 // commands leave it alone.
 const DoesNotApply = 77
 

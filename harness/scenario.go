@@ -13,6 +13,9 @@ type Scenario struct {
 	Under   Traffic
 	Backups BackupJob
 	Break   []Fault
+	// OldHostsReturn: hosts that Break left without power may be given it again by
+	// whoever recovers by hand, because Recover does so itself. Otherwise they are lost.
+	OldHostsReturn bool
 	// AtBirth: Break strikes while the cluster is first created, before any etcd
 	// was started. Preload, traffic and steady state come after the procedure, so
 	// that nothing was ever acknowledged that could be lost.
@@ -26,16 +29,42 @@ type Scenario struct {
 	// Recover is the procedure; nil: nobody does anything.
 	Recover  Procedure
 	Promises []Check
-	// Promised are the Promises for another number of members than Given's, where
-	// they depend on it; nil: they are the same.
-	Promised func(members int) []Check
-	Hazards  []Check
+	// Sized is what the scenario is for another number of members than Given's, where
+	// more depends on that than who they are: what breaks, the premises, the
+	// procedure, the promises. It changes a copy; nil: nothing depends on it.
+	Sized   func(of *Scenario, members int)
+	Hazards []Check
 	// StandIns name what stands in for things the document relies on that are not etcd's.
 	StandIns []string
 	// LeftOut name what the document says that the procedure does not carry out, each
 	// with its place there and the reason.
 	LeftOut []string
 	Within  time.Duration // the procedure's deadline, nothing else
+}
+
+// WithMembers is the scenario, as the catalogue has it, for so many members; 0: as it is. Whether there is one
+// is for OnlyBecause and the procedure's steps to say.
+func (s Scenario) WithMembers(members int) Scenario {
+	if members == 0 || members == s.Given.Members {
+		return s
+	}
+	s.Given.Members = members
+	if s.Sized != nil {
+		s.Sized(&s, members)
+	}
+	return s
+}
+
+// Changed is the scenario with a change that it has for any number of members.
+func (s Scenario) Changed(change func(*Scenario)) Scenario {
+	if sized := s.Sized; sized != nil {
+		s.Sized = func(of *Scenario, members int) {
+			sized(of, members)
+			change(of)
+		}
+	}
+	change(&s)
+	return s
 }
 
 // ClusterSpec is the cluster as it was born.
@@ -117,6 +146,8 @@ const (
 	// GapThreshold is how long acknowledged probes must be missing to count as an
 	// outage: twelve probes in a row, and well above an election-free hiccup.
 	GapThreshold = 250 * time.Millisecond
+	// ElectionTimeout is etcd's own default for --election-timeout.
+	ElectionTimeout = time.Second
 	// StockPeriod is how often the client with stock settings writes. It writes
 	// one after the other, so its gaps count only beyond threshold and period.
 	StockPeriod = 100 * time.Millisecond

@@ -10,7 +10,8 @@ type ByTeam struct{}
 
 func (ByTeam) String() string { return "firedrill shell" }
 
-// Do waits for the team. That it was stopped before it was done is its failure.
+// Do waits for the team. That it was stopped before it was done is its failure; that it
+// leaves the cluster as it is, its refusal.
 func (ByTeam) Do(ctx context.Context, site Site, _ Host, _ string) (Output, error) {
 	return site.AwaitTeam(ctx)
 }

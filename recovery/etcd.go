@@ -13,7 +13,9 @@ import (
 // has it, the one that survives is stopped and its data moved aside, so that
 // nothing of the old cluster serves beside the new one.
 type EtcdSnapshotRestore struct {
-	Survivor string // the host that is still there; the others are ordered anew under their old names
+	// Survivor is the host that is still there; the others are ordered anew under
+	// their old names. "": none is.
+	Survivor string
 	// TLS: the cluster has certificates, and the site a bundle that new hosts' are
 	// made with.
 	TLS bool
@@ -29,23 +31,39 @@ func etcdGuide(section string) harness.Source {
 	return harness.Source{Document: etcdRecovery, Section: section}
 }
 
-// Steps generalises to any number of members from 2.
+// Steps generalises to any number of members of which one is lost at least.
 func (p EtcdSnapshotRestore) Steps(hosts []string) ([]harness.Step, error) {
-	if !slices.Contains(hosts, p.Survivor) {
+	if p.Survivor != "" && !slices.Contains(hosts, p.Survivor) {
 		return nil, fmt.Errorf("the survivor %s is none of the hosts %v", p.Survivor, hosts)
 	}
 	lost := slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return h == p.Survivor })
 	if len(lost) == 0 {
 		return nil, fmt.Errorf("with %s as the only host nothing is lost and nothing is to be restored", p.Survivor)
 	}
-	survivor := harness.Hosts(p.Survivor)
+	gone := "machine and disk of the others are gone; new ones take their names"
+	if p.Survivor == "" {
+		gone = "machines and disks are gone; new ones take their names"
+	}
 	return slices.Concat([]harness.Step{
-		{Name: "order new hosts", Do: harness.NewHosts{Names: lost},
-			Why: "machine and disk of the others are gone; new ones take their names"},
+		{Name: "order new hosts", Do: harness.NewHosts{Names: lost}, Why: gone},
 		{Name: "fetch the snapshot to every host", From: etcdGuide("restoring a cluster"), On: harness.Everyone, AtOnce: true,
 			Do: harness.FetchBackup{To: snapshotPath}, Completes: harness.Fetch,
 			Why: "before anything is stopped or moved, in case none is whole"},
-	}, p.certify(lost), p.sameSnapshot(hosts), []harness.Step{
+	}, p.certify(lost), p.sameSnapshot(hosts), p.setAside(), p.restore(hosts), []harness.Step{
+		{Name: "wait until every member is healthy", From: etcdGuide("restoring a cluster"), On: harness.Hosts(hosts[0]), Await: true,
+			Do: healthy(hosts...)},
+		{Name: "point clients at the new cluster", Do: harness.Announce{Hosts: hosts},
+			Why: "the new members serve at the addresses of the old ones; clients dial anew"},
+	}), nil
+}
+
+// setAside ends what is left of the old cluster, and keeps its data.
+func (p EtcdSnapshotRestore) setAside() []harness.Step {
+	if p.Survivor == "" {
+		return nil
+	}
+	survivor := harness.Hosts(p.Survivor)
+	return []harness.Step{
 		{Name: "stop etcd on " + p.Survivor, On: survivor, Do: parkEtcd,
 			Why: "a member of the old cluster that serves on takes part in nothing that follows, and clients may still reach it"},
 		{Name: "wait until etcd has stopped on " + p.Survivor, On: survivor, Await: true, Do: etcdIsStopped,
@@ -53,12 +71,7 @@ func (p EtcdSnapshotRestore) Steps(hosts []string) ([]harness.Step, error) {
 		{Name: "move the old data of " + p.Survivor + " aside", On: survivor,
 			Do:  harness.Script("mv " + harness.DataDir + " " + harness.DataDir + ".before-restore"),
 			Why: "kept, not removed: until the restore is proven it is the last copy of what came after the snapshot"},
-	}, p.restore(hosts), []harness.Step{
-		{Name: "wait until every member is healthy", From: etcdGuide("restoring a cluster"), On: harness.Hosts(hosts[0]), Await: true,
-			Do: healthy(hosts...)},
-		{Name: "point clients at the new cluster", Do: harness.Announce{Hosts: hosts},
-			Why: "the new members serve at the addresses of the old ones; clients dial anew"},
-	}), nil
+	}
 }
 
 // certify gives new hosts certificates of the cluster's authority.

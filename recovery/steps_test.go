@@ -17,9 +17,11 @@ func procedures() map[string]harness.Procedure {
 		"kubeadm verbatim": recovery.KubeadmForceNewCluster{Survivor: "m1", Verbatim: true},
 		"kubeadm learners": recovery.KubeadmForceNewCluster{Survivor: "m1", Learners: true},
 		"etcd":             recovery.EtcdSnapshotRestore{Survivor: "m1"},
+		"etcd, all lost":   recovery.EtcdSnapshotRestore{},
 		"etcd with TLS":    recovery.EtcdSnapshotRestore{Survivor: "m1", TLS: true},
 		"replace":          recovery.MemberReplace{Lost: "m3", From: recovery.DcosScenario("Scenario 4")},
 		"replace by voter": recovery.MemberReplace{Lost: "m3", AsVoter: true, From: recovery.DcosScenario("Scenario 4")},
+		"replace beside":   recovery.MemberReplace{Lost: "m3", NewName: true, From: recovery.DcosScenario("Scenario 4")},
 		"rke, new nodes":   recovery.RkeRestore{NewNodes: true},
 		"rke":              recovery.RkeRestore{},
 		"rancher":          recovery.RancherDisaster{Survivor: "m1"},
@@ -31,6 +33,7 @@ func procedures() map[string]harness.Procedure {
 		"talos, replaced":  recovery.TalosReplace{Lost: "m3"},
 		"dcos, scaled up":  recovery.DcosScaleUp{To: 3},
 		"dcos, installed":  recovery.DcosReinstall{Failed: "m3"},
+		"dcos, all lost":   recovery.DcosRestore{From: recovery.DcosScenario("Scenario 4")},
 		"dcos":             recovery.DcosRestore{Survivors: []string{"m1"}, From: recovery.DcosScenario("Scenario 4")},
 	}
 }
@@ -60,7 +63,7 @@ func TestStepsCanBeTyped(t *testing.T) {
 				if strings.Contains(text, "{{") {
 					t.Errorf("%s: step %q is not rendered: %s", name, s.Name, text)
 				}
-				for _, fact := range []string{"member list", "checksums", "hash at save", "total size at save", "ID of m4", "snapshot's hash", "ID of the lost m3", "ID of the new m3", "ID of m2"} {
+				for _, fact := range []string{"member list", "checksums", "hash at save", "total size at save", "ID of m4", "snapshot's hash", "ID of the lost m3", "ID of the new m3", "ID of the new m4", "ID of the new m6", "ID of m2"} {
 					if strings.Contains(text, "<"+fact+">") && !known[fact] {
 						t.Errorf("%s: step %q uses the %s before a step learns it", name, s.Name, fact)
 					}
@@ -116,6 +119,14 @@ func suited(p harness.Procedure) []int {
 		if len(p.Survivors) == 0 {
 			return []int{1, 3, 5}
 		}
+	case recovery.EtcdSnapshotRestore:
+		if p.Survivor == "" {
+			return []int{1, 3, 5}
+		}
+	case recovery.DcosRestore:
+		if len(p.Survivors) == 0 {
+			return []int{1, 3, 5}
+		}
 	}
 	return []int{3, 5}
 }
@@ -164,5 +175,32 @@ func TestVerbatimEndsWhereTheDocumentEnds(t *testing.T) {
 	last := steps[len(steps)-2]
 	if last.From.Section != "step 9" {
 		t.Errorf("the last documented step is %s, not step 9", last.From)
+	}
+}
+
+// A new host under a name of its own takes the next that is free, however many hosts
+// there are, and the lost one's is in no list any more.
+func TestAReplacementUnderAnotherName(t *testing.T) {
+	for n, heir := range map[int]string{3: "m4", 5: "m6"} {
+		steps, err := recovery.MemberReplace{Lost: "m3", NewName: true}.Steps(hosts(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ordered, announced := harness.NewHosts{}, harness.Announce{}
+		for i, s := range steps {
+			switch do := s.Do.(type) {
+			case harness.NewHosts:
+				ordered = do
+			case harness.Announce:
+				announced = do
+			}
+			if i > 2 && (strings.Contains(s.Name, "m3") || strings.Contains(s.Do.String(), "m3")) {
+				t.Errorf("of %d: step %q has the lost host in it: %s", n, s.Name, s.Do)
+			}
+		}
+		want := append(slices.DeleteFunc(slices.Clone(hosts(n)), func(h string) bool { return h == "m3" }), heir)
+		if !slices.Equal(ordered.Names, []string{heir}) || !slices.Equal(announced.Hosts, want) {
+			t.Errorf("of %d: ordered %v, pointed at %v, want %v", n, ordered.Names, announced.Hosts, want)
+		}
 	}
 }

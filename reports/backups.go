@@ -18,7 +18,7 @@ func backupsOf(ev *harness.Evidence) []Backup {
 	for _, b := range ev.Backups {
 		is := Backup{
 			Name: b.Name, Host: b.Host, At: b.Begun.Milliseconds(), Took: wholeMS(b.Took),
-			Snapshot: wholeMS(b.Snapshot), Verify: wholeMS(b.Verify), Upload: wholeMS(b.Upload),
+			Snapshot: wholeMS(b.Snapshot), Status: wholeMS(b.Status), Verify: wholeMS(b.Verify), Upload: wholeMS(b.Upload), Removed: b.Removed.Milliseconds(),
 			Bytes: b.Bytes, Keys: b.Keys, Revision: b.Revision, Kept: b.KeptAt(struck), Problem: b.Problem,
 		}
 		if why, _ := ev.PassedOver(b.Name); is.Problem == "" && why != "" {

@@ -17,9 +17,14 @@ type GameDay struct {
 	Surprise bool    `json:"surprise,omitempty"` // nobody was told which scenario it is
 	Shells   []Shell `json:"shells"`             // in the order in which they were opened
 	Alarm    int64   `json:"alarm_ms,omitempty"` // the wall's alarm rang
-	Noticed  *Deed   `json:"noticed,omitempty"`  // the team's first sign that it knew
-	Decided  *Deed   `json:"decided,omitempty"`  // the first thing done that changes a host or where clients go
-	Ended    *Deed   `json:"ended,omitempty"`    // somebody said that it is done, or stopped it
+	// FalseAlarms: somebody said before the strike that something was wrong, and was told
+	// no more than who is right.
+	FalseAlarms []Deed `json:"false_alarms,omitempty"`
+	Noticed     *Deed  `json:"noticed,omitempty"` // the team's first sign that it knew
+	Decided     *Deed  `json:"decided,omitempty"` // the first thing done that changes a host or where clients go
+	Ended       *Deed  `json:"ended,omitempty"`   // somebody said that it is done, or stopped it
+	// Left: whoever ended it said that the team leaves the cluster as it is.
+	Left bool `json:"left,omitempty"`
 	// Stopped is why the facilitator ended it before the team did.
 	Stopped string `json:"stopped,omitempty"`
 
@@ -90,7 +95,7 @@ func gameDayOf(ev *harness.Evidence, t Timings) *GameDay {
 		return nil
 	}
 	g := &GameDay{
-		Surprise: is.Surprise, Alarm: is.Alarm.Milliseconds(), Stopped: is.Stopped,
+		Surprise: is.Surprise, Alarm: is.Alarm.Milliseconds(), Left: is.Left, Stopped: is.Stopped,
 		Noticed: deedOf(is.Noticed), Decided: deedOf(is.Decided), Ended: deedOf(is.Ended),
 		Shells: make([]Shell, 0, len(is.Shells)), Pauses: make([]Span, 0, len(is.Pauses)),
 		Hints: make([]Hint, 0, len(is.Hints)), WrongMoves: make([]WrongMove, 0, len(is.WrongMoves)),
@@ -105,6 +110,9 @@ func gameDayOf(ev *harness.Evidence, t Timings) *GameDay {
 			pause.To = &to
 		}
 		g.Pauses = append(g.Pauses, pause)
+	}
+	for _, d := range is.FalseAlarms {
+		g.FalseAlarms = append(g.FalseAlarms, Deed{By: d.By, At: d.At.Milliseconds()})
 	}
 	for _, h := range is.Hints {
 		g.Hints = append(g.Hints, Hint{At: h.At.Milliseconds(), Text: h.Text})

@@ -24,7 +24,7 @@ func playedOut() *harness.Evidence {
 		{Number: 1, Name: "the team recovers", Command: "team", At: ms(1500), Took: ms(7500), Attempts: 1},
 	}
 	ev.GameDay = &harness.GameDayRecord{
-		Surprise: true, Alarm: ms(1300), Noticed: harness.Deed{By: "ann", At: ms(1600)}, Decided: harness.Deed{By: "bob", At: ms(2400)}, Ended: harness.Deed{By: "ann", At: ms(9000)},
+		Surprise: true, Left: true, FalseAlarms: []harness.Deed{{By: "bob", At: ms(600)}}, Alarm: ms(1300), Noticed: harness.Deed{By: "ann", At: ms(1600)}, Decided: harness.Deed{By: "bob", At: ms(2400)}, Ended: harness.Deed{By: "ann", At: ms(9000)},
 		Shells:     []harness.ShellRecord{{Name: "ann", Opened: ms(100)}, {Name: "bob", Opened: ms(200), Closed: ms(8500)}},
 		Pauses:     []harness.PauseRecord{{From: ms(1800), To: ms(2200)}, {From: ms(8000)}},
 		Hints:      []harness.HintRecord{{At: ms(3000), Text: "look at the backups"}},
@@ -48,7 +48,7 @@ func TestGameDayInItsReport(t *testing.T) {
 	less := func(ms int64) *int64 { return &ms }
 	wiped := r.Steps[2].Command
 	want := &reports.GameDay{
-		Surprise: true, Alarm: 1300, Noticed: &reports.Deed{By: "ann", At: 1600}, Decided: &reports.Deed{By: "bob", At: 2400}, Ended: &reports.Deed{By: "ann", At: 9000},
+		Surprise: true, Left: true, FalseAlarms: []reports.Deed{{By: "bob", At: 600}}, Alarm: 1300, Noticed: &reports.Deed{By: "ann", At: 1600}, Decided: &reports.Deed{By: "bob", At: 2400}, Ended: &reports.Deed{By: "ann", At: 9000},
 		Shells:    []reports.Shell{{Name: "ann", Opened: 100}, {Name: "bob", Opened: 200, Closed: 8500}},
 		Detection: &reports.Time{Clock: 610}, Decision: &reports.Time{Clock: 800, LessPauses: less(400)},
 		Recovery: &reports.Time{Clock: 2010, LessPauses: less(1610)},

@@ -32,7 +32,8 @@ type Report struct {
 	Seed        int64           `json:"seed"`
 	Strict      bool            `json:"strict,omitempty"`
 	Started     time.Time       `json:"started"`
-	CPUs        int             `json:"cpus,omitempty"` // of the machine; absent in reports of older versions
+	CPUs        int             `json:"cpus,omitempty"`      // of the machine; absent in reports of older versions
+	EtcdArgs    []string        `json:"etcd_args,omitempty"` // server flags of every member beyond those that make it one, without dashes
 	Verdict     harness.Verdict `json:"verdict"`
 
 	Faults    []string          `json:"faults"`
@@ -46,6 +47,8 @@ type Report struct {
 	Tracks  []Track          `json:"tracks,omitempty"`     // every host there ever was, in order of name, m2 before m10
 	Backups []Backup         `json:"backups,omitempty"`    // that the site's backup job took, in order
 	Fetches []Fetch          `json:"fetches,omitempty"`    // of backups onto hosts, in order
+
+	Listed *Listed `json:"listed,omitempty"` // nil: nobody asked, or the report is of an older version
 
 	Phases          Phases `json:"phases_ms"`
 	Gaps            []Gap  `json:"gaps"`
@@ -121,13 +124,23 @@ type Backup struct {
 	At       int64  `json:"at_ms"`
 	Took     int64  `json:"took_ms"`
 	Snapshot int64  `json:"snapshot_ms,omitempty"` // saved on its host, and pulled off it
+	Status   int64  `json:"status_ms,omitempty"`   // what is in it, told by etcdutl snapshot status: for the drill, no part of the policy
 	Verify   int64  `json:"verify_ms,omitempty"`
 	Upload   int64  `json:"upload_ms,omitempty"`
+	Removed  int64  `json:"removed_ms,omitempty"` // when it was removed because newer ones were kept
 	Bytes    int64  `json:"bytes,omitempty"`
 	Keys     int64  `json:"keys,omitempty"`
 	Revision int64  `json:"revision,omitempty"`
 	Kept     bool   `json:"kept"`              // it was there to be restored when disaster struck
 	Problem  string `json:"problem,omitempty"` // why it was not kept, or was passed over when it was fetched
+}
+
+// Listed is the linearizable member list that was asked for while quorum was seen to be
+// lost.
+type Listed struct {
+	At       int64 `json:"at_ms"`
+	Took     int64 `json:"took_ms"` // until it was answered, or given up
+	Answered bool  `json:"answered"`
 }
 
 // Fetch is one backup brought onto one host.
@@ -200,6 +213,7 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 		Strict:      ev.Strict,
 		Started:     ev.Started,
 		CPUs:        ev.Machine.CPUs,
+		EtcdArgs:    slices.Clone(ev.EtcdArgs),
 		Verdict:     harness.Judge(findings, ev.Strict),
 		Faults:      make([]string, 0, len(ev.Faults)),
 		Procedure:   procedureOf(ev.Procedure),
@@ -213,6 +227,9 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 	}
 	if ev.Strict {
 		r.Rerun += " --strict"
+	}
+	if ev.Rerun != "" {
+		r.Rerun = ev.Rerun
 	}
 	r.MembersBefore, r.MemberIDsBefore, r.ClusterIDBefore = membership(ev.Before)
 	r.MembersAfter, r.MemberIDsAfter, r.ClusterIDAfter = membership(ev.After)
@@ -231,6 +248,9 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 	}
 	r.Moments, r.Strikes, r.Tracks = momentsOf(ev), strikesOf(ev), tracksOf(ev)
 	r.Backups, r.Fetches = backupsOf(ev), fetchesOf(ev)
+	if l := ev.Listed; l != nil {
+		r.Listed = &Listed{At: l.At.Milliseconds(), Took: wholeMS(l.Took), Answered: l.Error == ""}
+	}
 	r.time(t)
 	r.GameDay = gameDayOf(ev, t)
 	if loss != nil {

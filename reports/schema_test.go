@@ -131,6 +131,7 @@ func TestReportsFollowTheSchema(t *testing.T) {
 		{Name: "b2", Begun: ms(100), Took: ms(1), Problem: "no host is there to take it from"},
 	}
 	drawn.Fetches = []harness.FetchRecord{{Backup: "b1", Host: "m1", At: ms(1600), Verify: ms(1), Carry: ms(1), Bytes: 2080, Brought: true}}
+	drawn.Listed = &harness.ListRecord{At: ms(1050), Took: ms(1000), Error: "deadline exceeded"}
 	for name, r := range map[string]reports.Report{
 		"full": fullReport(t), "empty": reports.New(emptyEvidence(), nil, nil, reports.Timings{}), "drawn": reports.New(drawn, nil, nil, reports.Timings{}),
 		"game day": reportOf(t, playedOut()),

@@ -46,6 +46,9 @@ type LossMedian struct {
 type HazardTally struct {
 	Present, Absent int
 	Unjudged        int // it could not be seen, or a premise was not met
+	// Outcomes counts in which way it was present, or absent, where the check tells that
+	// apart, of the drills that count as such. Reports of older versions do not tell.
+	Outcomes map[string]int
 }
 
 // Drills is how many drills looked for the hazard.
@@ -111,11 +114,23 @@ func (t *Tally) hazardsOf(r Report, unmet bool) {
 			h.Unjudged++
 		case f.Verdict == harness.Violated:
 			h.Present++
+			h.count(f.Outcome)
 		default:
 			h.Absent++
+			h.count(f.Outcome)
 		}
 		t.hazards[f.Check] = h
 	}
+}
+
+func (h *HazardTally) count(outcome string) {
+	if outcome == "" {
+		return
+	}
+	if h.Outcomes == nil {
+		h.Outcomes = map[string]int{}
+	}
+	h.Outcomes[outcome]++
 }
 
 // bound is a figure, or what is known of one that had not ended.

@@ -44,19 +44,20 @@ func TestCountTellsWhatIsLeftOut(t *testing.T) {
 	hazard := func(v harness.Verdict) harness.Finding {
 		return harness.Finding{Check: "revisions-unique", Kind: harness.Hazard, Verdict: v}
 	}
+	in := func(outcome string, f harness.Finding) harness.Finding { f.Outcome = outcome; return f }
 	promise := harness.Finding{Check: "replicas-agree", Kind: harness.Promise, Verdict: harness.Held}
 	unfit := lasted(9000, false)
-	unfit.Unfit, unfit.Findings = []string{"busy"}, []harness.Finding{promise, hazard(harness.Violated)}
+	unfit.Unfit, unfit.Findings = []string{"busy"}, []harness.Finding{promise, in("badly", hazard(harness.Violated))}
 	unmet := lasted(0, false)
 	unmet.Verdict = harness.Inconclusive
-	unmet.Findings = []harness.Finding{{Kind: harness.Premise}, promise, hazard(harness.Held)}
+	unmet.Findings = []harness.Finding{{Kind: harness.Premise}, promise, in("unmet", hazard(harness.Held))}
 	strict := lasted(400, false)
 	strict.Strict, strict.Verdict, strict.Findings = true, harness.Violated, []harness.Finding{promise, hazard(harness.Violated)}
 	violated := lasted(600, false)
 	violated.Verdict, violated.Loss, violated.Phases.Redundancy = harness.Violated, nil, 0
-	violated.Findings = []harness.Finding{hazard(harness.Inconclusive)}
+	violated.Findings = []harness.Finding{in("unseen", hazard(harness.Inconclusive))}
 	quiet := lasted(300, false)
-	quiet.Findings = []harness.Finding{hazard(harness.Held)}
+	quiet.Findings = []harness.Finding{in("well", hazard(harness.Held))}
 
 	drills := []reports.Report{unfit, unmet, strict, violated, quiet}
 	want := reports.Tally{
@@ -70,7 +71,7 @@ func TestCountTellsWhatIsLeftOut(t *testing.T) {
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(reports.Tally{})); diff != "" {
 			t.Fatalf("(-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(reports.HazardTally{Present: 2, Absent: 1, Unjudged: 2}, got.Hazard("revisions-unique")); diff != "" {
+		if diff := cmp.Diff(reports.HazardTally{Present: 2, Absent: 1, Unjudged: 2, Outcomes: map[string]int{"badly": 1, "well": 1}}, got.Hazard("revisions-unique")); diff != "" {
 			t.Fatalf("hazard (-want +got):\n%s", diff)
 		}
 		if n := got.Hazard("nobody-looked").Drills(); n != 0 {

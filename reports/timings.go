@@ -2,11 +2,10 @@ package reports
 
 import (
 	"fmt"
-	"math"
-	"slices"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/outage"
 )
 
 // Timings are the figures of a drill. A duration of 0 means that the phase did
@@ -36,8 +35,8 @@ type Timings struct {
 	Unfit []string // why the figures are not to be relied upon
 }
 
-// Silence is a stretch without an acknowledgement, offsets in whole
-// milliseconds so that totals add up as printed.
+// Silence is a gap, and its cause. Offsets are whole milliseconds so that totals
+// add up as printed.
 type Silence struct {
 	From  time.Duration // Return of the last acknowledgement before it
 	To    time.Duration // Return of the first after it; if Open, the end of watching
@@ -54,61 +53,36 @@ func (s Silence) Length() time.Duration { return s.To - s.From }
 // bounded memory. A damaged ledger is an error.
 func Measure(ev *harness.Evidence) (Timings, error) {
 	t := phases(ev)
-	watch, watched := window(ev)
-	if !watched {
+	seen, err := outage.Of(ev)
+	switch {
+	case err != nil:
+		return Timings{}, fmt.Errorf("measure the outage: %w", err)
+	case seen.Unwatched:
 		t.Unfit = append(t.Unfit, "no traffic ran after a strike: outage was not measured")
 		return t, nil
-	}
-	if began, _ := ev.At(harness.TrafficBegan); began > watch.from { // struck at birth
+	case seen.Unserved:
 		t.Unmeasured = "no client was served before the strike, so nobody lost service"
 		return t, nil
-	}
-	probes := newSilences(harness.GapThreshold, watch.from, watch.until)
-	stock := newSilences(harness.GapThreshold+harness.StockPeriod, watch.from, watch.until)
-	zombie := zombies(ev)
-	moment, replaced := ev.At(harness.HistoryReplaced)
-	first := acknowledged{since: moment}
-	for op, err := range ev.Ledger.Operations() {
-		if err != nil {
-			return Timings{}, fmt.Errorf("measure the outage: %w", err)
-		}
-		client := probes
-		switch op.Kind {
-		case harness.ProbeOp:
-		case harness.StockOp:
-			client = stock
-		default:
-			continue
-		}
-		if op.Outcome == harness.Acked && !zombie(op) {
-			client.ack(op.Return)
-			if op.Kind == harness.ProbeOp {
-				first.see(op)
-			}
-		} else {
-			client.attempt(op.Call)
-		}
-	}
-	if probes.acks == 0 {
+	case seen.Probes.Acks == 0:
 		t.Unfit = append(t.Unfit, "no probe was ever acknowledged: outage is counted from the strike")
 	}
-	t.Gaps, t.OutageOpen = probes.finish()
+	t.OutageOpen = seen.Probes.Open
 	causes := causesOf(ev)
-	for i, g := range t.Gaps {
-		t.Gaps[i].Cause = causes.of(g.From)
+	for _, g := range seen.Probes.Gaps {
+		t.Gaps = append(t.Gaps, Silence{From: g.From, To: g.To, Cause: causes.of(g.From), Open: g.Open})
 		t.Outage += g.Length()
 	}
-	if !replaced {
-		first.at = firstBack(ev, t.Gaps)
+	back := seen.First
+	if _, replaced := ev.At(harness.HistoryReplaced); !replaced {
+		back = firstBack(ev, t.Gaps)
 	}
-	t.back(ev, first.at)
+	t.back(ev, back)
 	if n := len(t.Gaps); n > 0 {
 		t.OutageSpan = t.Gaps[n-1].To - t.Gaps[0].From
 	}
-	if stock.acks > 0 {
-		var gaps []Silence
-		gaps, t.StockOutageOpen = stock.finish()
-		for _, g := range gaps {
+	if seen.Stock.Acks > 0 {
+		t.StockOutageOpen = seen.Stock.Open
+		for _, g := range seen.Stock.Gaps {
 			t.StockOutage += g.Length()
 		}
 	}
@@ -125,24 +99,10 @@ func phases(ev *harness.Evidence) Timings {
 	if _, began := ev.At(harness.ProcedureBegan); !began {
 		t.Redundancy = between(ev, harness.Struck, harness.Redundant)
 	}
-	if ev.Machine.Unfit != "" {
+	if ev.Machine.Unfit != "" && !ev.Machine.FiguresFit {
 		t.Unfit = append(t.Unfit, ev.Machine.Unfit)
 	}
 	return t
-}
-
-// acknowledged finds the first acknowledged probe of a history that replaced
-// another one. A probe that was sent before the moment and answered after it may be
-// of either; the next one is sent 20 ms later, and tells as much.
-type acknowledged struct {
-	since time.Duration
-	at    time.Duration // 0: none yet
-}
-
-func (a *acknowledged) see(op harness.Operation) {
-	if op.Call >= a.since && (a.at == 0 || op.Return < a.at) {
-		a.at = op.Return
-	}
 }
 
 // firstBack is when service was first back once the procedure had begun, after a
@@ -177,38 +137,4 @@ func between(ev *harness.Evidence, from, to harness.Mark) time.Duration {
 		return 0
 	}
 	return max(b-a, 0)
-}
-
-// span is what is watched for gaps.
-type span struct {
-	from  time.Duration // the strike
-	until time.Duration // settled; math.MaxInt64 if it never did
-}
-
-// window is absent if nothing was struck or no traffic ran.
-func window(ev *harness.Evidence) (w span, ok bool) {
-	struck, wasStruck := ev.At(harness.Struck)
-	_, ran := ev.At(harness.TrafficBegan)
-	if !wasStruck || !ran || ev.Ledger == nil {
-		return span{}, false
-	}
-	w = span{from: struck, until: math.MaxInt64}
-	if at, ok := ev.At(harness.Settled); ok {
-		w.until = at
-	}
-	return w, true
-}
-
-// zombies tells acknowledgements that do not count as service: those that came
-// from another cluster than the recovered one once history was replaced. An old
-// majority may well go on serving on its old addresses; that is no recovery.
-func zombies(ev *harness.Evidence) func(harness.Operation) bool {
-	moment, replaced := ev.At(harness.HistoryReplaced)
-	clusters := ev.Clusters()
-	if !replaced || len(clusters) == 0 {
-		return func(harness.Operation) bool { return false }
-	}
-	return func(op harness.Operation) bool {
-		return op.Return >= moment && !slices.Contains(clusters, op.ClusterID)
-	}
 }

@@ -94,10 +94,10 @@ func TestBackupsAndFetches(t *testing.T) {
 	}
 	r := reports.New(ev, nil, nil, reports.Timings{})
 	if diff := cmp.Diff([]reports.Backup{
-		{Name: "b1", Host: "m1", At: 100, Took: 60, Snapshot: 40, Verify: 5, Upload: 15, Bytes: 2080, Keys: 7, Revision: 9},
+		{Name: "b1", Host: "m1", At: 100, Took: 60, Snapshot: 40, Verify: 5, Upload: 15, Removed: 500, Bytes: 2080, Keys: 7, Revision: 9},
 		{Name: "b2", Host: "m1", At: 400, Took: 50, Snapshot: 40, Upload: 10, Bytes: 2080, Keys: 8, Revision: 11, Kept: true, Problem: "passed over when it was fetched: damaged"},
 		{Name: "b3", Host: "m2", At: 600, Took: 10, Problem: "no leader"},
-		{Name: "b4", Host: "m1", At: 980, Took: 50, Revision: 12},
+		{Name: "b4", Host: "m1", At: 980, Took: 50, Removed: 1200, Revision: 12},
 	}, r.Backups); diff != "" {
 		t.Errorf("backups (-want +got):\n%s", diff)
 	}

@@ -163,6 +163,7 @@ func dcosQuorumLoss() harness.Scenario {
 		Premises: []harness.Check{check.QuorumWasLost{}, check.HostsWereLost{Who: harness.AllBut("m1")}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.DcosRestore{Survivors: []string{"m1"}, From: source},
 		Promises: append(restored(), check.ReplicasAgree{}, check.SurvivesOneMemberLoss{}),
+		Sized:    smaller("the only host lost; the cluster is re-created from the previous backup", recovery.DcosRestore{From: source}),
 		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.LeaseTermsKept{}},
 		StandIns: dcosStandIns(),
 		Within:   60 * time.Second,

@@ -15,7 +15,7 @@ type Doctor func(*harness.Evidence) error
 
 func doctored() []Control {
 	survivor, snapshot, crash := kubeadmForceNewCluster(), etcdSnapshotRestore(), dcosTaskCrash()
-	replacement, install, disconnected := etcdMemberReplace(), dcosInstallFailure(), rkeRestoreNewNodes()
+	replacement, install, disconnected := dcosPodReplace(), dcosInstallFailure(), rkeRestoreNewNodes()
 	// Soon after the newest backup there are keys that nobody has touched since.
 	snapshot.Backups.Age = snapshot.Backups.Every / 10
 	snapshot = withinPolicy(snapshot)

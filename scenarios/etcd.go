@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -45,6 +46,7 @@ func etcdSnapshotRestore() harness.Scenario {
 			check.SurvivesOneMemberLoss{},
 		},
 		Hazards: []harness.Check{check.LeaseTermsKept{}},
+		Sized:   smaller("the only host lost; restore the snapshot on a new one, a new cluster", recovery.EtcdSnapshotRestore{}),
 		Within:  60 * time.Second,
 	}
 }
@@ -64,6 +66,7 @@ func etcdSnapshotRestoreAuth() harness.Scenario {
 	s.Given.TLS, s.Given.Auth = etcdTLS, true
 	s.Backups.Bucket, s.Backups.Bundle = "etcd-backups", "pki.bundle.tar.gz"
 	s.Recover = recovery.EtcdSnapshotRestore{Survivor: "m1", TLS: true}
+	s.Sized = smaller("as etcd-snapshot-restore with its only host lost, and with authentication", recovery.EtcdSnapshotRestore{TLS: true})
 	s.Promises = append(s.Promises, check.UsersBind{})
 	s.Hazards = append(s.Hazards, check.OldTokensWork{})
 	s.StandIns = []string{
@@ -82,36 +85,59 @@ var etcdTLS = harness.TLSFiles{
 	ClientCert: "/etc/etcd/pki/root.crt", ClientKey: "/etc/etcd/pki/root.key",
 }
 
-// etcdMemberReplace: one of three hosts is gone for good and the others keep
-// quorum. The lost member is removed, and a new one joins as a learner.
+// etcdMemberReplace: one of three hosts is off for good, its disk intact, and the
+// others keep quorum. The lost member is removed, and a new one joins as a learner on
+// a host of another name and address.
+//
+// So the lost one can come back: somebody powers it on again. It was removed, and the
+// others tell it so.
 func etcdMemberReplace() harness.Scenario {
 	source := harness.Source{Document: "etcd operations guide: runtime reconfiguration", Section: "replace a failed machine"}
 	return harness.Scenario{
 		Name:     "etcd-member-replace",
 		Source:   source,
-		Summary:  "one of three hosts lost; remove its member, add a learner on a new host, promote it",
+		Summary:  "one of three hosts off for good; remove its member, add a learner on a new host, promote it; the old one comes back",
 		Labels:   []string{"etcd", "member"},
 		Given:    harness.ClusterSpec{Members: 3},
 		Under:    harness.KubernetesTraffic,
-		Break:    []harness.Fault{fault.LoseHost{Who: harness.Hosts("m3")}},
-		Premises: []harness.Check{check.HostsWereLost{Who: harness.Hosts("m3")}, check.WritesWereAcknowledged{}},
-		Recover:  recovery.MemberReplace{Lost: "m3", From: source},
-		Promises: replaced(),
+		Break:    []harness.Fault{fault.PowerOff{Who: harness.Hosts("m3")}},
+		Premises: []harness.Check{check.HostsWereOff{Who: harness.Hosts("m3")}, check.WritesWereAcknowledged{}},
+		Recover:  recovery.MemberReplace{Lost: "m3", NewName: true, From: source},
+		Promises: replacedBeside(3),
+		Sized:    func(of *harness.Scenario, members int) { of.Promises = replacedBeside(members) },
 		Hazards:  []harness.Check{check.LeaseTermsKept{}},
 		Within:   60 * time.Second,
 	}
 }
 
-// replaced is what a replacement of the member on m3 promises: the others never
-// lost their quorum, so nothing may be lost.
+// replacedBeside is what a replacement of the member on m3 by one on a host of another
+// name promises, of that many members.
+func replacedBeside(members int) []harness.Check {
+	var names []string
+	for i := range members + 1 {
+		if name := fmt.Sprintf("m%d", i+1); name != "m3" {
+			names = append(names, name)
+		}
+	}
+	return append(quorumKept(harness.Hosts(names...)), check.DeadStayOut{})
+}
+
+// replaced is what a replacement of the member on m3 under its old name promises. Host
+// and disk are gone, and its address is taken: nothing can come back.
 func replaced() []harness.Check {
+	return append(quorumKept(harness.Everyone), check.MemberReplaced{Host: "m3"})
+}
+
+// quorumKept is what is promised where the others never lost their quorum: nothing may
+// be lost, and nobody goes unserved for longer than an election takes.
+func quorumKept(members harness.Selector) []harness.Check {
 	return []harness.Check{
 		check.ProcedureCompleted{},
 		check.NothingLost{},
+		check.NoOutageBeyondElection{},
 		check.DatasetIntact{},
 		check.ReplicasAgree{},
-		check.MembersAre{Who: harness.Everyone},
-		check.MemberReplaced{Host: "m3"},
+		check.MembersAre{Who: members},
 		check.ClusterID{Kept: true},
 		check.NoAlarms{},
 		check.EveryMemberServes{},

@@ -19,14 +19,22 @@ import (
 	"github.com/etcd-firedrill/firedrill/fixtures/browser"
 	"github.com/etcd-firedrill/firedrill/fixtures/runbooks"
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/recovery"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
 
-// onceItStruck waits in a shell of a game day until somebody may say that something is
-// wrong, and then until the drill has looked at what the strike left: a command that may
-// change something is not run before.
-const onceItStruck = `until firedrill gameday --notice 2>/dev/null; do sleep 0.2; done
-firedrill host exec -n m1 -- touch /root/seen
+// onceItStruck waits in a shell of a game day until reads are answered no more, says so,
+// and then waits until the drill has looked at what the strike left: a command that may
+// change something is not run before. A single read that is late is no disaster.
+const onceItStruck = onceItIsSeen + `firedrill host exec -n m1 -- touch /root/seen
+`
+
+const onceItIsSeen = `lost=0
+while [ $lost -lt 2 ]; do
+  if etcdctl --command-timeout=1s get x >/dev/null 2>&1; then lost=0; else lost=$((lost+1)); fi
+  sleep 0.2
+done
+firedrill gameday --notice
 `
 
 var _ = Describe("game day", func() {
@@ -46,12 +54,41 @@ var _ = Describe("game day", func() {
 		Expect(record.Decided.By).To(Equal("ann"))
 		Expect(record.Ended.By).To(Equal("ann"))
 		Expect(record.WrongMoves).To(BeEmpty())
+		Expect(record.FalseAlarms).To(BeEmpty())
+		for _, name := range []string{"after-action.html", "after-action.md"} {
+			Expect(os.ReadFile(filepath.Join(report.Directory, name))).To(ContainSubstring("None was seen on the hosts"))
+		}
+	}, SpecTimeout(specDeadline))
+
+	It("is Held where the team leaves alone what is no disaster", Label("process", "gameday"), func(ctx SpecContext) {
+		day := openDoorsOf(ctx, "rancher-healthy-stop", time.Second)
+		ann, did := day.shell(ctx, "ann", `until firedrill host ls | grep '^m3 ' | grep -q gone; do sleep 0.2; done
+firedrill gameday --notice
+etcdctl endpoint health
+firedrill gameday --leave-it
+exit $?
+`)
+		Eventually(ctx, ann).Should(gexec.Exit(0), func() string { return string(did.Contents()) })
+		report, record := day.after(ctx)
+		Expect(report.Verdict).To(Equal(harness.Held), "%s", explain(report))
+		Expect(record.Left).To(BeTrue())
+		Expect(record.Decided.By).To(BeEmpty())
+	}, SpecTimeout(specDeadline))
+
+	It("is Held where the team leaves alone what it may not touch", Label("process", "gameday"), func(ctx SpecContext) {
+		day := openDoorsOf(ctx, "talos-init-node", time.Second)
+		ann, did := day.shell(ctx, "ann", onceItIsSeen+`firedrill host exec m1 -- cat `+recovery.TalosMachineType+` | grep -q init && firedrill gameday --leave-it
+exit $?
+`)
+		Eventually(ctx, ann).Should(gexec.Exit(0), func() string { return string(did.Contents()) })
+		report, _ := day.after(ctx)
+		Expect(report.Verdict).To(Equal(harness.Held), "%s", explain(report))
 	}, SpecTimeout(specDeadline))
 
 	It("is followed on its pages, and ended there", Label("process", "gameday", "browser"), func(ctx SpecContext) {
 		facilitator := browser.Open(GinkgoT())
 		wall := facilitator.Tab()
-		day := openDoors(ctx)
+		day := openDoorsOf(ctx, "kubeadm-force-new-cluster", pagesOpened)
 		live := func(w *browser.Window, name, address string) {
 			w.Do(browser.Wide(1280, 800), chromedp.Navigate(address))
 			w.See(name+", live", `document.querySelector('#live')?.innerText === 'live'`)
@@ -66,6 +103,7 @@ var _ = Describe("game day", func() {
 		wall.Reads(".state", "Not serving")
 		facilitator.Reads(".faults", "ruin")
 		Expect(wall.Text("body")).NotTo(ContainSubstring("ruin"))
+		wall.Reads(".recovered", "m1, m2 and m3 are the members")
 		wall.Shoot("drill-wall-alarm")
 		facilitator.Shoot("drill-facilitator-alarm")
 		facilitator.Do(browser.Fill("#text", "Who has data?"), browser.Click("form[action$=hint] button"))
@@ -78,7 +116,7 @@ var _ = Describe("game day", func() {
 		wall.Reads(".state", "Serving")
 		wall.Shoot("drill-wall-recovered")
 		facilitator.Shoot("drill-facilitator-recovered")
-		wall.Do(browser.Fill("#by", "ann"), browser.Click("button[data-ask]"), browser.Click("#sure-done .danger"))
+		wall.Do(browser.Fill("#by", "ann"), browser.Click("[data-ask=sure-done]"), browser.Click("#sure-done .danger"))
 		wall.ReadsWithin(recovered, ".outcome", "Held")
 		facilitator.ReadsWithin(recovered, ".outcome", "Held")
 		wall.Shoot("drill-wall-over")
@@ -91,10 +129,14 @@ var _ = Describe("game day", func() {
 	}, SpecTimeout(specDeadline))
 })
 
+// pagesOpened is how long a browser may take to open both pages, on a busy machine too.
+const pagesOpened = 20 * time.Second
+
 // recovered is how long a team may take, and the checks after it.
 const recovered = 2 * time.Minute
 
-// gameDay is a running game day of the scenario that kubeadm.sh recovers.
+// gameDay is a running game day; unless it says otherwise, of the scenario that kubeadm.sh
+// recovers.
 type gameDay struct {
 	binary, dir string
 	session     *gexec.Session
@@ -105,11 +147,17 @@ type gameDay struct {
 // openDoors begins one, and returns when people may come.
 func openDoors(ctx SpecContext) *gameDay {
 	GinkgoHelper()
+	return openDoorsOf(ctx, "kubeadm-force-new-cluster", time.Second)
+}
+
+// openDoorsOf begins one that is quiet for so long at least, and not much longer.
+func openDoorsOf(ctx SpecContext, scenario string, quiet time.Duration) *gameDay {
+	GinkgoHelper()
 	runtimes()[0].must(ctx)
 	binary, err := command()
 	Expect(err).NotTo(HaveOccurred())
 	d := &gameDay{binary: binary, dir: GinkgoT().TempDir(), out: &bytes.Buffer{}, told: gbytes.NewBuffer()}
-	cmd := exec.CommandContext(ctx, binary, "gameday", "kubeadm-force-new-cluster", "--runtime", "process", "--quiet-least", "1s", "--quiet-most", "2s",
+	cmd := exec.CommandContext(ctx, binary, "gameday", scenario, "--runtime", "process", "--quiet-least", quiet.String(), "--quiet-most", (quiet + time.Second).String(),
 		"--no-comparison", "--json", "--out", filepath.Join(d.dir, "runs"))
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = tearDown

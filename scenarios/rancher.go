@@ -58,6 +58,7 @@ func rancherDirtyHosts() harness.Scenario {
 	s.Name = "rancher-dirty-hosts"
 	s.Summary = "two of three hosts off; disaster on the survivor, then the old hosts come back, each cleaned before the next"
 	s.Labels = []string{"rancher", "survivor", "quorum-loss"}
+	s.OldHostsReturn = true
 	s.Recover = recovery.RancherDisaster{Survivor: "m1", OldHosts: true}
 	s.Promises = survived("m1", true, harness.Everyone)
 	s.Hazards = []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.LeaseTermsKept{}} // none of the dead is left out

@@ -21,11 +21,13 @@ func Refusals() []harness.Scenario {
 	restorable.Name = "talos-recover-out-of-space"
 	restorable.Summary = "as rancher-healthy-stop-out-of-space: the quorum is there, and no restore is begun"
 	restorable.Break, restorable.Premises = full.Break, full.Premises
-	restorable.Promises, restorable.Hazards = refusesAndKeepsAll(), nil
+	restorable.Promises, restorable.Hazards, restorable.Sized = refusesAndKeepsAll(), nil, nil
 
 	unsaved := rancherSoleSurvivor()
 	unsaved.Name = "rancher-disaster-without-a-snapshot"
 	unsaved.Summary = "the snapshot that disaster begins with cannot be written: it ends there, and the survivor's etcd runs on"
+	unsaved.Break = []harness.Fault{fault.LoseHost{Who: harness.AllBut("m1")}} // what is off cannot be asked whether it changed
+	unsaved.Premises = []harness.Check{check.QuorumWasLost{}, check.HostsWereLost{Who: harness.AllBut("m1")}, check.WritesWereAcknowledged{}}
 	unsaved.Recover = careless{of: unsaved.Recover, slips: []slip{
 		rewrite("take a snapshot of the sole survivor", "snapshot save /root/", "snapshot save /no/such/directory/")}}
 	unsaved.Promises, unsaved.Hazards = []harness.Check{check.ProcedureRefused{}, check.NothingChanged{}}, nil

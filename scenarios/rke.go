@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -27,9 +26,12 @@ func rkeRestoreNewNodes() harness.Scenario {
 		Break:    []harness.Fault{fault.PowerOff{Who: harness.Everyone}},
 		Premises: []harness.Check{check.HostsWereOff{Who: harness.Everyone}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.RkeRestore{NewNodes: true},
-		Promises: rkeNewlyRestored(3),
-		Promised: rkeNewlyRestored,
-		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.LeaseTermsKept{}, check.DeadStayOut{}},
+		Promises: rkeRestored(false, rkeNewNodes(3)),
+		Sized: func(s *harness.Scenario, nodes int) {
+			s.Promises = rkeRestored(false, rkeNewNodes(nodes))
+			expendable(s, nodes)
+		},
+		Hazards: []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.LeaseTermsKept{}, check.DeadStayOut{}},
 		StandIns: []string{
 			"s3cmd, and the nodes' access to S3: what is pulled comes through the operator's session",
 			"rke etcd snapshot-restore and rke up: what they have done on the nodes",
@@ -41,14 +43,6 @@ func rkeRestoreNewNodes() harness.Scenario {
 		},
 		Within: 60 * time.Second,
 	}
-}
-
-// rkeNewlyRestored is what is promised of that many new nodes. A single one cannot be
-// lost.
-func rkeNewlyRestored(nodes int) []harness.Check {
-	return slices.DeleteFunc(rkeRestored(false, rkeNewNodes(nodes)), func(c harness.Check) bool {
-		return nodes == 1 && c.Name() == check.SurvivesOneMemberLoss{}.Name()
-	})
 }
 
 // rkeNewNodes are the nodes that take the places of as many old ones.
@@ -77,7 +71,7 @@ func rkeRestoreCleanedNodes() harness.Scenario {
 		"2, steps 1 to 4, rancher-cluster.yml: it names these nodes",
 	}
 	s.Recover = recovery.RkeRestore{}
-	s.Promises, s.Promised = rkeRestored(true, harness.Everyone), nil
+	s.Promises, s.Sized = rkeRestored(true, harness.Everyone), expendable
 	s.Hazards = []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.LeaseTermsKept{}} // no node is left out
 	return s
 }

@@ -40,6 +40,11 @@ var _ = Describe("scenario", func() {
 					Expect(report.Loss).NotTo(BeNil())
 					Expect(report.Loss.LostWrites).To(BeNumerically(">=", check.Behind), "%s", explain(report))
 				}
+				// With a member that never connects, who asks for the members hangs too.
+				if s.Name == "dcos-2-scale-up-crash" {
+					Expect(report.Listed).NotTo(BeNil())
+					Expect(report.Listed.Answered).To(BeFalse())
+				}
 			}, SpecTimeout(specDeadline))
 		}
 	}
@@ -104,11 +109,12 @@ func TestEveryCheckHasAControl(t *testing.T) {
 	}
 }
 
-// A control whose procedure must not complete says where it ends.
+// A procedure that must not complete may be stopped by anything: its control says at
+// which step.
 func TestControlsSayWhereTheyEnd(t *testing.T) {
 	for _, c := range scenarios.Controls() {
-		if (c.Catches == check.ProcedureCompleted{}.Name()) != (c.At != "") {
-			t.Errorf("%s is caught by %s, at the step %q", c.Name, c.Catches, c.At)
+		if c.Catches == (check.ProcedureCompleted{}).Name() && !strings.HasPrefix(c.Says, "(") {
+			t.Errorf("%s is caught by %s, which says %q", c.Name, c.Catches, c.Says)
 		}
 	}
 }
@@ -164,8 +170,8 @@ func caughtBy(report reports.Report, c scenarios.Control) error {
 			if f.Verdict != want {
 				return fmt.Errorf("control %s: %s found it %s, not %s: %s", c.Name, f.Check, f.Verdict, want, f.Detail)
 			}
-			if c.At != "" && !strings.Contains(f.Detail, "("+c.At+")") {
-				return fmt.Errorf("control %s: the procedure did not end at %q: %s", c.Name, c.At, f.Detail)
+			if said := append([]string{f.Detail}, f.Offending...); !slices.ContainsFunc(said, func(text string) bool { return strings.Contains(text, c.Says) }) {
+				return fmt.Errorf("control %s: %s says %q, and not %q", c.Name, f.Check, said, c.Says)
 			}
 			return nil
 		}

@@ -30,6 +30,7 @@ func talosRecoverSnapshot() harness.Scenario {
 		Premises: []harness.Check{check.QuorumWasLost{}, check.HostsWereLost{Who: harness.AllBut("m1")}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.TalosRecover{Survivors: []string{"m1"}},
 		Promises: append(restored(), check.ReplicasAgree{}, check.SurvivesOneMemberLoss{}),
+		Sized:    smaller("the only node lost; a new one is bootstrapped from the latest snapshot", recovery.TalosRecover{}),
 		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.LeaseTermsKept{}},
 		StandIns: talosStandIns(),
 		LeftOut:  []string{"Preparing Control Plane Nodes, pointing the Kubernetes endpoint to other addresses: nodes keep theirs"},
@@ -47,7 +48,7 @@ func talosRecoverDBCopy() harness.Scenario {
 	s.Summary = "two of three nodes lost and no snapshot; bootstrap from a copy of the survivor's database file"
 	s.Labels = []string{"talos", "survivor", "quorum-loss", "host-loss"}
 	s.Backups = harness.BackupJob{}
-	s.Recover = recovery.TalosRecover{Survivors: []string{"m1"}, DBCopy: true}
+	s.Recover, s.Sized = recovery.TalosRecover{Survivors: []string{"m1"}, DBCopy: true}, nil
 	s.Promises = survived("m1", true, harness.Everyone)
 	return s
 }
@@ -62,7 +63,7 @@ func talosQuorumRestorable() harness.Scenario {
 	s.Labels = []string{"talos", "member", "host-loss"}
 	s.Break = []harness.Fault{fault.LoseHost{Who: harness.Hosts("m3")}}
 	s.Premises = []harness.Check{check.HostsWereLost{Who: harness.Hosts("m3")}, check.WritesWereAcknowledged{}}
-	s.Recover = recovery.TalosReplace{Lost: "m3"}
+	s.Recover, s.Sized = recovery.TalosReplace{Lost: "m3"}, nil
 	s.Promises = replaced()
 	s.Hazards = []harness.Check{check.LeaseTermsKept{}}
 	return s
@@ -78,7 +79,7 @@ func talosSingleNode() harness.Scenario {
 	s.Given.OnlyBecause = "it is about a control plane of a single node"
 	s.Break = []harness.Fault{fault.LoseHost{Who: harness.Everyone}}
 	s.Premises = []harness.Check{check.HostsWereLost{Who: harness.Everyone}, check.WritesWereAcknowledged{}}
-	s.Recover = recovery.TalosRecover{}
+	s.Recover, s.Sized = recovery.TalosRecover{}, nil
 	s.Promises = restored()
 	return s
 }
@@ -91,7 +92,7 @@ func talosInitNode() harness.Scenario {
 	s.Source = talosSource("Init Node")
 	s.Summary = "as talos-recover-snapshot, with a node of type init: the procedure refuses before anything is wiped"
 	s.Labels = []string{"talos", "quorum-loss", "refusal"}
-	s.Given = withInitNode(s.Given)
+	s.Given, s.Sized = withInitNode(s.Given), nil
 	s.Promises = []harness.Check{check.ProcedureRefused{}, check.NothingChanged{}}
 	s.Hazards = nil // nobody serves in the end who could be asked
 	return s
@@ -104,7 +105,7 @@ func talosInitNodeConverted() harness.Scenario {
 	s.Source = talosSource("Init Node")
 	s.Summary = "as talos-init-node, with the node converted to controlplane first: it recovers"
 	s.Given = withInitNode(s.Given)
-	s.Recover = recovery.TalosRecover{Survivors: []string{"m1"}, Convert: []string{"m1"}}
+	s.Recover, s.Sized = recovery.TalosRecover{Survivors: []string{"m1"}, Convert: []string{"m1"}}, nil
 	return s
 }
 

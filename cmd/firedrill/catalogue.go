@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/reports/render"
 )
 
@@ -37,7 +38,8 @@ func (a *app) listCommand() *cobra.Command {
 }
 
 func (a *app) explainCommand() *cobra.Command {
-	return &cobra.Command{
+	members := 0
+	c := &cobra.Command{
 		Use:               "explain NAME",
 		Short:             "show what a scenario breaks, each step of its procedure, and what is promised",
 		Args:              one,
@@ -47,7 +49,12 @@ func (a *app) explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text, err := a.style.Explain(sc)
+			if members != 0 {
+				if err := a.validate(sc, drill.Options{Members: members}); err != nil {
+					return hint(err, "firedrill explain %s shows it for %d", sc.Name, sc.Given.Members)
+				}
+			}
+			text, err := a.style.Explain(sc.WithMembers(members))
 			if err != nil {
 				return err
 			}
@@ -55,6 +62,8 @@ func (a *app) explainCommand() *cobra.Command {
 			return err
 		},
 	}
+	c.Flags().IntVar(&members, "members", 0, "as it is for `n` members (default: the scenario's own)")
+	return c
 }
 
 func (a *app) named(name string) (harness.Scenario, error) {

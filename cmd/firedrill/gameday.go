@@ -42,7 +42,7 @@ var notTheProcedures = []string{
 func (a *app) gameDayCommand() *cobra.Command {
 	var o gameDayOrder
 	c := &cobra.Command{
-		Use:   "gameday SCENARIO | --surprise | --done | --notice | --stop REASON",
+		Use:   "gameday SCENARIO | --surprise | --notice | --done | --leave-it | --resume | --stop REASON",
 		Short: "a drill that people recover by hand: break, wait for them, prove, time, compare",
 		Long: "Hold a game day: a cluster under traffic, which at a moment that nobody is told breaks, and which your team\n" +
 			"recovers by hand. Each of them types `firedrill shell --name NAME` in a terminal of his own, and has there\n" +
@@ -50,8 +50,11 @@ func (a *app) gameDayCommand() *cobra.Command {
 			"its own, is the facilitator's. Then what came back is proved as in any drill, and the same scenario is\n" +
 			"recovered once more by its documented procedure, to compare.\n\n" +
 			"With --surprise the seed says which scenario it is, and its name is told in the end. " + a.leftOut() + "\n\n" +
-			"While it lasts, `gameday --notice` says that you have seen that something is wrong, `--done` that you have\n" +
-			"recovered the cluster, and `--stop REASON` ends it before that.\n\n" +
+			"While it lasts, `gameday --notice` says that you have seen that something is wrong; `--done` that you have\n" +
+			"recovered the cluster; `--leave-it` that you leave it as it is, because there is nothing to recover, or nothing\n" +
+			"that may be touched, which is right where the documented procedure refuses. `--resume` has it go on after a\n" +
+			"pause, which ends by itself after half an hour; `--stop REASON` ends it before the team does.\n\n" +
+			"The after-action report is after-action.html, and after-action.md, in the run directory.\n\n" +
 			"Exit codes are those of `run`, of the team's drill: 0 every promise held, 1 one was violated, or the team did\n" +
 			"not complete, 2 inconclusive, 3 firedrill broke or was misused.",
 		ValidArgsFunction: a.completeNames,
@@ -76,7 +79,7 @@ func (a *app) gameDayCommand() *cobra.Command {
 	f.DurationVar(&o.options.Within, "within", 0, "the team's `time` from the strike on, pauses left out (default 30m)")
 	f.DurationVar(&o.game.QuietLeast, "quiet-least", drill.QuietLeast, "`how long` nothing happens at least")
 	f.DurationVar(&o.game.QuietMost, "quiet-most", drill.QuietMost, "`how long` nothing happens at most")
-	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "serve the pages at this `address`")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "serve the pages at this `address`; without a host, on loopback; elsewhere the wall demands a token, as the facilitator's page always does")
 	f.StringVar(&o.options.Out, "out", "firedrill-runs", "put run directories into `dir`")
 	f.BoolVar(&o.noComparison, "no-comparison", false, "do not run the scenario by its documented procedure afterwards")
 	f.BoolVar(&o.json, "json", false, "one report a line on standard output, the team's first; all else goes to standard error")
@@ -141,6 +144,13 @@ func (a *app) holdGameDay(ctx context.Context, o gameDayOrder, args []string) er
 	}
 	if err := a.compare(outcomes, o.json); err != nil {
 		return err
+	}
+	if len(outcomes) > 0 && outcomes[0].Err == nil {
+		path, err := afterAction(outcomes[0])
+		if err != nil {
+			return err
+		}
+		live.write("\nafter-action report: "+path+"\n", o.json)
 	}
 	if err := put(papers, outcomes); err != nil {
 		return err
@@ -212,7 +222,7 @@ func (o gameDayOrder) jobs(sc harness.Scenario) (team, own job, err error) {
 	if team.scenario, err = o.own.expected(sc); err != nil {
 		return team, own, err
 	}
-	team.scenario.Recover = recovery.Team{}
+	team.scenario = team.scenario.Changed(func(sc *harness.Scenario) { sc.Recover = recovery.Team{} })
 	game := o.game
 	game.Surprise, game.Book, game.Open = o.surprise, book(sc, o.options.Members), nobodyIsTold
 	team.options.GameDay = &game
@@ -221,10 +231,8 @@ func (o gameDayOrder) jobs(sc harness.Scenario) (team, own job, err error) {
 
 // book names the steps of a scenario's own procedure, for a cluster of so many members.
 func book(sc harness.Scenario, members int) []string {
-	if members == 0 {
-		members = sc.Given.Members
-	}
-	hosts := make([]string, members)
+	sc = sc.WithMembers(members)
+	hosts := make([]string, sc.Given.Members)
 	for i := range hosts {
 		hosts[i] = fmt.Sprintf("m%d", i+1)
 	}

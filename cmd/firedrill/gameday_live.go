@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync/atomic"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/gameday"
+	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/render"
 )
 
@@ -25,12 +25,8 @@ func (a *app) canListen(ctx context.Context, address string) error {
 	if a.pages == nil {
 		return nil
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err == nil {
-		err = l.Close()
-	}
-	if err != nil {
-		return hint(fmt.Errorf("--listen %s: %w", address, err), "127.0.0.1:0 is any free port of this machine's own")
+	if err := gameday.CanListen(ctx, address); err != nil {
+		return fmt.Errorf("--listen %s: %w", address, err)
 	}
 	return nil
 }
@@ -54,10 +50,21 @@ type liveGameDay struct {
 // run runs the team's drill, and the one that it is compared with.
 func (l *liveGameDay) run(team job, alone bool, own job) []render.Outcome {
 	team.options.GameDay.Open = l.open
+	team.options.GameDay.Paper = func(r reports.Report) string {
+		path, err := afterAction(render.Outcome{Scenario: r.Scenario, Runtime: r.Runtime, Seed: r.Seed, Report: r})
+		if err != nil {
+			return "" // it is written once more when all is over, and then told
+		}
+		return path
+	}
 	team.shows = l.shows
 	l.write("a cluster is made ready; what breaks, and when, is not told here\n\n", l.json)
 	outcomes := l.fleet.run(l.ctx, []job{team})
 	if alone || len(outcomes) == 0 || outcomes[0].Err != nil || l.ctx.Err() != nil {
+		return outcomes
+	}
+	if len(outcomes[0].Report.Strikes) == 0 {
+		l.write("\nnothing was broken, so there is nothing to compare it with\n", l.json)
 		return outcomes
 	}
 	l.write(fmt.Sprintf("\nfor comparison: %s, seed %d, by its documented procedure\n\n", own.scenario.Name, own.options.Seed), l.json)
@@ -69,7 +76,8 @@ func (l *liveGameDay) open(_ context.Context, e gameday.Exercise, socket string)
 	text := "\nthe game day is open. In other terminals:\n\n" +
 		"  firedrill shell --name YOU      a shell that reaches the hosts\n" +
 		"  firedrill gameday --notice      you have seen that something is wrong\n" +
-		"  firedrill gameday --done        you have recovered the cluster\n\n" +
+		"  firedrill gameday --done        you have recovered the cluster\n" +
+		"  firedrill gameday --leave-it    you leave it as it is\n\n" +
 		"They find it by itself, or by --socket " + socket + "\n"
 	if l.app.pages == nil {
 		text += "There are no pages in this build.\n\n"

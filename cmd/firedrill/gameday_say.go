@@ -16,14 +16,16 @@ import (
 
 // saying is something that is told a living game day.
 type saying struct {
-	notice, done bool
-	stop         string
-	by, socket   string
+	notice, done, leave, resume bool
+	stop                        string
+	by, socket                  string
 }
 
 func (s *saying) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.notice, "notice", false, "tell a game day that is on: we have seen that something is wrong")
 	f.BoolVar(&s.done, "done", false, "tell it: we are done, check what came back")
+	f.BoolVar(&s.leave, "leave-it", false, "tell it: we leave the cluster as it is, for there is nothing to recover, or nothing that may be touched")
+	f.BoolVar(&s.resume, "resume", false, "tell it to go on, if the facilitator paused it")
 	f.StringVar(&s.stop, "stop", "", "tell it to end before the team is done, for this `reason`")
 	f.StringVar(&s.by, "by", "", "with these: `who` says so (default: the shell's name, or yours)")
 	socketFlag(f, &s.socket)
@@ -33,23 +35,25 @@ func socketFlag(f *pflag.FlagSet, socket *string) {
 	f.StringVar(socket, "socket", "", "the `path` of the game day's socket (default: $"+bastion.SocketVariable+", or the only one that is on here)")
 }
 
-func (s saying) any() bool { return s.notice || s.done || s.stop != "" }
+func (s saying) any() bool { return s.notice || s.done || s.leave || s.resume || s.stop != "" }
 
 // tell tells a living game day something.
 func (a *app) tell(c *cobra.Command, s saying, args []string) error {
 	var calls []bastion.Call
 	by := cmp.Or(s.by, os.Getenv(bastion.ByVariable), userName())
-	if s.notice {
-		calls = append(calls, bastion.Call{By: by, Verb: bastion.Notice})
-	}
-	if s.done {
-		calls = append(calls, bastion.Call{By: by, Verb: bastion.Done})
+	for _, one := range []struct {
+		said bool
+		verb string
+	}{{s.notice, bastion.Notice}, {s.done, bastion.Done}, {s.leave, bastion.Leave}, {s.resume, bastion.Resume}} {
+		if one.said {
+			calls = append(calls, bastion.Call{By: by, Verb: one.verb})
+		}
 	}
 	if s.stop != "" {
 		calls = append(calls, bastion.Call{By: by, Verb: bastion.CallOff, Args: []string{s.stop}})
 	}
 	if len(calls) != 1 || len(args) > 0 {
-		return hint(errors.New("--notice, --done and --stop tell a game day that is on one thing, and begin none"), "give one of them, and no scenario")
+		return hint(errors.New("--notice, --done, --leave-it, --resume and --stop tell a game day that is on one thing, and begin none"), "give one of them, and no scenario")
 	}
 	if err := calls[0].Check(); err != nil {
 		return err

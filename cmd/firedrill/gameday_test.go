@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/harness/gameday"
 	"github.com/etcd-firedrill/firedrill/reports"
@@ -38,6 +39,16 @@ func TestSurprise(t *testing.T) {
 	for _, sc := range scenarios.All() {
 		if want := !sc.AtBirth && !strings.HasSuffix(sc.Name, "-verbatim"); seen[sc.Name] != want {
 			t.Errorf("%s is a surprise: %v", sc.Name, seen[sc.Name])
+		}
+	}
+	// What is promised of the procedure is something that people can say: that they are
+	// done, or that they leave it as it is; or else nothing.
+	for _, sc := range scenarios.All() {
+		has := func(c harness.Check) bool {
+			return slices.ContainsFunc(sc.Promises, func(p harness.Check) bool { return p.Name() == c.Name() })
+		}
+		if seen[sc.Name] && sc.Recover != nil && has(check.ProcedureCompleted{}) == has(check.ProcedureRefused{}) {
+			t.Errorf("%s: a team can be held to neither of being done and leaving it, or to both", sc.Name)
 		}
 	}
 	var o gameDayOrder
@@ -112,11 +123,13 @@ func TestAGameDayIsHeld(t *testing.T) {
 		args  []string
 		err   error // of the team's drill
 		code  int
-		drill int // how many are run
+		drill int  // how many are run
+		quiet bool // nothing was broken
 	}{
-		"to its end":   {nil, nil, exitViolated, 2},
-		"not compared": {[]string{"--no-comparison"}, nil, exitViolated, 1},
-		"broken":       {nil, errors.New("the agent is lost"), exitBroke, 1},
+		"to its end":                {nil, nil, exitViolated, 2, false},
+		"not compared":              {[]string{"--no-comparison"}, nil, exitViolated, 1, false},
+		"broken":                    {nil, errors.New("the agent is lost"), exitBroke, 1, false},
+		"stopped before the strike": {nil, nil, exitViolated, 1, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs strings.Builder
@@ -147,7 +160,16 @@ func TestAGameDayIsHeld(t *testing.T) {
 				say(harness.StepEvent, "step 2 on m1 by ann: ls")
 				exercise.phase = gameday.Judging
 				say(harness.DrillEvent, "collecting evidence")
-				return reports.Report{Scenario: sc.Name, Seed: o.Seed, Verdict: harness.Violated, GameDay: &reports.GameDay{}, Directory: kept}, c.err
+				report := reports.Report{Scenario: sc.Name, Seed: o.Seed, Verdict: harness.Violated, GameDay: &reports.GameDay{}, Directory: kept}
+				if !c.quiet {
+					report.Strikes = []reports.Strike{{Fault: "ruin data"}}
+				}
+				if c.err == nil {
+					if path := o.GameDay.Paper(report); path != filepath.Join(kept, "after-action.html") || !strings.Contains(fileText(t, filepath.Join(kept, "after-action.md")), "not run beside it") {
+						t.Errorf("before the comparison the after-action report is %q", path)
+					}
+				}
+				return report, c.err
 			}
 			code := a.execute(t.Context(), append([]string{"gameday", "kubeadm-force-new-cluster", "--runtime", "process", "--out", t.TempDir()}, c.args...))
 			text := out.String()
@@ -165,11 +187,29 @@ func TestAGameDayIsHeld(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(kept, comparisonFile)); (err == nil) != (c.drill == 2) || strings.Contains(text, "beside the book") != (c.drill == 2) {
 				t.Errorf("the comparison: %v\n%s", err, text)
 			}
+			if c.err == nil {
+				page, plain := fileText(t, filepath.Join(kept, "after-action.html")), fileText(t, filepath.Join(kept, "after-action.md"))
+				if strings.Contains(page, "<h2>Beside the book") != (c.drill == 2) || strings.Contains(plain, "not run beside it") == (c.drill == 2) {
+					t.Errorf("with a comparison: %v\n%s\n%s", c.drill == 2, page, plain)
+				}
+			}
+			if strings.Contains(text, "after-action report: "+filepath.Join(kept, "after-action.html")) != (c.err == nil) {
+				t.Errorf("it does not tell where the after-action report is:\n%s", text)
+			}
 			if before, _, _ := strings.Cut(text, "collecting evidence"); strings.Contains(before, "kubeadm") {
 				t.Errorf("it tells the scenario:\n%s", before)
 			}
 		})
 	}
+}
+
+func fileText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(text)
 }
 
 // Where the pages cannot be served, nothing is started.
@@ -181,7 +221,7 @@ func TestNoPlaceForThePages(t *testing.T) {
 		pages:   func(context.Context, string, gameday.Exercise) (pages, error) { return &served{}, nil },
 	}
 	code := a.execute(t.Context(), []string{"gameday", "--surprise", "--listen", "127.0.0.1:none", "--out", t.TempDir()})
-	if code != exitBroke || !strings.Contains(errs.String(), "--listen 127.0.0.1:none") || !strings.Contains(errs.String(), "\nhint: 127.0.0.1:0") {
+	if code != exitBroke || !strings.Contains(errs.String(), "--listen 127.0.0.1:none") || !strings.Contains(errs.String(), "\nhint: name another address; port 0 is any that is free") {
 		t.Errorf("%d: %s", code, errs.String())
 	}
 }
@@ -195,7 +235,7 @@ func TestAGameDayInJSON(t *testing.T) {
 	}
 	a.run = func(_ context.Context, _ harness.Runtime, _ harness.Scenario, o drill.Options) (reports.Report, error) {
 		if o.GameDay != nil {
-			return reports.Report{}, o.GameDay.Open(t.Context(), &still{}, "/tmp/x.sock")
+			return reports.Report{Directory: t.TempDir(), GameDay: &reports.GameDay{}, Strikes: []reports.Strike{{Fault: "ruin data"}}}, o.GameDay.Open(t.Context(), &still{}, "/tmp/x.sock")
 		}
 		return reports.Report{}, nil
 	}

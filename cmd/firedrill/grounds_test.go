@@ -86,7 +86,9 @@ func (g *grounds) Do(ctx context.Context, c bastion.Call, s harness.Streams) (in
 		return 0, nil
 	case bastion.Notice, bastion.CallOff:
 		return 0, bastion.Refuse("nothing is wrong")
-	case bastion.Done:
+	case bastion.Resume:
+		return 0, nil
+	case bastion.Done, bastion.Leave:
 		close(g.over)
 		return 0, nil
 	case bastion.Join:

@@ -19,6 +19,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness/nearest"
 	sweeps "github.com/etcd-firedrill/firedrill/harness/sweep"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
+	"github.com/etcd-firedrill/firedrill/scenarios"
 )
 
 // study is what the user asked `policy` for.
@@ -29,6 +30,7 @@ type study struct {
 	etcdArgs []string
 	out      string
 	resume   string
+	keep     bool // backups in the policy's store
 	json     bool
 	outputs  []output
 }
@@ -69,6 +71,7 @@ func (a *app) policyCommand() *cobra.Command {
 	f.StringArrayVar(&s.etcdArgs, "etcd-arg", nil, "a server `flag` for every member, --name=value; may be repeated")
 	f.StringVar(&s.out, "out", "", "keep the sweep in `dir` (default: firedrill-runs/TIME-policy-NAME)")
 	f.StringVar(&s.resume, "resume", "", "go on with the sweep in `dir`: only what is missing is run")
+	f.BoolVar(&s.keep, "keep-backups", false, "leave the drills' backups in the policy's store; without it each drill removes its own")
 	f.BoolVar(&s.json, "json", false, "the result on standard output, as sweep.json; progress goes to standard error")
 	for i := range s.outputs {
 		o := &s.outputs[i]
@@ -191,16 +194,17 @@ func (s *study) misread(from string, err error) error {
 	return hint(errors.New(text), "firedrill policy --help tells what each of them takes")
 }
 
-// procedures finds the scenarios of these names, of those that restore a backup.
+// procedures finds the scenarios of these names, of those that restore a backup. A
+// scenario that takes backups and replaces a member, or that must refuse, is none.
 func (a *app) procedures(wanted []string) (map[string]harness.Scenario, error) {
 	all := a.scenarios()
-	restoring := slices.DeleteFunc(slices.Clone(all), func(sc harness.Scenario) bool { return sc.Backups.Every == 0 })
+	restoring := slices.DeleteFunc(slices.Clone(all), func(sc harness.Scenario) bool { return !scenarios.Restores(sc) })
 	chosen := map[string]harness.Scenario{}
 	for _, name := range wanted {
 		i := slices.IndexFunc(restoring, func(sc harness.Scenario) bool { return sc.Name == name })
 		if i < 0 {
 			if slices.Contains(names(all), name) {
-				return nil, hint(fmt.Errorf("scenario %s takes no backups, so that no policy can be tried by it", name), "those that do: %s", strings.Join(names(restoring), ", "))
+				return nil, hint(fmt.Errorf("scenario %s restores no backup, so that no policy can be tried by it", name), "those that do: %s", strings.Join(names(restoring), ", "))
 			}
 			return nil, unknown("procedure", name, names(restoring), "those that restore a backup: "+strings.Join(names(restoring), ", "))
 		}
@@ -214,11 +218,9 @@ func (a *app) sweepThrough(ctx context.Context, s *study, plan policy.Plan, stor
 	if err := s.place.valid(); err != nil {
 		return err
 	}
-	all := rounds{app: a, plan: plan, etcdArgs: s.etcdArgs, scenarios: chosen}
-	for _, p := range plan.Sweep.Points() {
-		if err := a.validate(chosen[p.Procedure], all.options(p, plan.Sweep.Seed)); err != nil {
-			return hint(err, "firedrill explain %s tells what it needs", p.Procedure)
-		}
+	all := rounds{app: a, plan: plan, place: s.place, etcdArgs: s.etcdArgs, keep: s.keep, scenarios: chosen}
+	if err := all.suit(); err != nil {
+		return err
 	}
 	rt, why, err := a.runtime(ctx, s.place)
 	if err != nil {
@@ -227,13 +229,16 @@ func (a *app) sweepThrough(ctx context.Context, s *study, plan policy.Plan, stor
 	if why != "" {
 		a.say("runtime %s: %s", rt.Name(), why)
 	}
-	book, dir, err := s.book(plan, stored, rt.Name())
+	book, dir, err := s.book(all, stored, rt.Name())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, book.Close()) }()
 	all.runtime, all.dir, all.say = rt, dir, a.progressOf(s)
 	defer func() { err = errors.Join(err, all.close()) }()
+	if err := all.hasRoom(os.TempDir()); err != nil {
+		return err
+	}
 	if err := all.prepare(ctx); err != nil {
 		return hint(err, "firedrill policy --resume %s goes on with it", quoted(dir))
 	}
@@ -249,14 +254,14 @@ func (a *app) sweepThrough(ctx context.Context, s *study, plan policy.Plan, stor
 }
 
 // book opens the sweep's directory.
-func (s *study) book(plan policy.Plan, stored *policy.Result, runtime string) (*sweeps.Book, string, error) {
+func (s *study) book(all rounds, stored *policy.Result, runtime string) (*sweeps.Book, string, error) {
 	disk := ""
 	if runtime == "process" {
 		disk = os.TempDir() // elsewhere hosts lie where the engine puts them
 	}
 	head := policy.Result{
 		Firedrill: version(), Started: time.Now().UTC().Truncate(time.Second), Runtime: runtime, Machine: hardware.This(disk),
-		Image: s.place.image, EtcdBin: s.place.etcdBin, EtcdArgs: s.etcdArgs, Policy: plan.Policy, Sweep: plan.Sweep,
+		Image: s.place.image, EtcdBin: s.place.etcdBin, EtcdArgs: s.etcdArgs, Policy: all.plan.Policy, Sweep: all.plan.Sweep, Untried: all.untried,
 	}
 	if stored != nil {
 		book, err := sweeps.Resume(s.resume, head)
@@ -264,7 +269,7 @@ func (s *study) book(plan policy.Plan, stored *policy.Result, runtime string) (*
 	}
 	dir := s.out
 	if dir == "" {
-		dir = filepath.Join("firedrill-runs", time.Now().Format("20060102-150405")+"-policy-"+strings.ReplaceAll(plan.Policy.Name, " ", "-"))
+		dir = filepath.Join("firedrill-runs", time.Now().Format("20060102-150405")+"-policy-"+strings.ReplaceAll(all.plan.Policy.Name, " ", "-"))
 	}
 	book, err := sweeps.Begin(dir, head)
 	return book, dir, err

@@ -22,8 +22,12 @@ type births map[birth]string
 // birthsDir is where they lie, in the sweep's directory, for as long as it runs.
 const birthsDir = "datasets"
 
+// birthsSeed is that of every dataset, so that a drill can be run again alone, on the
+// same data.
+const birthsSeed = 1
+
 // make writes the file, and says what is in it.
-func (b births) make(ctx context.Context, dir string, of birth, seed int64) (string, error) {
+func (b births) make(ctx context.Context, dir string, of birth) (string, error) {
 	dir = filepath.Join(dir, birthsDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
@@ -33,7 +37,7 @@ func (b births) make(ctx context.Context, dir string, of birth, seed int64) (str
 		return "", err
 	}
 	path := filepath.Join(dir, fmt.Sprintf("%d-%d.db", int64(of.size), of.valueSize))
-	if _, err := dataset.Write(ctx, path, dataset.Spec{Keys: keys, ValueSize: of.valueSize, Seed: seed}); err != nil {
+	if _, err := dataset.Write(ctx, path, dataset.Spec{Keys: keys, ValueSize: of.valueSize, Seed: birthsSeed}); err != nil {
 		return "", err
 	}
 	bytes, err := dataset.InUse(path)

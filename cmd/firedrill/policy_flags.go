@@ -36,6 +36,7 @@ func planFlags() []*planFlag {
 		{key: "sweep.runs", flag: "runs", kind: "n", usage: say("sweep.runs", "drills for each size, value size, number of members and procedure")},
 		{key: "sweep.seed", flag: "seed", kind: "n", usage: say("sweep.seed", "of the first run; each has the next")},
 		{key: "sweep.time_scale", flag: "time-scale", kind: "factor", usage: say("sweep.time_scale", "how many times shorter interval and ages are in the drills")},
+		{key: "sweep.within", flag: "within", kind: "duration", usage: "how long a procedure may take (default: the scenario's deadline or the RTO, and more for large databases)"},
 		{key: "sweep.writers", flag: "writers", kind: "n", usage: "writers (default: the scenario's own)"},
 		{key: "sweep.rate", flag: "rate", kind: "n", usage: "writes per second, all writers together (default: the scenario's own)"},
 	}

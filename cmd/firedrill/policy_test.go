@@ -18,6 +18,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/recovery"
 	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
@@ -37,7 +38,7 @@ func newTheatre(t *testing.T) *theatre {
 		for _, name := range []string{"restore-here", "restore-there", "task-crash"} {
 			sc := harness.Scenario{Name: name, Given: harness.ClusterSpec{Members: 3}, Under: harness.KubernetesTraffic}
 			if name != "task-crash" {
-				sc.Backups.Every = time.Second
+				sc.Backups.Every, sc.Recover, sc.Within = time.Second, recovery.EtcdSnapshotRestore{}, time.Minute
 			}
 			all = append(all, sc)
 		}
@@ -147,20 +148,34 @@ func TestPolicyRunsItsSweep(t *testing.T) {
 func TestTheOptionsOfADrill(t *testing.T) {
 	th := newTheatre(t)
 	th.write(t, "small.yaml", small)
-	th.policy(t, "small.yaml", "--sizes", "2MiB,4MiB", "--procedures", "restore-there", "--runs", "1", "--seed", "40", "--members", "1", "--interval", "2h",
+	th.policy(t, "small.yaml", "--sizes", "2MiB,4MiB", "--keep-backups", "--procedures", "restore-there", "--runs", "1", "--seed", "40", "--members", "1", "--interval", "2h",
 		"--retention-count", "5", "--retention-age", "48h", "--verify", "none", "--store", "backups", "--writers", "2", "--rate", "30", "--etcd-arg", "--quota-backend-bytes=1", "--out", "here")
 	if len(th.options) != 2 {
 		t.Fatalf("%d drills\n%s", len(th.options), th.stderr.String())
 	}
 	got := th.options[1]
-	got.Progress, got.Version = nil, ""
+	again := got.Rerun
+	got.Progress, got.Version, got.Rerun = nil, "", ""
 	want := drill.Options{
-		Members: 1, Seed: 41, Out: "here/drills", ValueSize: 2048, Writers: 2, Rate: 30, Store: "backups", EtcdArgs: []string{"--quota-backend-bytes=1"},
+		Members: 1, Seed: 41, Within: 5*time.Minute + time.Second, Out: "here/drills", ValueSize: 2048, Writers: 2, Rate: 30, Store: "backups", EtcdArgs: []string{"--quota-backend-bytes=1"},
 		PreloadFrom: "here/datasets/4194304-2048.db", BackupEvery: 2 * time.Second, BackupKeep: harness.Retention{Count: 5, Age: 48 * time.Second},
 		BackupUnverified: true, Promises: []harness.Check{check.LossWithinPolicy{Interval: 2 * time.Second}},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(check.LossWithinPolicy{})); diff != "" {
 		t.Error(diff)
+	}
+	// The command that runs it again does, on the same data.
+	words := strings.Split(strings.ReplaceAll(again, "'4.0 MiB'", "4.0MiB"), " ")
+	if code := th.policy(t, append(words[2:], "--out", "again")...); code == exitBroke || len(th.options) != 3 {
+		t.Fatalf("%q: exit %d, %d drills, %s", again, code, len(th.options), th.stderr.String())
+	}
+	same := th.options[2]
+	if same.Rerun != again || th.births[2] != th.births[1] || !strings.HasPrefix(same.PreloadFrom, "again/") {
+		t.Errorf("run again by %q, from %s: %+v", same.Rerun, same.PreloadFrom, th.births[1:])
+	}
+	same.Out, same.PreloadFrom, same.Rerun, same.Progress, same.Version = got.Out, got.PreloadFrom, "", nil, ""
+	if diff := cmp.Diff(got, same, cmpopts.EquateComparable(check.LossWithinPolicy{})); diff != "" {
+		t.Errorf("run again: %s", diff)
 	}
 	// Each is born with a database of about its size.
 	for i, of := range []int64{2 << 20, 4 << 20} {
@@ -258,12 +273,12 @@ func TestAnInterruptedPolicyIsResumed(t *testing.T) {
 
 	// Another plan is refused, and costs nothing.
 	for says, args := range map[string][]string{
-		"sweep.runs is 4, and was 3":           {"--runs", "4"},
-		"the list of etcd flags is --x=1":      {"--etcd-arg", "--x=1"},
-		"policy.interval is 30m, and was 1h":   {"other.yaml"},
-		"give one of them":                     {"--out", "t"},
-		"there is no sweep":                    {"--resume", "nowhere"},
-		"scenario task-crash takes no backups": {"--procedures", "task-crash"},
+		"sweep.runs is 4, and was 3":             {"--runs", "4"},
+		"the list of etcd flags is --x=1":        {"--etcd-arg", "--x=1"},
+		"policy.interval is 30m, and was 1h":     {"other.yaml"},
+		"give one of them":                       {"--out", "t"},
+		"there is no sweep":                      {"--resume", "nowhere"},
+		"scenario task-crash restores no backup": {"--procedures", "task-crash"},
 	} {
 		th.write(t, "other.yaml", strings.Replace(small, "1h", "30m", 1))
 		before := len(th.options)
@@ -304,7 +319,7 @@ func TestMisusedPoliciesStartNothing(t *testing.T) {
 		"text.yaml":                                   {"text.yaml: it is no policy file"},
 		"small.yaml --procedures restore":             {`there is no procedure "restore"`, "did you mean restore-here or restore-there?"},
 		"small.yaml --procedures xyzzy":               {"those that restore a backup: restore-here, restore-there"},
-		"small.yaml --procedures task-crash":          {"takes no backups", "those that do: restore-here, restore-there"},
+		"small.yaml --procedures task-crash":          {"restores no backup", "those that do: restore-here, restore-there"},
 		"small.yaml --interval soon":                  {`"soon" is no duration`, "hint: firedrill policy --help"},
 		"small.yaml --runs 0":                         {"sweep.runs (--runs): 0"},
 		"small.yaml --runs many":                      {`"many" is no whole number`},

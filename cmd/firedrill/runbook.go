@@ -65,7 +65,7 @@ func (r *ownRunbook) instead(chosen []harness.Scenario) ([]harness.Scenario, err
 	if err != nil {
 		return nil, err
 	}
-	sc.Recover = recovery.Runbook{Path: path}
+	sc = sc.Changed(func(sc *harness.Scenario) { sc.Recover = recovery.Runbook{Path: path} })
 	return []harness.Scenario{sc}, nil
 }
 
@@ -79,19 +79,14 @@ func (r *ownRunbook) expected(sc harness.Scenario) (_ harness.Scenario, err erro
 	if r.members != "" && len(expected.Members) == 0 {
 		return sc, hint(fmt.Errorf("--expect-members %q names nobody", r.members), "name hosts, as \"m1 m4 m5\"")
 	}
-	if sc.Promises, err = expected.Of(sc.Promises); err != nil {
+	if _, err = expected.Of(sc.Promises); err != nil {
 		return sc, hint(err, "firedrill run --help tells what each flag takes")
 	}
-	if promised := sc.Promised; promised != nil {
-		sc.Promised = func(members int) []harness.Check {
-			checks, err := expected.Of(promised(members))
-			if err != nil {
-				panic(err) // it was well a line above
-			}
-			return checks
+	return sc.Changed(func(sc *harness.Scenario) {
+		if sc.Promises, err = expected.Of(sc.Promises); err != nil {
+			panic(err) // it was well a line above
 		}
-	}
-	return sc, nil
+	}), nil
 }
 
 func (a *app) runbookCommand() *cobra.Command {

@@ -19,11 +19,13 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/etcd-firedrill/firedrill/fixtures/s3gateway"
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
 )
 
 // The test binary is the command, the agent and etcd too, as the command is.
 func TestMain(m *testing.M) {
+	s3gateway.Main()
 	if dispatched(os.Args) {
 		return
 	}
@@ -43,6 +45,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"bucket":    bucket,
 			"estate":    estate,
 			"heard":     heard,
 			"exits":     exits,
@@ -67,6 +70,25 @@ func condition(name string) (bool, error) {
 		return false, fmt.Errorf("FIREDRILL_REQUIRE=container: %w", absent)
 	}
 	return absent == nil, nil
+}
+
+// bucket NAME starts an S3 server that others wrote, with this bucket, whose directory
+// is $BUCKET, and lets the script have its credentials, and $S3_ENDPOINT.
+func bucket(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: bucket NAME")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
+	defer cancel()
+	gateway, err := s3gateway.Start(ctx, "../../fixtures/versitygw", args[0])
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(gateway.Close()) })
+	for name, value := range map[string]string{
+		"BUCKET": filepath.Join(gateway.Dir, args[0]), "S3_ENDPOINT": gateway.Endpoint,
+		"AWS_ACCESS_KEY_ID": gateway.AccessKey, "AWS_SECRET_ACCESS_KEY": gateway.SecretKey, "AWS_REGION": "us-east-1",
+	} {
+		ts.Setenv(name, value)
+	}
 }
 
 // exits CODE program args… runs a program that must end with this exit code.

@@ -102,6 +102,7 @@ func TestCommands(t *testing.T) {
 		{"ls nothing f", 1, "f\n", "nothing"},
 		{"touch .h; ls; ls -a; ls -A d; ls -d d; ls d f", 0, "d\nf\n.\n..\n.h\nd\nf\ng\nh\nd\nd:\ng\nh\nf\n", ""},
 		{"touch -d 2020-01-02T03:04:05Z f && chmod 640 f && ls -l f", 0, "-rw-r-----          2 2020-01-02 03:04:05 f\n", ""},
+		{"x=$(ls -i f); cp f e; mv f d/m; y=$(ls -di d/m); z=$(ls -i e); test \"${x% f}\" = \"${y% d/m}\" && test \"${x% f}\" != \"${z% e}\" && echo moved", 0, "moved\n", ""},
 		{"ls -Q", 2, "", "no option"},
 
 		{"find d -type f; find . -name '[gi]' -maxdepth 2", 0, "d/g\nd/h/i\n./d/g\n", ""},

@@ -12,13 +12,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"mvdan.cc/sh/v3/interp"
 )
 
-// listFiles is ls [-1aAdl] [FILE…], one name a line.
+// listFiles is ls [-1aAdil] [FILE…], one name a line.
 func listFiles(ctx context.Context, c call) error {
-	set, names, err := options(c.args, "1aAdl", nil)
+	set, names, err := options(c.args, "1aAdil", nil)
 	if err != nil {
 		return err
 	}
@@ -29,14 +30,14 @@ func listFiles(ctx context.Context, c call) error {
 	for i, name := range names {
 		errs = append(errs, ctx.Err())
 		info, err := os.Lstat(c.path(name))
-		if err == nil && info.Mode()&fs.ModeSymlink != 0 && !set['l'] {
+		if err == nil && info.Mode()&fs.ModeSymlink != 0 && !set['l'] && !set['d'] {
 			info, err = os.Stat(c.path(name))
 		}
 		switch {
 		case err != nil:
 			errs = append(errs, err)
 		case !info.IsDir() || set['d']:
-			errs = append(errs, c.listOne(info, name, set['l']))
+			errs = append(errs, c.listOne(info, name, set))
 		default:
 			if len(names) > 1 {
 				fmt.Fprintf(c.stdout, "%s%s:\n", strings.Repeat("\n", min(1, i)), name)
@@ -67,7 +68,7 @@ func (c call) listDir(dir string, set map[rune]bool) error {
 			continue // it went away meanwhile
 		}
 		if err == nil {
-			err = c.listOne(info, name, set['l'])
+			err = c.listOne(info, name, set)
 		}
 		if err != nil {
 			return err
@@ -76,9 +77,12 @@ func (c call) listDir(dir string, set map[rune]bool) error {
 	return nil
 }
 
-func (c call) listOne(info fs.FileInfo, name string, long bool) error {
-	if long {
+func (c call) listOne(info fs.FileInfo, name string, set map[rune]bool) error {
+	if set['l'] {
 		name = fmt.Sprintf("%v %10d %s %s", info.Mode(), info.Size(), info.ModTime().UTC().Format("2006-01-02 15:04:05"), name)
+	}
+	if is, ok := info.Sys().(*syscall.Stat_t); ok && set['i'] {
+		name = fmt.Sprintf("%d %s", is.Ino, name)
 	}
 	_, err := fmt.Fprintln(c.stdout, name)
 	return err

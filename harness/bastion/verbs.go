@@ -107,6 +107,11 @@ const (
 	Notice = "notice"
 	// Done is `done`: says that the team of a game day has recovered the cluster.
 	Done = "done"
+	// Leave is `leave`: says that the team leaves the cluster as it is, which ends a
+	// game day as Done does: there is nothing to recover, or nothing that may be touched.
+	Leave = "leave"
+	// Resume is `resume`: has a game day that was paused go on.
+	Resume = "resume"
 	// CallOff is `call-off REASON`: ends a game day before the team does.
 	CallOff = "call-off"
 )
@@ -153,6 +158,8 @@ var signatures = []Signature{
 	{Verb: Join, Args: "WHO", Least: 1, Most: 1},
 	{Verb: Notice},
 	{Verb: Done},
+	{Verb: Leave},
+	{Verb: Resume},
 	{Verb: CallOff, Args: "REASON", Least: 1, Most: 1},
 }
 

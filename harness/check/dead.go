@@ -11,12 +11,22 @@ import (
 // DeadStayOut holds when the hosts that the recovery left behind, powered on again
 // all at once with their old disks, are refused: none of them serves, and the
 // recovered cluster goes on as it was. Otherwise it says what was measured: the
-// old majority serves apart, or a member of the recovered cluster was captured.
+// old majority serves apart, or a member of the recovered cluster was captured. A
+// member that was never removed serves in the recovered cluster.
 //
 // It applies where new hosts under new names take the place of the dead, who keep
 // their disks. Where a procedure gives a new host the dead one's name, and with it
 // the address, the two cannot be on at once, and nothing can come back.
 type DeadStayOut struct{}
+
+// The outcomes that DeadStayOut tells apart.
+const (
+	OutcomeRefused      = "refused"
+	OutcomeRejoined     = "rejoined"      // one that is listed still
+	OutcomeServingApart = "serving-apart" // the old majority, at its old addresses
+	OutcomeHarmed       = "harmed"        // the recovered cluster, but no member of it was captured
+	OutcomeCaptured     = "captured"      // a member of the recovered cluster
+)
 
 var powerOnTheDead = harness.TrialSpec{Name: "power-on-the-dead"}
 
@@ -32,8 +42,8 @@ func (DeadStayOut) Claim() string {
 func (DeadStayOut) Needs() []harness.TrialSpec { return []harness.TrialSpec{powerOnTheDead} }
 
 // Judge looks for harm, the worst first: a member that was captured, other harm
-// to the recovered cluster, the dead serving apart. That they were refused takes
-// each of the dead to have said so, or to have ended.
+// to the recovered cluster, the dead serving. That they were refused takes each of the
+// dead to have said so, or to have ended.
 func (DeadStayOut) Judge(ev *harness.Evidence) harness.Result {
 	t, ok := ev.Trial(powerOnTheDead)
 	if !ok {
@@ -43,18 +53,23 @@ func (DeadStayOut) Judge(ev *harness.Evidence) harness.Result {
 		return notSeen("which of the dead were powered on is not recorded")
 	}
 	back := *t.Return
-	harm := slices.Concat(captured(ev, t, back), harmed(t, back))
+	prisoners := captured(ev, t, back)
+	harm := slices.Concat(prisoners, harmed(t, back))
 	silent := silenced(t, back)
 	if ev.Machine.Unfit == "" {
 		harm = append(harm, silent...)
 	}
 	apart := servedApart(back)
 	switch {
+	case len(prisoners) > 0:
+		return withOutcome(OutcomeCaptured, violated(slices.Concat(harm, apart), "%s", harm[0]))
 	case len(harm) > 0:
-		return violated(slices.Concat(harm, apart), "%s", harm[0])
+		return withOutcome(OutcomeHarmed, violated(slices.Concat(harm, apart), "%s", harm[0]))
+	case len(apart) > 0 && rejoined(back):
+		return withOutcome(OutcomeRejoined, violated(apart, "whoever came back is still a member of the recovered cluster: %s", strings.Join(apart, "; ")))
 	case len(apart) > 0:
 		apart = append(apart, deposed(t, back)...)
-		return violated(apart, "the old majority serves apart at its old addresses: %s", strings.Join(apart, "; "))
+		return withOutcome(OutcomeServingApart, violated(apart, "the old majority serves apart at its old addresses: %s", strings.Join(apart, "; ")))
 	}
 	missing := slices.Concat(unheard(ev, t, back), unrefused(ev, t, back), silent)
 	switch {
@@ -65,12 +80,34 @@ func (DeadStayOut) Judge(ev *harness.Evidence) harness.Result {
 	case t.Acked < t.Sent && t.Acked > 0 && ev.Machine.Unfit != "":
 		return notSeen("%d of %d writes were acknowledged in time, and the rest may be late by this machine's doing: %s", t.Acked, t.Sent, ev.Machine.Unfit)
 	case t.Acked < t.Sent:
-		return violated(t.Notes, "beside the dead %d of %d writes were acknowledged", t.Acked, t.Sent)
+		return withOutcome(OutcomeHarmed, violated(t.Notes, "beside the dead %d of %d writes were acknowledged", t.Acked, t.Sent))
 	}
 	if wrong := readBack(t); wrong != nil {
+		if wrong.Verdict == harness.Violated {
+			return withOutcome(OutcomeHarmed, *wrong)
+		}
 		return *wrong
 	}
-	return held("watched for %.1f s: %s; all %d writes were acknowledged beside them, and read back", back.Watched.Seconds(), refusals(back), t.Sent)
+	return withOutcome(OutcomeRefused, held("watched for %.1f s: %s; all %d writes were acknowledged beside them, and read back", back.Watched.Seconds(), refusals(back), t.Sent))
+}
+
+// withOutcome is a result with its outcome.
+func withOutcome(outcome string, r harness.Result) harness.Result {
+	r.Outcome = outcome
+	return r
+}
+
+// rejoined tells whether each of the dead that served is one of the members that the
+// recovered cluster listed before they came.
+func rejoined(back harness.Return) bool {
+	for _, d := range back.Dead {
+		if d.Served && !slices.ContainsFunc(back.Before, func(v harness.MemberView) bool {
+			return v.Error == "" && v.ClusterID == d.View.ClusterID && v.Lists(d.View.MemberID)
+		}) {
+			return false
+		}
+	}
+	return slices.ContainsFunc(back.Dead, func(d harness.DeadHost) bool { return d.Served })
 }
 
 // captured says which members of the recovered cluster took part in another: whom

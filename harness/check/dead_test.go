@@ -2,6 +2,8 @@ package check_test
 
 import (
 	"slices"
+	"strings"
+	"testing"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -96,6 +98,14 @@ var deadCases = []judged{
 	{fenced, "they serve apart and depose a leader", apartAnd(func(t *harness.TrialRecord) { t.Told[0].Term = 5 }), harness.Violated, "elected a leader anew: from term 3 to 5"},
 	{fenced, "one served for a moment", back(func(t *harness.TrialRecord) { t.Return.Dead[1].Served = true }), harness.Violated, "serves apart at its old addresses: m9"},
 	{fenced, "a write was acknowledged there", back(func(t *harness.TrialRecord) { t.Return.Sent, t.Return.Acked = 20, 1 }), harness.Violated, "1 of 20 writes were acknowledged there"},
+	{fenced, "one that was never removed serves again", back(func(t *harness.TrialRecord) {
+		t.Return.Dead[0] = harness.DeadHost{Host: "m8", Starts: 1, Served: true, View: view("m8", 3)}
+	}), harness.Violated, "whoever came back is still a member of the recovered cluster: m8 answered linearizable reads"},
+	{fenced, "of two that serve, one was never removed", apartAnd(func(t *harness.TrialRecord) { t.Return.Dead[0].View = view("m8", 3) }), harness.Violated, "the old majority serves apart"},
+	{fenced, "one serves under the ID of a member, in another cluster", back(func(t *harness.TrialRecord) {
+		t.Return.Dead[0] = harness.DeadHost{Host: "m8", Starts: 1, Served: true, View: view("m8", 3)}
+		t.Return.Dead[0].View.ClusterID = 0xc2
+	}), harness.Violated, "the old majority serves apart"},
 
 	{fenced, "a member lists the dead", apartAnd(func(t *harness.TrialRecord) { t.Told[0].Members[2].Name = "m8" }), harness.Violated, "m1 was captured: it lists m1 (0000000000000001), m2 (0000000000000002), m8"},
 	{fenced, "a member is of another cluster", back(func(t *harness.TrialRecord) { t.Told[2].ClusterID = 0xc2 }), harness.Violated, "m3 was captured: it lists"},
@@ -161,4 +171,37 @@ var deadCases = []judged{
 	{off, "no procedure", both(wentOff, without(harness.ProcedureBegan)), harness.Inconclusive, "cannot be told"},
 	{check.HostsWereOff{}, "nobody is meant", wentOff, harness.Inconclusive, "cannot be told"},
 	{check.HostsWereOff{Who: harness.Hosts("m7")}, "no such host", wentOff, harness.Inconclusive, "no host m7"},
+}
+
+// Which outcome it was is told in one word wherever there is a verdict.
+func TestTheDeadHaveAnOutcome(t *testing.T) {
+	seen := map[string]int{}
+	for _, c := range deadCases {
+		ev, b := honest()
+		c.alter(ev, b)
+		r := c.check.Judge(ev)
+		want := ""
+		switch {
+		case c.check.Name() != fenced.Name() || r.Verdict == harness.Inconclusive:
+		case r.Verdict == harness.Held:
+			want = check.OutcomeRefused
+		case strings.Contains(r.Detail, "captured"):
+			want = check.OutcomeCaptured
+		case strings.Contains(r.Detail, "serves apart"):
+			want = check.OutcomeServingApart
+		case strings.Contains(r.Detail, "still a member"):
+			want = check.OutcomeRejoined
+		default:
+			want = check.OutcomeHarmed
+		}
+		if r.Outcome != want {
+			t.Errorf("%s, %s: the outcome is %q, want %q: %s", c.check.Name(), c.name, r.Outcome, want, r.Detail)
+		}
+		seen[r.Outcome]++
+	}
+	for _, outcome := range []string{check.OutcomeRefused, check.OutcomeRejoined, check.OutcomeServingApart, check.OutcomeHarmed, check.OutcomeCaptured} {
+		if seen[outcome] == 0 {
+			t.Errorf("no case ends %s", outcome)
+		}
+	}
 }

@@ -209,9 +209,9 @@ func honest() (*harness.Evidence, *book) {
 	app.Held, app.After = &harness.Answer{Took: 5 * time.Millisecond, Within: time.Second}, new(harness.LoginView)
 	*app.After = login(trafficEnd+time.Second, 1000)
 	return &harness.Evidence{
-		Schema: harness.EvidenceSchema, Hosts: []string{"m1", "m2", "m3"}, BornHosts: []string{"m1", "m2", "m3"}, Writers: 2,
+		Schema: harness.EvidenceSchema, Hosts: []string{"m1", "m2", "m3"}, BornHosts: []string{"m1", "m2", "m3"}, Writers: 2, ElectionTimeout: harness.ElectionTimeout,
 		Marks: map[harness.Mark]time.Duration{
-			harness.Struck: struckAt, harness.Detected: 2100 * time.Millisecond, harness.QuorumLost: 2200 * time.Millisecond,
+			harness.TrafficBegan: 50 * time.Millisecond, harness.Struck: struckAt, harness.Detected: 2100 * time.Millisecond, harness.QuorumLost: 2200 * time.Millisecond,
 			harness.ProcedureBegan: beganAt, harness.HistoryReplaced: replacedAt, harness.ProcedureEnded: endedAt,
 			harness.Settled: 6 * time.Second, harness.TrafficEnded: trafficEnd,
 		},

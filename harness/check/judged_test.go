@@ -21,7 +21,7 @@ type judged struct {
 }
 
 func tables() []judged {
-	return slices.Concat(premiseCases, procedureCases, memberCases, replicaCases, trialCases, refusalCases, leaseCases, revisionCases, watcherCases, momentCases, keptCases, cacheCases, deadCases, termCases, loginCases, policyCases)
+	return slices.Concat(premiseCases, procedureCases, memberCases, replicaCases, trialCases, refusalCases, leaseCases, revisionCases, watcherCases, momentCases, keptCases, cacheCases, deadCases, termCases, loginCases, policyCases, outageCases)
 }
 
 func TestChecks(t *testing.T) {
@@ -101,7 +101,7 @@ func TestNothingIsConcludedFromNothing(t *testing.T) {
 func TestADamagedLedgerProvesNothing(t *testing.T) {
 	damage := errors.New("ledger.bin, block 3: the file is damaged")
 	for _, c := range []harness.Check{
-		check.WritesWereAcknowledged{}, check.SurvivorWasBehind{Host: "m1"}, check.ServiceRestored{}, check.RevisionsUnique{}, check.WatcherInformed{},
+		check.WritesWereAcknowledged{}, check.SurvivorWasBehind{Host: "m1"}, check.ServiceRestored{}, check.RevisionsUnique{}, check.WatcherInformed{}, elected,
 		check.NothingLost{}, check.NewWritesKept{}, check.CutAtSurvivor{Host: "m1"}, check.CutAtSnapshot{}, bounded, check.LeasesAgree{},
 	} {
 		ev, b := honest()

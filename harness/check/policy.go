@@ -18,7 +18,8 @@ import (
 //	  before it, one that hangs is none
 //	+ what the strike took to take effect: what is acknowledged meanwhile is lost
 //	  as well, whatever the policy
-//	+ by how much timers were late on this machine, the backup job's like others
+//	+ by how much timers were late on this machine between the newest backup and the
+//	  strike, the backup job's like others
 //
 // Two figures must be within it: the time from the first lost acknowledgement to
 // the last, in whatever consistent cut came back, and the age at the strike of the
@@ -101,7 +102,7 @@ func (c LossWithinPolicy) hold(ev *harness.Evidence, struck time.Duration, j job
 	if at, ok := ev.At(harness.TookEffect); ok {
 		strike = at - struck
 	}
-	late := ev.Machine.StallWorst
+	late := ev.Machine.WorstStall(j.newest.Begun, struck) // the next backup's timer, and the strike's
 	loss.Bound = c.Interval + j.longest + strike + late
 	age := struck - j.newest.Begun
 	text := fmt.Sprintf("%d of %d acknowledged writes are lost, %.2f s of them, and the newest backup was begun %.2f s before the strike; "+

@@ -102,6 +102,12 @@ var policyCases = []judged{
 	}), harness.Held, "a backup of 0.20 s"},
 
 	{bounded, "the strike took time", both(begun(850*time.Millisecond), mark(harness.TookEffect, struckAt+100*time.Millisecond)), harness.Held, "a strike of 0.10 s"},
+	{bounded, "timers were late at another time", both(begun(850*time.Millisecond), func(ev *harness.Evidence, _ *book) {
+		ev.Machine.StallWorst, ev.Machine.Stalls = 300*time.Millisecond, []harness.Stall{{At: 9 * time.Second, Late: 300 * time.Millisecond}}
+	}), harness.Violated, "timers late by 0.00 s"},
+	{bounded, "timers were late before the strike", both(begun(850*time.Millisecond), func(ev *harness.Evidence, _ *book) {
+		ev.Machine.StallWorst, ev.Machine.Stalls = 300*time.Millisecond, []harness.Stall{{At: 1900 * time.Millisecond, Late: 300 * time.Millisecond}}
+	}), harness.Held, "timers late by 0.30 s"},
 	{bounded, "timers were late", both(begun(850*time.Millisecond), stalled), harness.Held, "timers late by 0.30 s"},
 
 	{bounded, "the newest was removed", beside(1500*time.Millisecond, func(b *harness.Backup) { b.Removed = 1900 * time.Millisecond }), harness.Violated, "begun 1.15 s"},

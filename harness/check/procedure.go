@@ -1,9 +1,7 @@
 package check
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
@@ -144,52 +142,4 @@ func (ProcedureRefused) Judge(ev *harness.Evidence) harness.Result {
 		return notSeen("how the procedure ended was not recorded")
 	}
 	return held("%s", p.Refused)
-}
-
-// NothingChanged holds when a procedure that refused left the cluster as it was:
-// no etcd was stopped or started since it began, no history was replaced, and
-// every host that is there tells the members that it told before the strike.
-type NothingChanged struct{ none }
-
-// Name is nothing-changed.
-func (NothingChanged) Name() string { return "nothing-changed" }
-
-// Claim says what Held affirms.
-func (NothingChanged) Claim() string {
-	return "since the procedure began no etcd was stopped, and each tells the members that it told before"
-}
-
-// Judge looks for exits, new hosts and other lists.
-func (NothingChanged) Judge(ev *harness.Evidence) harness.Result {
-	began, ok := ev.At(harness.ProcedureBegan)
-	if !ok {
-		return notSeen("the procedure never began")
-	}
-	var wrong []string
-	if at, replaced := ev.At(harness.HistoryReplaced); replaced {
-		wrong = append(wrong, fmt.Sprintf("members were given other data at %.2f s", at.Seconds()))
-	}
-	for _, e := range ev.Exits {
-		if e.At >= began {
-			wrong = append(wrong, fmt.Sprintf("etcd on %s %s at %.2f s", e.Host, e.EtcdExit, e.At.Seconds()))
-		}
-	}
-	views, missing := heard(ev, ev.Hosts)
-	for _, is := range views {
-		switch was, asked := viewOf(ev.Before, is.Host); {
-		case !asked:
-			wrong = append(wrong, is.Host+" is a new host")
-		case was.Error != "":
-			missing = append(missing, is.Host+" did not answer before the strike")
-		case was.Membership() != is.Membership():
-			wrong = append(wrong, fmt.Sprintf("%s lists %s, and before the strike %s", is.Host, is.Membership(), was.Membership()))
-		}
-	}
-	switch {
-	case len(wrong) > 0:
-		return violated(wrong, "%s", wrong[0])
-	case len(missing) > 0 || len(views) == 0:
-		return notSeen("not every member was heard: %s", strings.Join(missing, "; "))
-	}
-	return held("%s, before and after", views[0].Membership())
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +31,9 @@ type archive struct {
 	scratch string // directory for what is on its way
 	fetches atomic.Uint64
 
+	mu   sync.Mutex
+	puts map[string]bool // objects of ours that may be there
+
 	server   *s3server.Server // nil: none of our own
 	endpoint string           // its URL
 	bucket   string           // in it
@@ -44,7 +50,7 @@ func (d *drill) openArchive(ctx context.Context) (err error) {
 	}
 	switch bucket := d.scenario.Backups.Bucket; {
 	case d.opts.Store != "":
-		d.archive.under = d.id + "/"
+		d.archive.under = store.DrillPrefix + d.id + "/"
 		d.archive.store, err = store.Open(ctx, d.opts.Store, store.Options{Endpoint: d.opts.S3Endpoint})
 	case bucket != "":
 		err = d.archive.serve(ctx, own, bucket)
@@ -87,6 +93,12 @@ func (a *archive) keep(ctx context.Context, name, path string) (sum string, err 
 	if err != nil {
 		return "", fmt.Errorf("keep %s: %w", name, err)
 	}
+	a.mu.Lock()
+	if a.puts == nil {
+		a.puts = map[string]bool{}
+	}
+	a.puts[name] = true
+	a.mu.Unlock()
 	kept, err := a.store.Put(ctx, a.under+name, info.Size(), f)
 	return kept.SHA256, err
 }
@@ -116,7 +128,30 @@ func (a *archive) fetch(ctx context.Context, name, sum, host string) (path strin
 
 // remove takes an object of ours out of the store.
 func (a *archive) remove(ctx context.Context, name string) error {
-	return a.store.Remove(ctx, a.under+name)
+	err := a.store.Remove(ctx, a.under+name)
+	if err == nil || errors.Is(err, store.ErrNotFound) {
+		a.mu.Lock()
+		delete(a.puts, name)
+		a.mu.Unlock()
+	}
+	return err
+}
+
+// clear takes out of a store that is not ours alone all that we put there.
+func (a *archive) clear(ctx context.Context) error {
+	a.mu.Lock()
+	names := slices.Sorted(maps.Keys(a.puts))
+	a.mu.Unlock()
+	var errs []error
+	for _, name := range names {
+		if err := a.remove(ctx, name); err != nil && !errors.Is(err, store.ErrNotFound) { // never put, or gone already
+			errs = append(errs, fmt.Errorf("remove the drill's own %s: %w", name, err))
+		}
+	}
+	if len(errs) > 0 {
+		errs = append(errs, errors.New("hint: who may write there must be able to remove, or have the backups kept (--keep-backups)"))
+	}
+	return errors.Join(errs...)
 }
 
 // backup makes a backup a file, verified once more, for one host. What that took
@@ -150,8 +185,12 @@ func (a *archive) backup(ctx context.Context, b harness.Backup, record *harness.
 
 // close ends the server of our own, and leaves what is kept, but for the bundle
 // in a server of ours: it holds the authority's key, and the evidence is passed on.
-func (a *archive) close(bundle string) error {
+// Cleared, it leaves nothing in a store that is not ours alone.
+func (a *archive) close(ctx context.Context, bundle string, cleared bool) error {
 	var errs []error
+	if cleared && a.under != "" && a.store != nil {
+		errs = append(errs, a.clear(ctx))
+	}
 	if a.server != nil && bundle != "" {
 		path, err := a.server.File(a.bucket, bundle)
 		if err == nil {

@@ -1,11 +1,13 @@
 package drill_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
 	"github.com/etcd-firedrill/firedrill/fixtures/pki"
+	"github.com/etcd-firedrill/firedrill/fixtures/s3gateway"
 	"github.com/etcd-firedrill/firedrill/fixtures/s3server"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/check"
@@ -42,29 +45,36 @@ func altered(alter func([]byte) []byte) func(string) error {
 	}
 }
 
+// spoiling is what can become of an object in a store that is a directory, and what is
+// said of it.
+type spoiling struct {
+	name, says string
+	spoil      func(path string) error
+}
+
+var spoilt = []spoiling{
+	{"truncated", "damaged", altered(func(b []byte) []byte { return b[:len(b)/2] })},
+	{"empty", "it is empty", altered(func([]byte) []byte { return nil })},
+	{"bit-flipped", "its SHA-256 is", altered(func(b []byte) []byte { b[len(b)/2] ^= 1; return b })},
+	{"missing", "not found", func(path string) error { return errors.Join(os.Remove(path), os.Remove(path+".sha256")) }},
+	{"without a checksum", "no SHA-256 was stored with it", func(path string) error { return os.Remove(path + ".sha256") }},
+	{"without a trailer", "another object", func(path string) error {
+		content, err := os.ReadFile(path)
+		return errors.Join(err, kept(path, content[:len(content)-sha256.Size]))
+	}},
+	{"of another cluster", "another object", func(path string) error {
+		other := path + "-other"
+		_, err := dataset.Write(context.Background(), other, dataset.Spec{Keys: 10, ValueSize: 64, Seed: 3})
+		content, readErr := os.ReadFile(other)
+		return errors.Join(err, readErr, kept(path, content), os.Remove(other))
+	}},
+}
+
 // Whatever becomes of the newest object in the user's store, it is passed over by
 // name and reason, and where it becomes of all, nothing is fetched and no step
 // after that is done.
 func TestAnObjectIsSpoilt(t *testing.T) {
-	for _, c := range []struct {
-		name, says string
-		spoil      func(path string) error
-	}{
-		{"truncated", "damaged", altered(func(b []byte) []byte { return b[:len(b)/2] })},
-		{"empty", "it is empty", altered(func([]byte) []byte { return nil })},
-		{"bit-flipped", "its SHA-256 is", altered(func(b []byte) []byte { b[len(b)/2] ^= 1; return b })},
-		{"missing", "not found", func(path string) error { return errors.Join(os.Remove(path), os.Remove(path+".sha256")) }},
-		{"without a trailer", "another object", func(path string) error {
-			content, err := os.ReadFile(path)
-			return errors.Join(err, kept(path, content[:len(content)-sha256.Size]))
-		}},
-		{"of another cluster", "another object", func(path string) error {
-			other := path + "-other"
-			_, err := dataset.Write(context.Background(), other, dataset.Spec{Keys: 10, ValueSize: 64, Seed: 3})
-			content, readErr := os.ReadFile(other)
-			return errors.Join(err, readErr, kept(path, content), os.Remove(other))
-		}},
-	} {
+	for _, c := range spoilt {
 		for _, all := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, all %v", c.name, all), func(t *testing.T) {
 				t.Parallel()
@@ -161,6 +171,161 @@ func TestTheStoreFailsInTheMiddle(t *testing.T) {
 				t.Error(transcript)
 			}
 		})
+	}
+}
+
+// Whatever becomes of the bundle of certificates, nothing comes onto a host and no step
+// after that is done.
+func TestTheBundleIsSpoilt(t *testing.T) {
+	for _, c := range append(slices.Clone(spoilt), spoiling{"another site's", "another object", func(path string) error {
+		authority, err := pki.New("another", time.Now())
+		if err != nil {
+			return err
+		}
+		var text bytes.Buffer
+		err = pki.WriteBundle(&text, []pki.File{pki.NewFile("ssl/ca.pem", authority.CertPEM()), pki.NewFile("ssl/ca-key.pem", authority.KeyPEM())})
+		return errors.Join(err, kept(path, text.Bytes()))
+	}}) {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			at := filepath.Join(t.TempDir(), "store")
+			s := bundleFetched(func() error {
+				found, err := filepath.Glob(filepath.Join(at, "*", "pki.bundle.tar.gz"))
+				if err != nil || len(found) != 1 {
+					return errors.Join(err, fmt.Errorf("there is one bundle: %v", found))
+				}
+				return c.spoil(found[0])
+			})
+			looked := false
+			report, err := r.run(t.Context(), t, s, drill.Options{Store: at, Progress: func(e harness.Event) {
+				if strings.HasPrefix(e.Text, "the procedure did not complete") {
+					looked = true
+					if found := onHosts(t, r, "touched", "pki.bundle"); len(found) > 0 {
+						t.Errorf("on hosts there are %q", found)
+					}
+				}
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !looked {
+				t.Error("nobody looked at the host")
+			}
+			transcript := untouched(t, r.latest(t))
+			says(t, transcript, "fetch the bundle", c.says)
+			if report.Verdict != harness.Violated {
+				t.Errorf("%s: %+v", report.Verdict, report.Findings)
+			}
+			says(t, findingOf(t, report, "procedure-completed").Detail, "fetch the bundle", c.says)
+		})
+	}
+}
+
+// The bundle that nobody spoilt is found where the others are looked for.
+func TestTheBundleIsWhole(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var found []string
+	r.held(t, bundleFetched(func() error { return nil }), drill.Options{Progress: func(e harness.Event) {
+		if e.Text == "the procedure is complete" {
+			found = onHosts(t, r, "touched", "pki.bundle")
+		}
+	}})
+	if !slices.Equal(found, []string{"pki.bundle.tar.gz", "touched"}) {
+		t.Errorf("on hosts there are %q", found)
+	}
+}
+
+// onHosts are the files on a rig's hosts whose names begin like one of these.
+func onHosts(t *testing.T, r rig, beginnings ...string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(r.base, func(_ string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // etcd removes files of its own
+		}
+		if err == nil && slices.ContainsFunc(beginnings, func(b string) bool { return strings.HasPrefix(e.Name(), b) }) {
+			names = append(names, e.Name())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Where the server fails, nobody knows what became of the bundle.
+func TestTheServerFailsAtTheBundle(t *testing.T) {
+	for _, f := range []s3server.Fault{s3server.Busy{}, s3server.Cut{After: 0}, s3server.Cut{After: 100}} {
+		t.Run(f.String(), func(t *testing.T) {
+			r := newRig(t)
+			server, o := bucketServed(t)
+			_, err := r.run(t.Context(), t, bundleFetched(func() error {
+				server.Inject(s3server.Requests{Method: "GET"}, 0, f)
+				return nil
+			}), o)
+			if !errors.Is(err, store.ErrUnavailable) {
+				t.Fatalf("%v", err)
+			}
+			says(t, err.Error(), "step 4 (fetch the bundle): fetch the bundle of certificates: get s3://backups/here/", "pki.bundle.tar.gz")
+			untouched(t, r.latest(t))
+			if server.Mend() == 0 {
+				t.Error("nothing was struck")
+			}
+		})
+	}
+}
+
+// bundleFetched is a drill in which, once etcd serves again, something is done, and
+// then the bundle of certificates fetched.
+func bundleFetched(before func() error) harness.Scenario {
+	like, s := rkeLike(), stopped()
+	s.Given.TLS, s.Backups = like.Given.TLS, like.Backups
+	s.Recover = runbook{
+		startAgain,
+		{Name: "wait until etcd serves", On: harness.Everyone, Await: true, Do: harness.Script(`{{etcdctl name}} endpoint health`)},
+		{Name: "spoil", On: harness.Everyone, Do: act(func(context.Context, harness.Host) (harness.Output, error) { return harness.Output{}, before() })},
+		{Name: "fetch the bundle", On: harness.Everyone, Do: harness.FetchBundle{To: "/root/pki.bundle.tar.gz"}},
+		{Name: "touch the host", On: harness.Everyone, Do: harness.Script("touch /root/touched")},
+	}
+	return s
+}
+
+// untouched is the transcript of a drill that did nothing to any host, after it could
+// not fetch the bundle.
+func untouched(t *testing.T, dir string) (transcript string) {
+	t.Helper()
+	transcript = read(t, dir, "transcript.txt")
+	if strings.Contains(transcript, "touch") {
+		t.Errorf("a host was touched:\n%s", transcript)
+	}
+	return transcript
+}
+
+// The whole of a restore with backups and a bundle works against a server that others
+// wrote; what was kept in it stays, where it was asked for.
+func TestAServerOfOthers(t *testing.T) {
+	r := newRig(t)
+	g, err := s3gateway.Start(t.Context(), "../../fixtures/versitygw", "backups")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Setenv("AWS_ACCESS_KEY_ID", g.AccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", g.SecretKey)
+	t.Setenv("AWS_REGION", "us-east-1")
+	report := r.held(t, rkeLike(rkeRestored()...), drill.Options{Store: "s3://backups/here", S3Endpoint: g.Endpoint})
+	secretless(t, report.Directory, report, nil, g.AccessKey, g.SecretKey)
+	for _, name := range []string{"backup-001.db", "pki.bundle.tar.gz"} {
+		if found, err := filepath.Glob(filepath.Join(g.Dir, "backups", "here", report.Drill, name)); err != nil || len(found) != 1 {
+			t.Errorf("of %s there are %v, %v", name, found, err)
+		}
 	}
 }
 

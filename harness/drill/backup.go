@@ -156,7 +156,11 @@ const onHost = "/root/backup.db"
 // backupScript asks for a quorum by a read. endpoint health would refuse where
 // there is an alarm, and such a cluster is backed up like any other.
 const backupScript = `rm -f ` + onHost + ` && {{etcdctl name}} --command-timeout=2s get health >&2 &&
-{{etcdctl name}} snapshot save ` + onHost + ` >&2 && etcdutl snapshot status ` + onHost + ` --write-out=json`
+{{etcdctl name}} snapshot save ` + onHost + ` >&2`
+
+// statusScript tells what is in a snapshot, which the checks ask for. It takes the
+// longer the larger the snapshot is, and is no part of taking one.
+const statusScript = `etcdutl snapshot status ` + onHost + ` --write-out=json`
 
 // take takes one backup from the first host whose etcd can give one. What etcd
 // refuses is the backup's Problem; the error is the harness's.
@@ -185,7 +189,7 @@ func (j *backupJob) take(ctx context.Context, n int, begun time.Duration) (b har
 			b.Problem = lastLine(out.Stderr)
 			continue
 		}
-		return b, ignoreEnd(ctx, j.pull(ctx, h, out.Stdout, &b))
+		return b, ignoreEnd(ctx, j.pull(ctx, h, &b))
 	}
 	return b, nil
 }
@@ -201,18 +205,7 @@ func ignoreEnd(ctx context.Context, err error) error {
 
 // pull copies the snapshot from its host and keeps it, once its trailer was
 // found right, or as it came where the job verifies nothing.
-func (j *backupJob) pull(ctx context.Context, h harness.Host, status string, b *harness.Backup) error {
-	var told struct {
-		Hash     uint32 `json:"hash"`
-		Revision int64  `json:"revision"`
-		TotalKey int64  `json:"totalKey"`
-		Size     int64  `json:"totalSize"`
-	}
-	if err := json.Unmarshal([]byte(status), &told); err != nil {
-		b.Problem = "etcdutl snapshot status printed what cannot be read: " + err.Error()
-		return nil
-	}
-	b.Hash, b.Revision, b.Keys, b.Size = told.Hash, told.Revision, told.TotalKey, told.Size
+func (j *backupJob) pull(ctx context.Context, h harness.Host, b *harness.Backup) error {
 	partial := filepath.Join(j.d.archive.scratch, b.Name)
 	defer func() { _ = os.Remove(partial) }() // closing the archive removes what is left
 	var err error
@@ -222,6 +215,11 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, status string, b *
 	}
 	pulled := j.d.timeline.now()
 	b.Snapshot = pulled - b.Begun
+	if known, err := status(ctx, h, b); !known {
+		return err
+	}
+	told := j.d.timeline.now()
+	b.Status = told - pulled
 	if !j.Unverified {
 		if _, err = dataset.Verify(ctx, partial); err != nil {
 			b.Problem = err.Error()
@@ -233,7 +231,7 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, status string, b *
 	}
 	verified := j.d.timeline.now()
 	if !j.Unverified {
-		b.Verify = verified - pulled
+		b.Verify = verified - told
 	}
 	if b.SHA256, err = j.d.archive.keep(ctx, b.Name, partial); err != nil {
 		b.Problem = err.Error()
@@ -242,6 +240,32 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, status string, b *
 	b.Upload = j.d.timeline.now() - verified
 	b.Verified, b.Unverified, b.Problem = !j.Unverified, j.Unverified, ""
 	return nil
+}
+
+// status notes down what is in the snapshot on its host; false: it is not known, and
+// the backup's problem.
+func status(ctx context.Context, h harness.Host, b *harness.Backup) (bool, error) {
+	out, err := h.Run(ctx, statusScript)
+	switch {
+	case err != nil:
+		b.Problem = err.Error()
+		return false, fmt.Errorf("ask what is in backup %s: %w", b.Name, err)
+	case out.ExitCode != 0:
+		b.Problem = lastLine(out.Stderr)
+		return false, nil
+	}
+	var told struct {
+		Hash     uint32 `json:"hash"`
+		Revision int64  `json:"revision"`
+		TotalKey int64  `json:"totalKey"`
+		Size     int64  `json:"totalSize"`
+	}
+	if err := json.Unmarshal([]byte(out.Stdout), &told); err != nil {
+		b.Problem = "etcdutl snapshot status printed what cannot be read: " + err.Error()
+		return false, nil
+	}
+	b.Hash, b.Revision, b.Keys, b.Size = told.Hash, told.Revision, told.TotalKey, told.Size
+	return true, nil
 }
 
 // copyOff copies the snapshot off its host and returns its size.

@@ -82,6 +82,26 @@ func (d *drill) preload(ctx context.Context) (err error) {
 	})
 }
 
+// raiseQuota lets members hold what the cluster is born with: a quota is a flag of
+// theirs, and not in a snapshot.
+func (d *drill) raiseQuota() error {
+	const perKey = 64 // beside the value
+	bytes := int64(d.opts.PreloadKeys) * int64(d.plan.traffic.ValueSize+perKey)
+	if d.opts.PreloadFrom != "" {
+		info, err := os.Stat(d.opts.PreloadFrom)
+		if err != nil {
+			return fmt.Errorf("look at what the cluster is born from: %w", err)
+		}
+		bytes = info.Size()
+	}
+	if flag := harness.RaisedQuota(d.plan.args, bytes); flag != "" {
+		d.plan.args = append(slices.Clone(d.plan.args), flag)
+		d.timeline.say(harness.DrillEvent, "", "members are started with --%s: what they are born with nearly fills etcd's default quota of 2 GiB, or is larger", flag)
+	}
+	d.ev.EtcdArgs = d.plan.args
+	return nil
+}
+
 const bornSnapshot = "/root/born.db"
 
 func (d *drill) preloadFile(ctx context.Context) (string, dataset.Info, error) {

@@ -89,6 +89,7 @@ func (d *drill) collect(ctx context.Context) error {
 	living := d.living(ctx)
 	d.ev.Hosts = hostNames(living)
 	targets := d.targetsOf(living)
+	d.ev.DisksAfter = d.disks(ctx) // before the members are asked, who may take long to answer
 	d.ev.After = observe.Views(ctx, targets)
 	d.unseenReplacement()
 	if source, ok := serving(d.ev.After, targets); ok {

@@ -42,12 +42,15 @@ const (
 
 var magic = []byte{0xed, 0xda, 0x0c, 0xed}
 
-// places is where a host's etcd has its data, as its flags on the desk say.
-func (m *moves) places(host string) (db, wal string) {
+// places are where etcd has its data on a host.
+type places struct{ dir, db, wal string }
+
+// places are where a host's etcd has its data, as its flags on the desk say.
+func (d *drill) places(host string) places {
 	dir, wal := harness.DataDir, ""
-	m.g.d.mu.Lock()
-	defer m.g.d.mu.Unlock()
-	for _, f := range m.g.d.desk.Flags[host] {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, f := range d.desk.Flags[host] {
 		switch name, value, _ := strings.Cut(f, "="); name {
 		case "data-dir":
 			dir = value
@@ -58,30 +61,47 @@ func (m *moves) places(host string) (db, wal string) {
 	if wal == "" {
 		wal = dir + "/member/wal"
 	}
-	return dir + "/member/snap/db", wal
+	return places{dir: dir, db: dir + "/member/snap/db", wal: wal}
 }
 
 // look looks at a host's data. An error says that it could not be looked at.
 func (m *moves) look(ctx context.Context, h harness.Host) (is data, err error) {
-	db, dir := m.places(h.Name())
-	out, err := h.Run(ctx, fmt.Sprintf("for f in %s/*.wal; do echo \"$f\"; break; done", dir))
+	at := m.g.d.places(h.Name())
+	out, err := h.Run(ctx, fmt.Sprintf("for f in %s/*.wal; do echo \"$f\"; break; done", at.wal))
 	if err != nil {
 		return data{}, err
 	}
-	is.wal = path.Base(strings.TrimSpace(out.Stdout))
-	if is.wal == "*.wal" {
+	oldest := strings.TrimSpace(out.Stdout)
+	if path.Base(oldest) == "*.wal" {
 		return data{}, nil
 	}
+	begins, err := m.g.d.heads(ctx, h, at.db, oldest)
+	if err != nil || !begins.database || !begins.full {
+		return data{}, err
+	}
+	return data{there: true, wal: path.Base(oldest), head: begins.head, db: begins.db}, nil
+}
+
+// heads are how the files of etcd's data begin on a host.
+type heads struct {
+	database, full bool // the one begins as one, the beginning of the other is written
+	db, head       [sha256.Size]byte
+}
+
+// heads reads how a database begins, and the oldest part of a write-ahead log, ""
+// if there is none.
+func (d *drill) heads(ctx context.Context, h harness.Host, db, wal string) (is heads, err error) {
 	pages, err := beginning(ctx, h, db, dbHead)
-	if err != nil || !isDatabase(pages) {
-		return data{}, err
+	if err != nil {
+		return is, err
 	}
-	log, err := beginning(ctx, h, path.Join(dir, is.wal), walHead)
-	if err != nil || !isFull(log) {
-		return data{}, err
+	is.database, is.db = isDatabase(pages), sha256.Sum256(pages)
+	if wal == "" {
+		return is, nil
 	}
-	is.there, is.head, is.db = true, sha256.Sum256(log), sha256.Sum256(pages)
-	return is, nil
+	log, err := beginning(ctx, h, wal, walHead)
+	is.full, is.head = isFull(log), sha256.Sum256(log)
+	return is, err
 }
 
 func isDatabase(pages []byte) bool {
@@ -174,7 +194,7 @@ func (m *moves) elsewhere(ctx context.Context, h harness.Host, was data) bool {
 // leaves tells whether a call takes a copy of a host's data away, to where nobody can
 // look: the operator's own machine.
 func (m *moves) leaves(h harness.Host, c bastion.Call, printed int64) bool {
-	db, _ := m.places(h.Name())
+	db := m.g.d.places(h.Name()).db
 	switch c.Verb {
 	case bastion.Get, bastion.GetTree:
 		at := path.Clean("/" + c.Args[1])

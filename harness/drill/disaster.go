@@ -238,6 +238,7 @@ func (d *drill) strike(ctx context.Context) error {
 			return err
 		}
 		record.Hosts, record.Took = hosts, d.timeline.now()-record.At
+		d.loseForGood(ctx, hosts)
 		d.mu.Lock() // the events of hosts ask who was struck
 		d.ev.Faults = append(d.ev.Faults, record)
 		d.mu.Unlock()
@@ -310,15 +311,21 @@ func (d *drill) detect(ctx context.Context) error {
 	watch, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err := poll(watch, "the disaster is detected", func(ctx context.Context) (bool, string) {
+		listed := func() *harness.ListRecord { return nil }
+		if wantsQuorumLoss {
+			listed = d.list(ctx)
+		}
 		probe, cancel := context.WithTimeout(ctx, probePatience)
 		served := observe.FreshServed(probe, d.targets())
 		cancel()
 		if served != nil && ctx.Err() == nil {
 			d.mark(harness.Detected)
 		}
+		list := listed()
 		leaderless := d.readSurvivors(ctx)
 		if served != nil && leaderless && ctx.Err() == nil {
 			d.mark(harness.QuorumLost)
+			d.ev.Listed = list
 		}
 		detected, lost := d.marked(harness.Detected), d.marked(harness.QuorumLost)
 		return detected && (lost || !wantsQuorumLoss), fmt.Sprintf("a fresh client: %v", served)
@@ -327,12 +334,39 @@ func (d *drill) detect(ctx context.Context) error {
 		return err
 	}
 	if d.marked(harness.QuorumLost) {
-		d.timeline.say(harness.DrillEvent, "", "detected: quorum is lost")
+		d.timeline.say(harness.DrillEvent, "", "detected: quorum is lost%s", listing(d.ev.Listed))
 		// Once more, now that nothing is acknowledged: what the survivors hold
 		// until they are stopped.
 		d.readSurvivors(ctx)
 	}
 	return nil
+}
+
+// list asks for the member list beside the monitor's probe, and for as long: it costs no
+// time. What it returns waits for the answer.
+func (d *drill) list(ctx context.Context) func() *harness.ListRecord {
+	record, targets := &harness.ListRecord{At: d.timeline.now()}, d.targets()
+	var asked crew.Crew
+	asked.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, probePatience)
+		defer cancel()
+		if err := observe.FreshListed(ctx, targets); err != nil {
+			record.Error = err.Error()
+		}
+		record.Took = d.timeline.now() - record.At
+	})
+	return func() *harness.ListRecord { asked.Wait(); return record }
+}
+
+// listing says what came of it, behind other words.
+func listing(l *harness.ListRecord) string {
+	switch {
+	case l == nil:
+		return ""
+	case l.Error != "":
+		return fmt.Sprintf("; a linearizable member list was not answered in %.2f s", l.Took.Seconds())
+	}
+	return fmt.Sprintf("; a linearizable member list was answered after %.2f s", l.Took.Seconds())
 }
 
 // readSurvivors reads every host whose etcd runs, and tells whether none of

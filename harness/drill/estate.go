@@ -30,27 +30,38 @@ func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code
 	if c.By == "" {
 		c.By = e.hand.name
 	}
-	host := hostOf(c)
-	record := e.hand.step(c.By, host, summary(c), typed(c))
+	host, shown := hostOf(c), e.shown(c)
+	record := e.hand.step(c.By, host, summary(shown), typed(shown))
 	e.hand.game.stepBegins(record)
 	out, complaints := relay.Clip{Most: mostCallKept}, relay.Clip{Most: mostCallKept}
+	outKept, complaintsKept := e.d.secrets.Writer(&out), e.d.secrets.Writer(&complaints)
 	if tells(c.Verb) {
-		s.Out = io.MultiWriter(s.Out, &out)
+		s.Out = io.MultiWriter(s.Out, outKept)
 	}
-	s.Err = io.MultiWriter(s.Err, &complaints)
+	s.Err = io.MultiWriter(s.Err, complaintsKept)
 	code, err = e.do(ctx, c, s)
+	_, _ = outKept.Close(), complaintsKept.Close() // a Clip takes everything
 	record.Took = e.d.timeline.now() - record.At
 	said, dropped := out.Kept()
 	complained, more := complaints.Kept()
 	record.Output = harness.Output{Stdout: string(said), Stderr: string(complained), Dropped: dropped + more, ExitCode: code, Duration: record.Took}
 	if err != nil {
-		record.Error = err.Error()
+		record.Error = e.d.secrets.Redact(err.Error())
 	}
 	e.hand.game.stepEnds(c, record, int64(len(said))+dropped)
 	if unkept := e.d.keep(record); unkept != nil {
 		e.d.broke(breakage{err: unkept})
 	}
 	return code, e.concern(ctx, host, err)
+}
+
+// shown is a call as it is written down: without the secrets in it.
+func (e estate) shown(c bastion.Call) bastion.Call {
+	c.Args = slices.Clone(c.Args)
+	for i, arg := range c.Args {
+		c.Args[i] = e.d.secrets.Redact(arg)
+	}
+	return c
 }
 
 // mostCallKept is how many bytes of a call's output are kept of the beginning, and of
@@ -126,7 +137,7 @@ func (e estate) do(ctx context.Context, c bastion.Call, s harness.Streams) (int,
 		return 0, e.backup(ctx, c.Args[0], s.Out)
 	case bastion.Bundle:
 		return 0, e.bundle(ctx, s.Out)
-	case bastion.Join, bastion.Notice, bastion.Done, bastion.CallOff:
+	case bastion.Join, bastion.Notice, bastion.Done, bastion.Leave, bastion.Resume, bastion.CallOff:
 		return 0, fmt.Errorf("%w: this is no game day, and nobody takes part but the runbook", errMistake)
 	}
 	h, err := e.host(c.Args[0])
@@ -160,10 +171,16 @@ func (e estate) on(ctx context.Context, h harness.Host, c bastion.Call, s harnes
 	case bastion.Status:
 		return bastion.PrintHost(s.Out, e.look(ctx, h), c.Option())
 	case bastion.On:
+		if err := e.d.power(h); err != nil {
+			return err
+		}
 		return h.PowerOn(ctx)
 	case bastion.Off:
 		return h.PowerOff(ctx)
 	case bastion.Reboot:
+		if err := e.d.power(h); err != nil {
+			return err
+		}
 		if err := h.PowerOff(ctx); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/gameday"
@@ -17,18 +18,24 @@ const facilitator = "the facilitator"
 // Bounds of what is kept, however long it lasts and whoever calls: see also
 // stepsShown.
 const (
-	mostHints  = 100
-	mostPauses = 1000
-	mostShells = 1000
-	mostText   = 2000 // bytes of a hint, or of a reason
+	mostHints       = 100
+	mostPauses      = 1000
+	mostShells      = 1000
+	mostFalseAlarms = 1000
+	mostText        = 2000 // characters of a hint, or of a reason
 )
+
+// longestPause is how long the exercise stands still before it goes on by itself:
+// whoever paused it may be gone.
+const longestPause = 30 * time.Minute
 
 // exercise is the rules of a game day: who may do what when, what counts as noticed and
 // decided, and the clock that pauses stop. It knows no host.
 type exercise struct {
-	clock  func() time.Duration
-	say    func(format string, args ...any) // to everybody
-	within time.Duration
+	clock   func() time.Duration
+	say     func(format string, args ...any) // to everybody
+	within  time.Duration
+	longest time.Duration // of a pause
 
 	started chan struct{} // closed when the recovery began: what is evidence was looked at
 	over    chan struct{} // closed when the team is done, or was stopped, or its time is over
@@ -37,7 +44,9 @@ type exercise struct {
 	mu       sync.Mutex
 	changed  chan struct{} // closed and replaced at each change
 	turned   chan struct{} // closed and replaced at each pause, and its end
-	strikeAt time.Duration
+	planned  time.Duration // when strikeAt was
+	strikeAt time.Duration // pauses since then left out
+	armed    bool          // it strikes at any moment, and cannot be paused before
 	struck   time.Duration // 0: not yet
 	notice   harness.Deed  // somebody said that he has noticed
 	kept     harness.GameDayRecord
@@ -54,9 +63,9 @@ type exercise struct {
 
 func newExercise(surprise bool, within time.Duration, clock func() time.Duration, say func(string, ...any)) *exercise {
 	return &exercise{
-		clock: clock, say: say, within: within,
+		clock: clock, say: say, within: within, longest: longestPause,
 		started: make(chan struct{}), over: make(chan struct{}), changed: make(chan struct{}), turned: make(chan struct{}),
-		kept:   harness.GameDayRecord{Surprise: surprise, Shells: []harness.ShellRecord{}, Pauses: []harness.PauseRecord{}, Hints: []harness.HintRecord{}, WrongMoves: []harness.WrongMove{}},
+		kept:   harness.GameDayRecord{Surprise: surprise, Shells: []harness.ShellRecord{}, FalseAlarms: []harness.Deed{}, Pauses: []harness.PauseRecord{}, Hints: []harness.HintRecord{}, WrongMoves: []harness.WrongMove{}},
 		habits: map[habit]bool{}, hosts: []gameday.Host{}, steps: steps{},
 	}
 }
@@ -81,25 +90,32 @@ func (e *exercise) Changed() <-chan struct{} {
 	return e.changed
 }
 
-// Notice says that somebody has seen that something is wrong.
+// Notice says that somebody has seen that something is wrong. Who says so before
+// anything is wrong is answered as if he were right, or asking again and again would tell
+// the moment of the strike. It is on record as a false alarm.
 func (e *exercise) Notice(by string) error {
+	if err := unreserved(by); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	switch {
 	case e.isOverLocked():
 		e.mu.Unlock()
 		return refused("the game day is over: %s", e.ended)
-	case e.notice.By != "":
+	case e.notice.By != "", e.struck == 0 && len(e.kept.FalseAlarms) >= mostFalseAlarms:
 		e.mu.Unlock()
 		return nil
-	case e.struck == 0:
-		e.mu.Unlock()
-		return refused("nothing is wrong, for all that is known here")
 	}
-	e.notice = harness.Deed{By: by, At: e.clock()}
-	if e.kept.Noticed.By == "" {
-		e.kept.Noticed = e.notice
+	deed := harness.Deed{By: by, At: e.clock()}
+	if e.struck == 0 {
+		e.kept.FalseAlarms = append(e.kept.FalseAlarms, deed)
+	} else {
+		e.notice = deed
+		if e.kept.Noticed.By == "" {
+			e.kept.Noticed = deed
+		}
+		e.ring()
 	}
-	e.ring()
 	e.change()
 	e.mu.Unlock()
 	e.say("%s has seen that something is wrong", by)
@@ -115,23 +131,42 @@ func (e *exercise) ring() {
 
 // Done says that the team has finished.
 func (e *exercise) Done(by string) error {
+	if err := e.end(by, false, "it is done"); err != nil {
+		return err
+	}
+	e.say("%s says that it is done", by)
+	return nil
+}
+
+// Leave says that the team leaves the cluster as it is: as a procedure that refuses.
+func (e *exercise) Leave(by string) error {
+	if err := e.end(by, true, "the team leaves the cluster as it is"); err != nil {
+		return err
+	}
+	e.say("%s says that the team leaves the cluster as it is", by)
+	return nil
+}
+
+// end ends it by what somebody of the team said.
+func (e *exercise) end(by string, left bool, said string) error {
+	if err := unreserved(by); err != nil {
+		return err
+	}
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	if err := e.unready(); err != nil {
-		e.mu.Unlock()
 		return err
 	}
 	now := e.clock()
 	if e.kept.Noticed.By == "" {
 		e.kept.Noticed = harness.Deed{By: by, At: now}
 	}
-	e.kept.Ended = harness.Deed{By: by, At: now}
-	e.finishLocked(by + " said that it is done")
-	e.mu.Unlock()
-	e.say("%s says that it is done", by)
+	e.kept.Ended, e.kept.Left = harness.Deed{By: by, At: now}, left
+	e.finishLocked(by + " said that " + said)
 	return nil
 }
 
-// ending1 says why it cannot be said now that it is done; e.mu is held.
+// unready says why the team cannot end it now; e.mu is held.
 func (e *exercise) unready() error {
 	switch {
 	case e.isOverLocked():
@@ -139,7 +174,7 @@ func (e *exercise) unready() error {
 	case e.struck == 0:
 		return refused("nothing has happened yet that could be recovered from")
 	case e.paused():
-		return refused("the exercise is paused, and goes on first")
+		return refused("the exercise is paused, and goes on first\nhint: firedrill gameday --resume has it go on")
 	}
 	return nil
 }
@@ -151,8 +186,8 @@ func (e *exercise) stop(by, why string) error {
 	if why = strings.TrimSpace(why); why == "" {
 		why = "no reason was given"
 	}
-	if len(why) > mostText {
-		return refused("the reason has %d bytes, and %d at most are kept", len(why), mostText)
+	if n := utf8.RuneCountInString(why); n > mostText {
+		return refused("the reason has %d characters, and %d at most are kept", n, mostText)
 	}
 	e.mu.Lock()
 	if e.isOverLocked() {
@@ -199,11 +234,28 @@ func (e *exercise) why() string {
 	return e.ended
 }
 
-// ending tells whether somebody ended it, and whether that was before the team did.
-func (e *exercise) ending() (ended, stopped bool) {
+// ending is how it ended.
+type ending uint8
+
+const (
+	unended  ending = iota // by nobody
+	done                   // the team has finished
+	leftAsIs               // the team touches nothing
+	stopped                // before the team said either
+)
+
+func (e *exercise) ending() ending {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.kept.Ended.By != "", e.kept.Stopped != ""
+	switch {
+	case e.kept.Ended.By == "":
+		return unended
+	case e.kept.Stopped != "":
+		return stopped
+	case e.kept.Left:
+		return leftAsIs
+	}
+	return done
 }
 
 // Hint shows a hint to all.
@@ -214,9 +266,9 @@ func (e *exercise) Hint(text string) error {
 	case e.isOverLocked():
 		e.mu.Unlock()
 		return refused("the game day is over: %s", e.ended)
-	case text == "" || len(text) > mostText || len(e.kept.Hints) >= mostHints:
+	case text == "" || utf8.RuneCountInString(text) > mostText || len(e.kept.Hints) >= mostHints:
 		e.mu.Unlock()
-		return refused("a hint has from 1 to %d bytes, and there are %d at most", mostText, mostHints)
+		return refused("a hint has from 1 to %d characters, and there are %d at most", mostText, mostHints)
 	}
 	e.kept.Hints = append(e.kept.Hints, harness.HintRecord{At: e.clock(), Text: text})
 	e.change()
@@ -232,8 +284,25 @@ func (e *exercise) opened() { e.say("the game day is open") }
 func (e *exercise) plan(at time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.strikeAt = at
+	e.planned, e.strikeAt = e.clock(), at
 	e.change()
+}
+
+// strikesAt is when it strikes, for all that is known now, or did; e.mu is held.
+func (e *exercise) strikesAt(now time.Duration) time.Duration {
+	if e.struck > 0 {
+		return e.struck
+	}
+	return e.strikeAt + e.kept.Paused(e.planned, now)
+}
+
+// arms tells whether it may strike now: it is not paused, and cannot be until it has
+// struck.
+func (e *exercise) arms() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.armed = !e.paused()
+	return e.armed
 }
 
 // strikes notes down that it strikes now; false: it is over already.
@@ -244,7 +313,6 @@ func (e *exercise) strikes() bool {
 		return false
 	}
 	e.struck = e.clock()
-	e.strikeAt = e.struck
 	e.change()
 	return true
 }
@@ -269,6 +337,7 @@ func (e *exercise) record() harness.GameDayRecord {
 	defer e.mu.Unlock()
 	kept := e.kept
 	kept.Shells, kept.Pauses = slices.Clone(kept.Shells), slices.Clone(kept.Pauses)
+	kept.FalseAlarms = slices.Clone(kept.FalseAlarms)
 	kept.Hints, kept.WrongMoves = slices.Clone(kept.Hints), slices.Clone(kept.WrongMoves)
 	return kept
 }

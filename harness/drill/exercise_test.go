@@ -47,8 +47,8 @@ var wipe = exec("ann", "rm", "-rf", "/var/lib/etcd")
 
 func TestNothingIsWrongYet(t *testing.T) {
 	r := newRules()
-	refuses(t, "noticed", r.Notice("ann"), "nothing is wrong")
 	refuses(t, "done", r.Done("ann"), "nothing has happened")
+	refuses(t, "left", r.Leave("ann"), "nothing has happened")
 	if err := r.admit(t.Context(), wipe); err != nil {
 		t.Errorf("a call: %v", err)
 	}
@@ -133,11 +133,11 @@ func TestStoppedBeforeTheStrike(t *testing.T) {
 	if r.strikes() {
 		t.Error("it strikes all the same")
 	}
-	if err := r.pass(t.Context(), time.Hour); !errors.Is(err, errEnded) {
+	r.plan(time.Hour)
+	if err := r.passUntilStrike(t.Context()); !errors.Is(err, errEnded) {
 		t.Errorf("waiting for the strike: %v", err)
 	}
-	ended, stopped := r.ending()
-	if rec := r.record(); !ended || !stopped || rec.Stopped != "the room is needed" || rec.Ended.By != facilitator {
+	if rec := r.record(); r.ending() != stopped || rec.Stopped != "the room is needed" || rec.Ended.By != facilitator {
 		t.Errorf("%+v", rec)
 	}
 }
@@ -146,8 +146,8 @@ func TestTimeIsUp(t *testing.T) {
 	r := newRules()
 	r.strikes()
 	r.timeIsUp()
-	if ended, stopped := r.ending(); ended || stopped || !r.isOver() || !strings.Contains(r.why(), "1h") {
-		t.Errorf("%v, %v, %q", ended, stopped, r.why())
+	if is := r.ending(); is != unended || !r.isOver() || !strings.Contains(r.why(), "1h") {
+		t.Errorf("%v, %q", is, r.why())
 	}
 }
 
@@ -361,4 +361,189 @@ func TestHintsAreShort(t *testing.T) {
 	}
 	refuses(t, "too many", r.Hint("look"), "at most")
 	refuses(t, "a long reason", r.Stop(strings.Repeat("x", mostText+1)), "at most")
+}
+
+// Characters are counted, as the page does that sends them: an umlaut is one.
+func TestHintsAreOfCharacters(t *testing.T) {
+	r := newRules()
+	if err := r.Hint(strings.Repeat("ü", mostText)); err != nil {
+		t.Error(err)
+	}
+	refuses(t, "one more", r.Hint(strings.Repeat("ü", mostText+1)), "characters")
+	if err := r.Stop(strings.Repeat("ü", mostText)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Who says again and again that something is wrong is told nothing by the answer, and
+// it is on record.
+func TestFalseAlarms(t *testing.T) {
+	var said []string
+	r := newRules()
+	r.say = func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+	for range mostFalseAlarms + 5 {
+		if err := r.Notice("ann"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w := r.wall(); w.Phase != gameday.Waiting || w.Alarm != 0 || w.Noticed != "" {
+		t.Errorf("a false alarm is on the wall: %+v", w)
+	}
+	r.set(9 * time.Second)
+	r.strikes()
+	if err := r.Notice("bob"); err != nil {
+		t.Fatal(err)
+	}
+	rec := r.record()
+	if len(rec.FalseAlarms) != mostFalseAlarms || rec.FalseAlarms[0] != (harness.Deed{By: "ann", At: time.Second}) {
+		t.Errorf("%d: %+v", len(rec.FalseAlarms), rec.FalseAlarms[0])
+	}
+	if rec.Noticed != (harness.Deed{By: "bob", At: 9 * time.Second}) || r.wall().Noticed != "bob" {
+		t.Errorf("%+v, and the wall shows %q", rec.Noticed, r.wall().Noticed)
+	}
+	if early, right := said[0], said[len(said)-1]; strings.ReplaceAll(early, "ann", "bob") != right {
+		t.Errorf("before the strike it says %q, and after it %q", early, right)
+	}
+}
+
+// Whoever leaves the cluster alone says so, and that is no failure.
+func TestLeavingIt(t *testing.T) {
+	r := newRules()
+	r.set(10 * time.Second)
+	r.strikes()
+	r.begins()
+	if err := r.Leave("ann"); err != nil {
+		t.Fatal(err)
+	}
+	rec := r.record()
+	if r.ending() != leftAsIs || !rec.Left || rec.Ended != (harness.Deed{By: "ann", At: 10 * time.Second}) || rec.Noticed.By != "ann" || rec.Decided.By != "" {
+		t.Errorf("%+v", rec)
+	}
+	refuses(t, "done after it", r.Done("bob"), "ann said that the team leaves the cluster as it is")
+}
+
+// A facilitator who pauses it and closes the lid holds nobody for ever, whatever waits.
+func TestPausedAndGone(t *testing.T) {
+	for name, waits := range map[string]func(*rules) func(context.Context) error{
+		"before the strike": func(r *rules) func(context.Context) error {
+			r.plan(r.clock() + time.Second)
+			return r.passUntilStrike
+		},
+		"after it": func(r *rules) func(context.Context) error {
+			r.strikes()
+			r.begins()
+			return func(ctx context.Context) error { return r.passSinceStrike(ctx, time.Second) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			begun := time.Now()
+			r := newRules()
+			r.clock, r.longest = func() time.Duration { return time.Second + time.Since(begun) }, 300*time.Millisecond
+			wait := waits(r)
+			if err := r.Pause(); err != nil {
+				t.Fatal(err)
+			}
+			if w := r.wall(); !w.Paused || w.PauseEnds <= w.Now || w.PauseEnds > w.Now+r.longest {
+				t.Errorf("it is %v, and goes on at %v", w.Now, w.PauseEnds)
+			}
+			if err := wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if w := r.wall(); w.Paused || w.PauseEnds != 0 {
+				t.Errorf("%+v", w)
+			}
+			is := r.record().Pauses
+			if took := is[0].To - is[0].From; len(is) != 1 || took < r.longest || time.Since(begun) < time.Second+r.longest {
+				t.Errorf("after %v: %+v", time.Since(begun), is)
+			}
+		})
+	}
+}
+
+// From a terminal somebody has it go on as well, and the team can then be done.
+func TestResumedFromATerminal(t *testing.T) {
+	r := newRules()
+	r.strikes()
+	r.begins()
+	if err := r.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, "done", r.Done("ann"), "paused, and goes on first\nhint: firedrill gameday --resume")
+	for range 2 {
+		if err := r.resume("ann"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Done("ann"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Until the moment at which it strikes a pause holds it, and from then on there is none.
+func TestAPauseHoldsTheStrike(t *testing.T) {
+	r := newRules()
+	r.plan(31 * time.Second)
+	r.set(11 * time.Second)
+	if err := r.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	r.set(60 * time.Second)
+	if r.arms() {
+		t.Error("it strikes although it is paused")
+	}
+	r.mu.Lock()
+	if at := r.strikesAt(60 * time.Second); at != 80*time.Second {
+		t.Errorf("paused at 11 s, it is to strike at %v of 60 s, and 20 s are left", at)
+	}
+	r.mu.Unlock()
+	passed := make(chan error, 1)
+	go func() { passed <- r.passUntilStrike(t.Context()) }()
+	r.set(90 * time.Second) // what was to pass has passed, had nobody paused
+	select {
+	case err := <-passed:
+		t.Fatalf("it waits for nobody: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	r.set(60 * time.Second)
+	if err := r.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	r.set(80 * time.Second)
+	if err := errors.Join(r.Pause(), r.Resume()); err != nil { // which has it look again
+		t.Fatal(err)
+	}
+	if err := <-passed; err != nil {
+		t.Fatal(err)
+	}
+	if !r.arms() {
+		t.Error("nobody pauses it, and it does not strike")
+	}
+	refuses(t, "a pause", r.Pause(), "it strikes at this moment")
+	r.strikes()
+	if err := r.Pause(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A reserved name is nobody's in any call, and only what asks for names needs none.
+func TestNobodyIsTheFacilitator(t *testing.T) {
+	for _, name := range []string{facilitator, "The Facilitator", bastion.ByCompletion, " ann"} {
+		r := newRules()
+		r.strikes()
+		g := team{game: &game{exercise: r.exercise}}
+		for _, c := range []bastion.Call{
+			{Verb: bastion.Notice}, {Verb: bastion.Done}, {Verb: bastion.Leave}, {Verb: bastion.Resume}, {Verb: bastion.CallOff, Args: []string{"x"}},
+			{Verb: bastion.Backups}, {Verb: bastion.On, Args: []string{"m1"}}, wipe,
+		} {
+			c.By = name
+			_, err := g.Do(t.Context(), c, harness.Streams{})
+			refuses(t, c.Verb+" by "+name, err, "nobody takes part as")
+		}
+		for what, err := range map[string]error{"noticed": r.Notice(name), "done": r.Done(name), "left": r.Leave(name)} {
+			refuses(t, what+" by "+name, err, "nobody takes part as")
+		}
+		if rec := r.record(); r.isOver() || rec.Noticed.By != "" || rec.Decided.By != "" {
+			t.Errorf("%s: %+v", name, rec)
+		}
+	}
 }

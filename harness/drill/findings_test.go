@@ -24,6 +24,41 @@ func onEveryone(name, script string) harness.Step {
 	return harness.Step{Name: name, On: harness.Everyone, Do: harness.Script(script)}
 }
 
+// What a procedure that refuses did to the hosts' disks is seen, though no etcd ran
+// that could have told of it; and where nothing was done, nothing is.
+func TestWhatARefusalLeavesOnDisk(t *testing.T) {
+	refuses := onEveryone("check the site", "echo two are needed; exit 1")
+	refuses.Precondition = true
+	for name, c := range map[string]struct {
+		does string
+		want harness.Verdict
+		says string
+	}{
+		"nothing":          {"ls /", harness.Inconclusive, "no member was heard"},
+		"it wipes":         {"rm -rf " + harness.DataDir, harness.Violated, harness.DataDir + " is gone on m1"},
+		"it puts a copy":   {"mv /var/lib/etcd/member /root/old && cp -a /root/old /var/lib/etcd/member", harness.Violated, "in the place of /var/lib/etcd/member on m1"},
+		"it overwrites":    {"cat /root/etcd.yaml > /var/lib/etcd/member/snap/db", harness.Violated, "should be the database is none any more on m1"},
+		"it leaves a file": {"cp -a /var/lib/etcd/member/snap/db /var/lib/etcd/member/wal/1.wal", harness.Violated, "/var/lib/etcd/member/wal/1.wal was not there, and is on m1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			s := stopped()
+			s.Recover = runbook{onEveryone("do it", c.does), refuses}
+			s.Promises = []harness.Check{check.NothingChanged{}}
+			report, err := r.run(t.Context(), t, s, drill.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range report.Findings {
+				if f.Kind == harness.Promise && (f.Verdict != c.want || !strings.Contains(f.Detail, c.says)) {
+					t.Errorf("%s: %s %q, want %s: …%s…", f.Verdict, f.Detail, f.Offending, c.want, c.says)
+				}
+			}
+		})
+	}
+}
+
 // What the procedure does is a finding, never an error, and can be read in
 // transcript and evidence: the command, what it printed, how it ended.
 func TestTheProceduresFailuresAreFindings(t *testing.T) {

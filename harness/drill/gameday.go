@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
 	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/gameday"
+	"github.com/etcd-firedrill/firedrill/reports"
 )
 
 // GameDay is what a drill needs whose procedure is people (harness.ByTeam).
@@ -28,6 +28,9 @@ type GameDay struct {
 	// served. It returns soon, and ctx is for that alone. An error ends the drill. The
 	// exercise outlives the drill.
 	Open func(ctx context.Context, e gameday.Exercise, socket string) error
+	// Paper writes the after-action report into the run directory, before the pages tell
+	// the verdict, and returns where it lies; "" if it could not be written. nil: none is.
+	Paper func(reports.Report) string
 }
 
 // How long nothing happens after a game day was opened, unless the user says another.
@@ -127,25 +130,31 @@ func (d *drill) letBe(ctx context.Context) error {
 	rnd := rand.New(rand.NewPCG(uint64(d.opts.Seed), 0x67616d65))
 	quiet := least + time.Duration(rnd.Int64N(int64(most-least)+1))
 	d.game.plan(d.timeline.now() + quiet)
-	if err := d.game.pass(ctx, quiet); errors.Is(err, errEnded) {
-		return nil // see calledOff
-	} else if err != nil {
-		return err
-	}
-	return within(ctx, d.steadyDeadline(), func(ctx context.Context) error {
-		if err := d.untilTheStrike(ctx); err != nil {
+	for {
+		if err := d.game.passUntilStrike(ctx); errors.Is(err, errEnded) {
+			return nil // see calledOff
+		} else if err != nil {
 			return err
 		}
-		return d.awaitWhole(ctx)
-	})
+		err := within(ctx, d.steadyDeadline(), func(ctx context.Context) error {
+			if err := d.untilTheStrike(ctx); err != nil {
+				return err
+			}
+			return d.awaitWhole(ctx)
+		})
+		// A pause that was begun meanwhile holds the strike as well.
+		if err != nil || d.game.arms() {
+			return err
+		}
+	}
 }
 
 // awaitWhole waits until etcd runs on every host that the strike may choose: the team
 // may be about to restart one. A strike on what is broken already would not be the
-// scenario's.
+// scenario's. Where the exercise is paused the team cannot, and nothing is waited for.
 func (d *drill) awaitWhole(ctx context.Context) error {
 	err := poll(ctx, "etcd runs on every host, for the strike", func(ctx context.Context) (bool, string) {
-		if d.game.isOver() {
+		if d.game.isOver() || d.game.isPaused() {
 			return true, ""
 		}
 		for _, name := range d.plan.hosts {
@@ -194,10 +203,12 @@ func (s site) AwaitTeam(ctx context.Context) (out harness.Output, err error) {
 	if err := g.close(); err != nil {
 		return out, err
 	}
-	switch ended, stopped := g.ending(); {
+	switch g.ending() {
 	case stopped:
 		return harness.Output{ExitCode: 1, Stderr: g.why() + "\n"}, nil
-	case !ended:
+	case leftAsIs:
+		return harness.Output{ExitCode: harness.DoesNotApply, Stdout: g.why() + "\n"}, nil
+	case unended:
 		return harness.Output{Stderr: g.why() + "; " + g.lastTyped() + "\n"}, context.Cause(ctx)
 	}
 	return harness.Output{Stdout: g.why() + "\n"}, nil
@@ -241,6 +252,9 @@ func (g *game) close() error {
 	if g.hand != nil {
 		g.hand.close()
 	}
+	if g.kept.Surprise {
+		g.d.tellScenario()
+	}
 	record := g.record()
 	g.d.mu.Lock()
 	defer g.d.mu.Unlock()
@@ -248,14 +262,19 @@ func (g *game) close() error {
 	return g.err
 }
 
-// conclude tells the pages how it ended: there is a verdict, or none could be had.
-func (d *drill) conclude(verdict string) {
+// conclude tells the pages how it ended, and where the after-action report lies; nil: no
+// verdict could be had.
+func (d *drill) conclude(report *reports.Report) {
 	if d.game == nil {
 		return
 	}
-	report := d.dir
-	if _, err := os.Stat(report); err != nil {
-		report = ""
+	if report == nil {
+		d.game.concluded("", "")
+		return
 	}
-	d.game.concluded(verdict, report)
+	path := ""
+	if d.opts.GameDay.Paper != nil {
+		path = d.opts.GameDay.Paper(*report)
+	}
+	d.game.concluded(report.Verdict.String(), path)
 }

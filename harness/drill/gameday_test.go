@@ -103,6 +103,11 @@ func plays(t *testing.T, s harness.Scenario, o drill.Options, team func(context.
 	if o.GameDay == nil {
 		o.GameDay = &drill.GameDay{QuietLeast: time.Millisecond, QuietMost: 100 * time.Millisecond}
 	}
+	paper := ""
+	o.GameDay.Paper = func(r reports.Report) string {
+		paper = r.Directory + "/after-action.html"
+		return paper
+	}
 	o.GameDay.Open = func(_ context.Context, e gameday.Exercise, socket string) error {
 		over = make(chan struct{})
 		p.exercise = e
@@ -126,7 +131,7 @@ func plays(t *testing.T, s harness.Scenario, o drill.Options, team func(context.
 	if p.evidence.GameDay == nil {
 		t.Fatal("the evidence has no game day")
 	}
-	if w := p.exercise.Wall(); w.Phase != gameday.Over || w.Verdict != p.report.Verdict.String() || w.Report == "" || w.Serving != nil {
+	if w := p.exercise.Wall(); w.Phase != gameday.Over || w.Verdict != p.report.Verdict.String() || paper == "" || w.Report != paper || w.Serving != nil {
 		t.Errorf("in the end the wall shows %+v", w)
 	}
 	return p
@@ -277,6 +282,105 @@ func TestStopped(t *testing.T) {
 	}
 }
 
+// TestLeftAsItIs: a team that leaves the cluster as it is refuses, as a procedure does.
+// That is right where there is nothing to recover, and wrong where there is.
+func TestLeftAsItIs(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		breaks   harness.Fault
+		promises []harness.Check
+		verdict  harness.Verdict
+		check    string
+		says     string
+	}{
+		"there is nothing to recover": {
+			fault.StopEtcd{Who: harness.Hosts("m3")}, []harness.Check{check.ProcedureRefused{}, check.NothingLost{}, check.ServiceRestored{}},
+			harness.Held, "procedure-refused", "ann said that the team leaves the cluster as it is",
+		},
+		"there is a disaster": {
+			fault.StopEtcd{Who: harness.AllBut("m1")}, []harness.Check{check.ProcedureCompleted{}, check.ServiceRestored{}},
+			harness.Violated, "procedure-completed", "the procedure refused: step 1 (the team recovers): ann said",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := stoppedByHand()
+			s.Name, s.Given.Members, s.Break, s.Promises = "left", 3, []harness.Fault{c.breaks}, c.promises
+			p := plays(t, s, drill.Options{}, func(ctx context.Context, m mate) {
+				if w := m.Wall(); len(w.Recovered) != 0 {
+					t.Errorf("before the alarm the wall tells what counts as recovered: %q", w.Recovered)
+				}
+				m.await(ctx, "etcd on m3 does not answer", func(w gameday.Wall) bool { return len(w.Hosts) == 3 && w.Hosts[2].Error != "" })
+				m.does(ctx, bastion.Notice)
+				if w := m.Wall(); w.Phase != gameday.Alarm || len(w.Recovered) < 2 {
+					t.Errorf("from the alarm on it tells %q", w.Recovered)
+				}
+				m.does(ctx, bastion.List)
+				m.does(ctx, bastion.Leave)
+			})
+			f := findingOf(t, p.report, c.check)
+			if p.report.Verdict != c.verdict || f.Verdict != c.verdict {
+				t.Errorf("%s: %+v", p.report.Verdict, p.report.Findings)
+			}
+			says(t, f.Detail, c.says)
+			if g := p.report.GameDay; !g.Left || g.Stopped != "" || g.Ended.By != "ann" {
+				t.Errorf("%+v", g)
+			}
+		})
+	}
+}
+
+// TestLostForGood: a host that the strike left without power is lost, and not to be had back
+// by whoever recovers, unless the procedure brings it back itself.
+func TestLostForGood(t *testing.T) {
+	t.Parallel()
+	for name, returns := range map[string]bool{"lost": false, "it may return": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := stoppedByHand()
+			s.Name, s.Given.Members, s.OldHostsReturn = "lost", 3, returns
+			s.Break, s.Promises = []harness.Fault{fault.PowerOff{Who: harness.Hosts("m3")}}, []harness.Check{check.NothingLost{}}
+			plays(t, s, drill.Options{}, func(ctx context.Context, m mate) {
+				m.await(ctx, "m3 is off", func(w gameday.Wall) bool { return len(w.Hosts) == 3 && w.Hosts[2].Power == string(bastion.PowerOff) })
+				for _, verb := range []string{bastion.On, bastion.Reboot} {
+					_, _, err := m.call(ctx, verb, "m3")
+					if returns && err != nil {
+						t.Error(err)
+					}
+					if !returns && (err == nil || !strings.Contains(err.Error(), "m3 is lost for good in this drill: ") || !strings.Contains(err.Error(), "\nhint: ")) {
+						t.Errorf("%s: %v", verb, err)
+					}
+				}
+				// What one has switched off oneself is not lost.
+				m.does(ctx, bastion.Off, "m2")
+				m.does(ctx, bastion.On, "m2")
+				m.does(ctx, bastion.Done)
+			})
+		})
+	}
+}
+
+// TestASurpriseIsOne for whoever looks into the run directory, too: what is written there
+// while it lasts does not name the scenario.
+func TestASurpriseIsOne(t *testing.T) {
+	t.Parallel()
+	s := stoppedByHand()
+	quiet := &drill.GameDay{Surprise: true, QuietLeast: time.Hour, QuietMost: time.Hour}
+	r := newRig(t)
+	quiet.Open = func(_ context.Context, e gameday.Exercise, _ string) error {
+		if text := read(t, r.latest(t), "timeline.jsonl"); text == "" || strings.Contains(text, s.Name) || strings.Contains(text, s.Summary) {
+			t.Errorf("it tells:\n%s", text)
+		}
+		return e.Stop("enough")
+	}
+	if _, err := r.run(t.Context(), t, s, drill.Options{GameDay: quiet}); err != nil {
+		t.Fatal(err)
+	}
+	if text := read(t, r.latest(t), "timeline.jsonl"); !strings.Contains(text, s.Name+": "+s.Summary) {
+		t.Errorf("in the end it does not tell:\n%s", text)
+	}
+}
+
 // TestTeamIsLate: the time is over, and what is under way ends.
 func TestTeamIsLate(t *testing.T) {
 	t.Parallel()
@@ -321,9 +425,8 @@ func TestFurtherFaults(t *testing.T) {
 	s.Promises = []harness.Check{check.ProcedureCompleted{}, check.ServiceRestored{}, check.NothingLost{}}
 	p := plays(t, s, drill.Options{}, func(ctx context.Context, m mate) {
 		order := func(kind, host string) error { return m.Inject(ctx, gameday.Order{Kind: kind, Host: host}) }
-		for errors.Is(m.Notice("ann"), gameday.ErrRefused) { // it has not struck yet
-			<-m.Changed()
-		}
+		m.await(ctx, "etcd on m3 does not answer", func(w gameday.Wall) bool { return len(w.Hosts) == 3 && w.Hosts[2].Error != "" })
+		m.does(ctx, bastion.Notice)
 		m.does(ctx, bastion.Exec, "m3", "touch", "/root/seen") // which waits for the recovery to begin
 		for _, c := range []gameday.Order{{Kind: "kill-etcd", Host: "m3"}, {Kind: "burn", Host: "m1"}, {Kind: "kill-etcd", Host: "m9"}} {
 			if err := order(c.Kind, c.Host); !errors.Is(err, gameday.ErrRefused) {

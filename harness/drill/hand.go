@@ -104,13 +104,14 @@ func (h *hand) hasReplaced() bool {
 	return h.began
 }
 
-// lookers are commands that look at a file, or put it in order, and do not use it.
-var lookers = []string{"cat", "chmod", "cmp", "echo", "find", "ls", "mkdir", "rm", "sha256sum", "shasum", "stat", "test", "touch"}
+// tidying are commands that put a file in order, and do not use it. See onlyLooks for
+// those that look at it.
+var tidying = []string{"chmod", "mkdir", "rm", "touch"}
 
 // runs is told what is about to be run on a host.
 func (h *hand) runs(host string, argv []string) {
 	text := strings.Join(argv, " ")
-	if len(argv) > 0 && slices.Contains(lookers, argv[0]) || strings.Contains(text, "--help") {
+	if onlyLooks(argv) || len(argv) > 0 && slices.Contains(tidying, argv[0]) || strings.Contains(text, "--help") {
 		return
 	}
 	renewed, moved := renews([]byte(text)), strings.Contains(text, string(manifests))

@@ -22,6 +22,7 @@ import (
 // writes the report.
 func (d *drill) judge() (reports.Report, error) {
 	d.ev.Machine = d.machine.finish(d.dir)
+	d.ev.Machine.FiguresFit = figuresFit(d.ev)
 	d.machine = nil
 	for _, list := range []struct {
 		kind   harness.FindingKind
@@ -45,7 +46,7 @@ func (d *drill) judge() (reports.Report, error) {
 	if err != nil {
 		return reports.Report{}, err
 	}
-	if len(d.opts.Flags) > 0 {
+	if len(d.opts.Flags) > 0 && d.ev.Rerun == "" {
 		verb := "firedrill run"
 		if d.game != nil {
 			verb = "firedrill gameday"
@@ -195,7 +196,7 @@ func findingsOf(ev *harness.Evidence) ([]harness.Finding, *harness.Loss, error) 
 		}
 		loss = lossOf(loss, result.Loss)
 		findings = append(findings, harness.Finding{
-			Check: c.Name(), Kind: stored.Kind, Verdict: result.Verdict, Claim: c.Claim(), Detail: result.Detail, Offending: result.Offending,
+			Check: c.Name(), Kind: stored.Kind, Verdict: result.Verdict, Claim: c.Claim(), Detail: result.Detail, Outcome: result.Outcome, Offending: result.Offending,
 		})
 	}
 	return findings, loss, nil

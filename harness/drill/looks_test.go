@@ -3,7 +3,9 @@ package drill
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
 )
 
@@ -18,10 +20,14 @@ func TestOnlyLooks(t *testing.T) {
 		"touch /x":                                false,
 		"tar c /var/lib/etcd":                     false, // it writes to standard output, and may write elsewhere
 		"date":                                    true,
-		"date -u":                                 true,
-		"date 010203042026":                       false,
-		"no-such-command":                         false,
-		"etcdctl member list":                     true,
+		"env":                                     true,
+		"env A=b":                                 true,
+		"env ETCDCTL_API=3 etcdutl snapshot restore /root/x.db": false,
+		"env -i rm /x":        false,
+		"date -u":             true,
+		"date 010203042026":   false,
+		"no-such-command":     false,
+		"etcdctl member list": true,
 		"etcdctl --endpoints=https://m1:2379 --command-timeout 1s endpoint status": true,
 		"etcdctl get / --prefix":                      true,
 		"etcdctl put get x":                           false,
@@ -68,6 +74,30 @@ func TestOnlyLooks(t *testing.T) {
 	}
 	if onlyLooks([]string{"sh", "-s"}) || onlyLooks([]string{"sh", "/root/x.sh"}) || onlyLooks(nil) {
 		t.Error("a script that nobody has read only looks")
+	}
+}
+
+// What only looks at what begins a new history, or at a manifest, begins nothing.
+func TestLooksBeginNothing(t *testing.T) {
+	const manifest = "/etc/kubernetes/manifests/etcd.yaml"
+	for text, want := range map[string]bool{
+		"grep force-new-cluster " + manifest:                        false,
+		"head -40 /root/restore.sh":                                 false,
+		"tail /root/restore.sh":                                     false,
+		"diff " + manifest + " /root/force-new-cluster.yaml":        false,
+		"find / -name force-new-cluster*":                           false,
+		"rm /root/force-new-cluster.yaml":                           false,
+		"sh /root/restore.sh":                                       true,
+		"etcdutl snapshot restore /root/x.db":                       true,
+		"env A=b etcdutl snapshot restore /root/x.db":               true,
+		"find /root -name x.db -exec etcdutl snapshot restore {} ;": true,
+		"mv /root/force-new-cluster.yaml " + manifest:               true,
+	} {
+		d := &drill{timeline: &timeline{start: time.Now()}, ev: &harness.Evidence{Marks: map[harness.Mark]time.Duration{}}}
+		h := &hand{d: d, placing: map[string]bool{}, scripts: []script{{host: "m1", path: "/root/restore.sh", renews: true}}}
+		if h.runs("m1", strings.Fields(text)); h.began != want {
+			t.Errorf("%s: a new history begins: %v", text, h.began)
+		}
 	}
 }
 

@@ -21,14 +21,15 @@ const (
 // machineWatch measures how busy the machine is while a drill runs.
 type machineWatch struct {
 	stop, done chan struct{}
+	now        func() time.Duration
 	record     harness.MachineRecord
 }
 
 // watchMachine measures how late a 10 ms timer fires, and at both ends of
 // the drill how long an fsync beside the evidence takes. broke is told if it
 // cannot go on.
-func watchMachine(dir string, broke func(error)) *machineWatch {
-	w := &machineWatch{stop: make(chan struct{}), done: make(chan struct{}), record: harness.MachineRecord{CPUs: runtime.NumCPU()}}
+func watchMachine(dir string, now func() time.Duration, broke func(error)) *machineWatch {
+	w := &machineWatch{stop: make(chan struct{}), done: make(chan struct{}), now: now, record: harness.MachineRecord{CPUs: runtime.NumCPU(), Stalls: []harness.Stall{}}}
 	go func() {
 		defer close(w.done)
 		if err := crew.Caught(w.stalls); err != nil {
@@ -55,8 +56,28 @@ func (w *machineWatch) stalls() {
 		if late := time.Since(due); late > stallTick {
 			w.record.StallTotal += late
 			w.record.StallWorst = max(w.record.StallWorst, late)
+			w.note(harness.Stall{At: w.now(), Late: late})
 		}
 	}
+}
+
+// note keeps the worst stall of a second: a drill on a busy machine has thousands.
+func (w *machineWatch) note(s harness.Stall) {
+	last := len(w.record.Stalls) - 1
+	if last < 0 || w.record.Stalls[last].At/time.Second != s.At/time.Second {
+		w.record.Stalls = append(w.record.Stalls, s)
+	} else if w.record.Stalls[last].Late < s.Late {
+		w.record.Stalls[last] = s
+	}
+}
+
+// figuresFit tells whether a machine that was too busy at some time was so neither
+// between the strike and the settling, nor by its disk.
+func figuresFit(ev *harness.Evidence) bool {
+	struck, began := ev.At(harness.Struck)
+	settled, ended := ev.At(harness.Settled)
+	m := ev.Machine
+	return m.Unfit != "" && began && ended && m.FsyncWorst <= fsyncLimit && m.WorstStall(struck, settled) <= stallLimit
 }
 
 // fsync times one small synced write; 0 if it could not be tried.

@@ -27,6 +27,8 @@ type Options struct {
 	PreloadFrom string        // a snapshot file of the user's to be born from; none where the procedure creates the cluster
 	Store       string        // where backups are kept, a directory or s3://bucket/prefix; "": the drill's own
 	S3Endpoint  string        // URL of the S3 server; "": Amazon's
+	// StoreCleared: what the drill put into Store is removed when it ends.
+	StoreCleared bool
 
 	// What a snapshot policy says of the site's backup job and of its own. Only for
 	// scenarios that take backups.
@@ -38,6 +40,7 @@ type Options struct {
 	Writers int      // 0: the scenario's own
 	Rate    int      // writes per second, all writers together; 0: the scenario's own
 	Flags   []string // the user's flags as typed, for the command that runs the drill again
+	Rerun   string   // that command, where it is another than firedrill run with Flags; "": it is none
 	Version string   // of firedrill
 
 	GameDay *GameDay // people recover; nil: nobody does
@@ -67,6 +70,8 @@ const byHandWithin = 10 * time.Minute
 
 // plan is a scenario with the user's options worked in.
 type plan struct {
+	scenario harness.Scenario // for so many members as there are hosts
+
 	hosts   []string
 	steps   []harness.Step
 	traffic harness.Traffic
@@ -91,10 +96,8 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	if members < 1 || members > 9 {
 		return unsuited("%d members: from 1 to 9 are possible", members)
 	}
-	p := plan{within: s.Within, traffic: s.Under, promises: s.Promises, backups: s.Backups}
-	if members != s.Given.Members && s.Promised != nil {
-		p.promises = s.Promised(members)
-	}
+	s = s.WithMembers(members)
+	p := plan{scenario: s, within: s.Within, traffic: s.Under, promises: s.Promises, backups: s.Backups}
 	for i := range members {
 		p.hosts = append(p.hosts, fmt.Sprintf("m%d", i+1))
 	}

@@ -101,8 +101,8 @@ func TestPlannedWorksThePolicyIn(t *testing.T) {
 	s := harness.Scenario{
 		Given: harness.ClusterSpec{Members: 3}, Under: harness.KubernetesTraffic, Backups: harness.BackupJob{Every: time.Second, Bucket: "b"},
 		Promises: []harness.Check{check.ClusterID{Kept: true}},
-		Promised: func(members int) []harness.Check {
-			return []harness.Check{check.MembersAre{Who: harness.Hosts(fmt.Sprintf("m%d", members))}}
+		Sized: func(of *harness.Scenario, members int) {
+			of.Promises = []harness.Check{check.MembersAre{Who: harness.Hosts(fmt.Sprintf("m%d", members))}}
 		},
 	}
 	keep, bound := harness.Retention{Count: 2}, check.LossWithinPolicy{Interval: time.Minute}

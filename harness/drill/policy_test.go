@@ -3,6 +3,7 @@ package drill_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/harness/fault"
+	"github.com/etcd-firedrill/firedrill/harness/store"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
 
@@ -73,7 +75,7 @@ func TestWhatAPolicyNeedsIsMeasured(t *testing.T) {
 		if b.Problem != "" {
 			continue
 		}
-		if parts := b.Snapshot + b.Verify + b.Upload; b.Snapshot == 0 || b.Verify == 0 || b.Upload == 0 || parts > b.Took+2 || b.Bytes == 0 || b.Revision == 0 {
+		if parts := b.Snapshot + b.Status + b.Verify + b.Upload; b.Snapshot == 0 || b.Status == 0 || b.Verify == 0 || b.Upload == 0 || parts > b.Took+3 || b.Bytes == 0 || b.Revision == 0 {
 			t.Errorf("%+v is made of %d ms", b, parts)
 		}
 		if b.Kept {
@@ -203,6 +205,71 @@ func TestOldBackupsAreRemoved(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a drill keeps in a store that is not its own lies where nobody takes it for a
+// backup of a cluster, and goes with the drill where that is asked for, the authority's
+// key too, and also when the harness breaks. What others keep there stays.
+func TestADrillClearsTheStore(t *testing.T) {
+	for _, where := range []string{"a directory", "a bucket"} {
+		for _, ends := range []string{"held", "broken", "kept"} {
+			t.Run(where+", "+ends, func(t *testing.T) {
+				r := newRig(t)
+				o := drill.Options{Store: filepath.Join(t.TempDir(), "store")}
+				if where == "a bucket" {
+					_, o = bucketServed(t)
+				}
+				o.StoreCleared = ends != "kept"
+				at, err := store.Open(t.Context(), o.Store, store.Options{Endpoint: o.S3Endpoint})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = at.Close() })
+				if _, err := at.Put(t.Context(), "daily/theirs.db", 6, strings.NewReader("theirs")); err != nil {
+					t.Fatal(err)
+				}
+				s := rkeLike(rkeRestored()...)
+				if ends == "broken" {
+					s.Break = []harness.Fault{blow(func(context.Context, harness.Strike) error { return errors.New("no hammer") })}
+				}
+				look := harness.Step{Name: "see what is there", Do: act(func(ctx context.Context, _ harness.Host) (harness.Output, error) {
+					return harness.Output{}, allOfDrills(ctx, at)
+				})}
+				s.Recover = append(runbook{look}, s.Recover.(runbook)...)
+				report, err := r.run(t.Context(), t, s, o)
+				if (err != nil) != (ends == "broken") || err == nil && report.Verdict != harness.Held {
+					t.Fatalf("%v, %+v", err, report.Findings)
+				}
+				left, err := at.List(t.Context())
+				if err != nil || (ends == "kept") != (len(left) > 3) || !slices.ContainsFunc(left, func(o store.Object) bool { return o.Name == "daily/theirs.db" }) || ends != "kept" && len(left) != 1 {
+					t.Errorf("%+v are left, %v", left, err)
+				}
+				if where == "a directory" && ends != "kept" {
+					if found, err := filepath.Glob(filepath.Join(o.Store, "*")); err != nil || len(found) != 1 {
+						t.Errorf("left in the directory: %v, %v", found, err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// allOfDrills wants two backups and a bundle in a store, and nothing of a drill where
+// others keep what is theirs.
+func allOfDrills(ctx context.Context, at store.Store) error {
+	all, err := at.List(ctx)
+	ours := 0
+	for _, o := range all {
+		if strings.HasPrefix(o.Name, store.DrillPrefix) {
+			ours++
+		} else if o.Name != "daily/theirs.db" {
+			err = errors.Join(err, fmt.Errorf("%s is there", o.Name))
+		}
+	}
+	if ours < 3 {
+		err = errors.Join(err, fmt.Errorf("of the drill there is %+v", all))
+	}
+	return err
 }
 
 // An old backup that somebody else removed is no trouble.

@@ -35,6 +35,7 @@ func (d *drill) recover(ctx context.Context) error {
 			return err
 		}
 	}
+	d.ev.DisksBegan = d.disks(ctx)
 	d.mark(harness.ProcedureBegan)
 	within, cancel := d.deadline(ctx)
 	defer cancel()

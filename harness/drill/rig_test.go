@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/etcd-firedrill/firedrill/fixtures/embedded"
+	"github.com/etcd-firedrill/firedrill/fixtures/s3gateway"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
@@ -26,6 +27,7 @@ import (
 
 // The hosts run this very binary: as their agent, as etcd, as its tools.
 func TestMain(m *testing.M) {
+	s3gateway.Main()
 	if embedded.Main(os.Args) || process.Main(os.Args) || operator.Main(os.Args) {
 		return
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/ledger"
 	"github.com/etcd-firedrill/firedrill/harness/operator"
+	"github.com/etcd-firedrill/firedrill/harness/store"
 	"github.com/etcd-firedrill/firedrill/harness/workload"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
@@ -79,7 +80,8 @@ type drill struct {
 	traffic    *workload.Traffic
 	backups    *backupJob
 	archive    *archive
-	bundle     string // SHA-256 of the bundle of certificates that was kept
+	secrets    store.Secrets // what whoever recovers by hand may print, and we do not write down
+	bundle     string        // SHA-256 of the bundle of certificates that was kept
 	transcript *transcript
 	ev         *harness.Evidence
 
@@ -88,9 +90,10 @@ type drill struct {
 	mu     sync.Mutex // guards what the hosts' events and a procedure's steps share
 	hosts  map[string]harness.Host
 	logs   map[string]*hostLog
-	deaths map[string]int // etcds that ended by themselves before the steady state, by host
-	spares []string       // clean hosts for whoever recovers by hand
-	hand   *hand          // whoever does it just now; nil: nobody
+	deaths map[string]int        // etcds that ended by themselves before the steady state, by host
+	lost   map[harness.Host]bool // by the strike and for good, although their disks are there
+	spares []string              // clean hosts for whoever recovers by hand
+	hand   *hand                 // whoever does it just now; nil: nobody
 
 	workplace *operator.Desk // of whoever recovers by hand; nil: nobody does
 	game      *game          // nil: no people recover
@@ -105,10 +108,11 @@ func Run(ctx context.Context, rt harness.Runtime, s harness.Scenario, o Options)
 	if err != nil {
 		return reports.Report{}, err
 	}
+	s = p.scenario
 	s.Promises, s.Backups = p.promises, p.backups
 	d := &drill{
 		scenario: s, opts: o, plan: p,
-		hosts: map[string]harness.Host{}, logs: map[string]*hostLog{}, deaths: map[string]int{},
+		hosts: map[string]harness.Host{}, logs: map[string]*hostLog{}, deaths: map[string]int{}, lost: map[harness.Host]bool{},
 		rnd: rand.New(rand.NewPCG(uint64(o.Seed), 0x66697265)),
 	}
 	ctx, d.abort = context.WithCancelCause(ctx)
@@ -120,10 +124,10 @@ func Run(ctx context.Context, rt harness.Runtime, s harness.Scenario, o Options)
 		d.abort(nil)
 		err = d.close(kept && err == nil, err)
 		if err == nil {
-			d.conclude(report.Verdict.String())
+			d.conclude(&report)
 			return
 		}
-		d.conclude("")
+		d.conclude(nil)
 		report = reports.Report{}
 		if strings.Contains(err.Error(), diskFull) {
 			err = hinted(err, diskHint)
@@ -266,7 +270,7 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 	if d.ledger, err = ledger.Create(d.dir); err != nil {
 		return err
 	}
-	d.machine = watchMachine(d.dir, func(err error) { d.broke(breakage{err: err}) })
+	d.machine = watchMachine(d.dir, d.timeline.now, func(err error) { d.broke(breakage{err: err}) })
 	token := d.scenario.Given.Token
 	if token == "" {
 		token = "etcd-cluster"
@@ -279,6 +283,7 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 	if err := d.openArchive(opening); err != nil {
 		return err
 	}
+	d.secrets = store.SecretsOf(d.archive.store)
 	if err := d.keepBundle(opening); err != nil {
 		return err
 	}
@@ -287,14 +292,23 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 		Schema: harness.EvidenceSchema, Drill: d.id, Scenario: d.scenario.Name, Runtime: rt.Name(), Firedrill: d.opts.Version,
 		Seed: d.opts.Seed, Strict: d.opts.Strict, Started: started, BornHosts: d.plan.hosts,
 		TrafficPrefix: fmt.Sprintf("/firedrill/%s/", d.id), Writers: d.plan.traffic.Writers,
-		Marks: map[harness.Mark]time.Duration{}, Gone: map[string]time.Duration{}, Procedure: harness.ProcedureRecord{Within: d.plan.within},
-		Starts: []harness.HostStart{}, Fetches: []harness.FetchRecord{},
+		ElectionTimeout: harness.ElectionTimeoutOf(d.plan.args),
+		Marks:           map[harness.Mark]time.Duration{}, Gone: map[string]time.Duration{}, Procedure: harness.ProcedureRecord{Within: d.plan.within},
+		Starts: []harness.HostStart{}, Fetches: []harness.FetchRecord{}, Rerun: d.opts.Rerun,
 	}
 	if d.opts.GameDay != nil {
 		d.game = newGame(ctx, d)
 	}
+	if g := d.opts.GameDay; g != nil && g.Surprise {
+		d.timeline.say(harness.DrillEvent, "", "a surprise: which scenario it is, is told when it is over")
+	} else {
+		d.tellScenario()
+	}
+	return d.raiseQuota()
+}
+
+func (d *drill) tellScenario() {
 	d.timeline.say(harness.DrillEvent, "", "%s: %s", d.scenario.Name, d.scenario.Summary)
-	return nil
 }
 
 // named is the scenario's name as the run directory's has it, where the team may see it.
@@ -334,7 +348,7 @@ func (d *drill) close(kept bool, why error) error {
 		if d.bundle != "" { // it was kept
 			bundle = d.scenario.Backups.Bundle
 		}
-		errs = append(errs, d.archive.close(bundle))
+		errs = append(errs, d.archive.close(ctx, bundle, d.opts.StoreCleared && !kept))
 	}
 	for _, l := range d.logs {
 		errs = append(errs, l.Close())

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -178,6 +179,9 @@ const (
 type printed struct {
 	d  *drill
 	by string
+	// all are the streams, as programs write to them: without secrets, before anything is
+	// cut off or kept.
+	all []io.WriteCloser
 
 	mu      sync.Mutex
 	streams []*lineStream
@@ -185,10 +189,12 @@ type printed struct {
 	cut     bool // something was left out
 }
 
-func (l *printed) stream(keep *relay.Clip) *lineStream {
+func (l *printed) stream(keep *relay.Clip) io.Writer {
 	s := &lineStream{of: l, keep: keep}
 	l.streams = append(l.streams, s)
-	return s
+	w := l.d.secrets.Writer(s)
+	l.all = append(l.all, w)
+	return w
 }
 
 // lineStream is one stream of a program's.
@@ -240,6 +246,9 @@ func (l *printed) say(text string) {
 
 // end tells the last lines, which nothing ended.
 func (l *printed) end() {
+	for _, w := range l.all {
+		_ = w.Close() // a stream takes everything
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.streams {

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/bastion"
 	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/harness/fault"
 	"github.com/etcd-firedrill/firedrill/harness/files"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
@@ -191,5 +193,37 @@ func TestRunbookAltersEvidence(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestRunbookHasNoPowerOverTheLost: what a team cannot have back a runbook cannot either.
+func TestRunbookHasNoPowerOverTheLost(t *testing.T) {
+	t.Parallel()
+	r, done := newRig(t), filepath.Join(t.TempDir(), "done")
+	s := byHand(t, `echo "$FIREDRILL_BASTION"; while ! test -e `+done+`; do sleep 0.1; done; exit 77`)
+	s.Name, s.Given.Members = "no-power", 3
+	s.Break, s.Promises = []harness.Fault{fault.PowerOff{Who: harness.Hosts("m3")}}, []harness.Check{check.ProcedureRefused{}}
+	asked := make(chan error, 2)
+	report, err := r.run(t.Context(), t, s, drill.Options{Progress: func(e harness.Event) {
+		if e.Kind != harness.RunbookEvent {
+			return
+		}
+		go func() { // the runbook's own firedrill would be this test
+			for _, verb := range []string{bastion.On, bastion.Reboot} {
+				_, err := bastion.Do(t.Context(), e.Text, bastion.Call{By: "restore.sh", Verb: verb, Args: []string{"m3"}}, harness.Streams{})
+				asked <- err
+			}
+			if err := os.WriteFile(done, nil, 0o600); err != nil {
+				t.Error(err)
+			}
+		}()
+	}})
+	if err != nil || report.Verdict != harness.Held {
+		t.Fatalf("%v, %+v", err, report.Findings)
+	}
+	for range cap(asked) {
+		if err := <-asked; err == nil || !strings.Contains(err.Error(), "m3 is lost for good in this drill: no power brings it back\nhint: ") {
+			t.Errorf("it is given power: %v", err)
+		}
 	}
 }

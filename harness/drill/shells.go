@@ -59,7 +59,7 @@ func (e *exercise) await(limit time.Duration) {
 
 // reserved are names that would be taken for somebody else's.
 func reserved(name string) bool {
-	return strings.TrimSpace(name) != name || name == "" || name == facilitator || name == bastion.ByCompletion
+	return strings.TrimSpace(name) != name || name == "" || strings.EqualFold(name, facilitator) || name == bastion.ByCompletion
 }
 
 // join has somebody take part for as long as the call lasts.

@@ -23,6 +23,11 @@ func (t team) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code i
 	if by == "" {
 		by = t.hand.name
 	}
+	if !completes(c) {
+		if err := unreserved(by); err != nil {
+			return 0, &bastion.Refusal{Err: err}
+		}
+	}
 	switch c.Verb {
 	case bastion.Join:
 		err = t.join(ctx, c.Args[0], s)
@@ -30,6 +35,10 @@ func (t team) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code i
 		err = t.game.Notice(by)
 	case bastion.Done:
 		err = t.game.Done(by)
+	case bastion.Leave:
+		err = t.game.Leave(by)
+	case bastion.Resume:
+		err = t.game.resume(by)
 	case bastion.CallOff:
 		err = t.game.stop(by, c.Args[0])
 	default:
@@ -41,9 +50,21 @@ func (t team) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code i
 	return 0, err
 }
 
+// completes tells of what a shell asks by itself, to complete a word: no other call may
+// say that nobody typed it. See estate.Do.
+func completes(c bastion.Call) bool { return c.By == bastion.ByCompletion && c.Verb == bastion.List }
+
+// unreserved refuses whoever says that he is somebody whom he would be taken for.
+func unreserved(by string) error {
+	if reserved(by) {
+		return refused("nobody takes part as %q\nhint: give another name, by --name or --by", by)
+	}
+	return nil
+}
+
 // play carries out a call that somebody typed.
 func (t team) play(ctx context.Context, c bastion.Call, s harness.Streams) (int, error) {
-	if c.By != bastion.ByCompletion {
+	if !completes(c) {
 		if err := t.game.admit(ctx, c); err != nil {
 			return 0, err
 		}

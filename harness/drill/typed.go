@@ -15,7 +15,7 @@ import (
 func hostOf(c bastion.Call) string {
 	switch c.Verb {
 	case bastion.List, bastion.New, bastion.Announce, bastion.RestartComponents, bastion.Backups, bastion.Backup, bastion.Bundle,
-		bastion.Join, bastion.Notice, bastion.Done, bastion.CallOff:
+		bastion.Join, bastion.Notice, bastion.Done, bastion.Leave, bastion.Resume, bastion.CallOff:
 		return ""
 	}
 	return c.Args[0]
@@ -38,8 +38,10 @@ func typed(c bastion.Call) string {
 		words = append(words, "host", "cp", `"$FIREDRILL_BACKUPS"/`+bastion.BundleName, "-")
 	case bastion.Join:
 		words = append(append(words, "shell", "--name"), quotedAll(a)...)
-	case bastion.Notice, bastion.Done:
+	case bastion.Notice, bastion.Done, bastion.Resume:
 		words = append(words, "gameday", "--"+c.Verb)
+	case bastion.Leave:
+		words = append(words, "gameday", "--leave-it")
 	case bastion.CallOff:
 		words = append(append(words, "gameday", "--stop"), quotedAll(a)...)
 	case bastion.Exec, bastion.Start:

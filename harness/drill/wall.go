@@ -6,6 +6,7 @@ import (
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
+	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/gameday"
 )
 
@@ -16,6 +17,10 @@ const stepsShown = 300
 // Wall is what everybody may see.
 func (g *game) Wall() gameday.Wall {
 	w := g.wall()
+	w.Recovered = []string{}
+	if w.Alarm > 0 {
+		w.Recovered = g.recovered()
+	}
 	if kept, err := g.d.backups.newestFirst(); err == nil {
 		for _, b := range kept {
 			w.Backups = append(w.Backups, gameday.Backup{Name: b.Name, Begun: b.Begun, Bytes: b.Bytes, Revision: b.Revision})
@@ -23,6 +28,9 @@ func (g *game) Wall() gameday.Wall {
 	}
 	return w
 }
+
+// recovered is what counts as recovered, by the promises that are judged.
+func (g *game) recovered() []string { return check.Recovered(g.d.plan.promises, g.d.plan.hosts) }
 
 func (e *exercise) wall() gameday.Wall {
 	e.mu.Lock()
@@ -32,6 +40,9 @@ func (e *exercise) wall() gameday.Wall {
 		Phase: gameday.Waiting, Now: now, Alarm: e.kept.Alarm, Within: e.within, Paused: e.paused() && !e.isOverLocked(),
 		Since: e.service.since, Traffic: e.figures.seconds(now), Hosts: slices.Clone(e.hosts), Backups: []gameday.Backup{},
 		Hints: slices.Clone(e.kept.Hints), Shells: []string{}, Noticed: e.notice.By,
+	}
+	if w.Paused {
+		w.PauseEnds = e.pauseEnds()
 	}
 	if e.service.known {
 		serving := e.service.serving
@@ -66,12 +77,14 @@ func (g *game) Stage() gameday.Stage {
 		Wall: g.Wall(), Scenario: g.d.scenario.Name, Summary: g.d.scenario.Summary, Seed: g.d.opts.Seed,
 		Struck: []harness.FaultRecord{}, Book: append([]string{}, g.d.opts.GameDay.Book...), Faults: breakable(),
 	}
+	s.Wall.Recovered = g.recovered()
 	g.d.mu.Lock()
 	s.Struck = append(s.Struck, g.d.ev.Faults...)
 	g.d.mu.Unlock()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	s.StrikeAt, s.Steps, s.WrongMoves = g.strikeAt, g.steps.list(), slices.Clone(g.kept.WrongMoves)
+	s.FalseAlarms = slices.Clone(g.kept.FalseAlarms)
+	s.StrikeAt, s.Steps, s.WrongMoves = g.strikesAt(s.Wall.Now), g.steps.list(), slices.Clone(g.kept.WrongMoves)
 	return s
 }
 

@@ -38,6 +38,7 @@ func (s *Server) actions() map[string]action {
 	return map[string]action{
 		"/notice":             {door: s.wall, do: with(theName, e.Notice)},
 		"/done":               {door: s.wall, do: with(theName, e.Done), sure: &theTeamIsDone},
+		"/leave":              {door: s.wall, do: with(theName, e.Leave), sure: &theTeamLeavesIt},
 		"/facilitator/hint":   {door: s.facilitator, do: with(theHint, e.Hint)},
 		"/facilitator/stop":   {door: s.facilitator, do: with(theReason, e.Stop), sure: &theFacilitatorStops},
 		"/facilitator/pause":  {door: s.facilitator, do: func(context.Context, url.Values) error { return e.Pause() }},
@@ -84,6 +85,7 @@ func with(f field, do func(string) error) func(context.Context, url.Values) erro
 
 var (
 	theTeamIsDone       = question{"Is the team done? The checks begin, and nobody can type any more.", "Yes, we are done"}
+	theTeamLeavesIt     = question{"Does the team leave the cluster as it is? That says: there is nothing to recover, or nothing that may be touched. The checks begin, and nobody can type any more.", "Yes, we leave it as it is"}
 	theFacilitatorStops = question{"Stop the exercise? What the team did until now is judged, and it did not complete.", "Yes, stop it"}
 )
 

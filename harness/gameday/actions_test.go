@@ -23,6 +23,7 @@ var deeds = []struct {
 }{
 	{"/notice", url.Values{"by": {" ana\t"}}, `notice by "ana"`},
 	{"/done", url.Values{"by": {firefighter}, "sure": {"yes"}}, fmt.Sprintf("done by %q", firefighter)},
+	{"/leave", url.Values{"by": {"bo"}, "sure": {"yes"}}, `left by "bo"`},
 	{"/facilitator/inject", url.Values{"kind": {"power-off"}, "host": {"m2"}}, `inject "power-off" on "m2"`},
 	{"/facilitator/hint", url.Values{"text": {"look\r\nat m3"}}, `hint "look\nat m3"`},
 	{"/facilitator/pause", nil, "pause"},

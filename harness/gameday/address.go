@@ -1,6 +1,7 @@
 package gameday
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -23,6 +24,29 @@ func splitAddress(address string) (host, port string, err error) {
 		host = localhost
 	}
 	return host, port, nil
+}
+
+// CanListen tells, before a cluster is made and not after, whether Listen could listen at
+// an address.
+func CanListen(ctx context.Context, address string) error {
+	listener, _, err := listenAt(ctx, address)
+	if err != nil {
+		return err
+	}
+	return listener.Close()
+}
+
+// listenAt listens at an address, and tells the host that it means.
+func listenAt(ctx context.Context, address string) (l net.Listener, host string, err error) {
+	host, port, err := splitAddress(address)
+	if err != nil {
+		return nil, "", err
+	}
+	l, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return nil, "", fmt.Errorf("open the game day's pages at %s: %w\nhint: name another address; port 0 is any that is free", address, err)
+	}
+	return l, host, nil
 }
 
 // hostNames are the names by which a server is reached.

@@ -28,6 +28,28 @@ func TestWhereItListens(t *testing.T) {
 	}
 }
 
+// What is made sure of is where it then listens: without a host on loopback alone.
+func TestCanListenWhereItDoes(t *testing.T) {
+	other, err := net.Listen("tcp", "127.0.0.2:0") // another's, at an address of his own
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	_, port, err := net.SplitHostPort(other.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := CanListen(t.Context(), ":"+port); err != nil {
+		t.Errorf("it listens on 127.0.0.1 alone, where nobody does: %v", err)
+	}
+	open(t, newFake(), ":"+port)
+	for _, address := range []string{":" + port, "127.0.0.2:" + port, "127.0.0.1:none", "8080"} {
+		if err := CanListen(t.Context(), address); err == nil || !strings.Contains(err.Error(), "\nhint: ") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
 // A name that somebody has resolve to 127.0.0.1 is none of ours.
 func TestHosts(t *testing.T) {
 	bound := func(address string) net.Addr {

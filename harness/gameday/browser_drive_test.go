@@ -41,6 +41,13 @@ func TestAGameDayInABrowser(t *testing.T) {
 	visit(wall, s.WallURL())
 	wall.Reads(".state", "Serving")
 	wall.Reads(".clock", "no alarm so far")
+	wall.Gone(".recovered")
+
+	// A pause before the strike: it does not come nearer.
+	facilitator.Do(browser.Click("form[action$=pause] button"))
+	facilitator.Reads(".strike", "Strikes in 42 s, once it goes on")
+	facilitator.Do(browser.Click("form[action$=resume] button"))
+	facilitator.See("a strike that comes nearer", `document.querySelector('.strike [data-count=in]')`)
 
 	// The alarm rings, and is seen without anything being pressed.
 	alarm := stageAt(Alarm)
@@ -52,6 +59,11 @@ func TestAGameDayInABrowser(t *testing.T) {
 	wall.See("the tab's title", `document.title.startsWith('Alarm – Not serving')`)
 	facilitator.Reads(".faults", "PowerOff{Who: m2}")
 	facilitator.Reads("[data-table=steps]", "rm -rf /var/lib/etcd")
+	facilitator.Reads(".team", "2, before the strike; the last by ana")
+	wall.Reads(".recovered", "m1, m4 and m5 are the members")
+	if strings.Contains(wall.Text("body"), "before the strike") {
+		t.Error("the wall tells of false alarms")
+	}
 	if strings.Contains(wall.Text("body"), "PowerOff") {
 		t.Error("the wall tells what broke")
 	}
@@ -65,6 +77,7 @@ func TestAGameDayInABrowser(t *testing.T) {
 	// A pause: the clock stands still.
 	facilitator.Do(browser.Click("form[action$=pause] button"))
 	wall.Reads(".banner.paused", "Paused")
+	wall.Reads(".banner.paused", "It goes on by itself in ")
 	wall.See("a clock that stands still", `!document.querySelector('.digits [data-count]')`)
 	facilitator.Gone("form[action$=pause]")
 	facilitator.Do(browser.Click("form[action$=resume] button"))
@@ -108,7 +121,16 @@ func TestAGameDayInABrowser(t *testing.T) {
 	}
 	wall.See("the name", `document.querySelector('#by').value === 'ana'`)
 
-	// Done is asked twice, in the page.
+	// Leaving it as it is is asked twice, in the page, and one question at a time.
+	wall.Do(browser.Click("[data-ask=sure-done]"), browser.Click("[data-ask=sure-leave]"))
+	wall.Gone("#sure-done")
+	wall.Reads("#sure-leave", "nothing that may be touched")
+	wall.Shoot("wall-leave")
+	wall.Do(browser.Click("#sure-leave [data-not-yet]"))
+	wall.Gone("#sure-leave")
+	wall.See("its button in focus", `document.activeElement.matches('[data-ask=sure-leave]')`)
+
+	// Done as well.
 	wall.Do(browser.Click("button[data-ask]"))
 	wall.Reads("#sure-done", "nobody can type any more")
 	wall.Shoot("wall-question")
@@ -125,7 +147,7 @@ func TestAGameDayInABrowser(t *testing.T) {
 	e.change(func(s *Stage) { *s = stageAt(Over) })
 	e.end()
 	wall.Reads(".outcome", "Violated")
-	wall.Reads(".report", "report.html")
+	wall.Reads(".report", "after-action.html")
 	facilitator.Reads(".outcome", "Violated")
 	quiet(wall, s)
 	quiet(facilitator, s)
@@ -141,6 +163,18 @@ func TestStopInABrowser(t *testing.T) {
 	w.Gone("#sure-stop") // a reason is required
 	w.Do(browser.Fill("#why", "the room is needed"), browser.Click("button[data-ask]"), browser.Click("#sure-stop .danger"))
 	heardOf(w, e, `stop because "the room is needed"`)
+	w.Reads(".banner:not(.paused, .lost)", "the checks run")
+	quiet(w, s)
+}
+
+func TestLeaveInABrowser(t *testing.T) {
+	e := newFake()
+	e.stage = stageAt(Alarm)
+	s := open(t, e, "")
+	w := browser.Open(t)
+	visit(w, s.WallURL())
+	w.Do(browser.Fill("#by", "bo"), browser.Click("[data-ask=sure-leave]"), browser.Click("#sure-leave .danger"))
+	heardOf(w, e, `left by "bo"`)
 	w.Reads(".banner:not(.paused, .lost)", "the checks run")
 	quiet(w, s)
 }

@@ -170,3 +170,18 @@ func TestASilentConnection(t *testing.T) {
 	w.See("a live page", `'live' in document.body.dataset`)
 	w.Gone("#lost")
 }
+
+// The drill's clock stood still for longer than the browser's, as in a machine that was
+// suspended: once the page has connected again it shows the drill's.
+func TestAClockThatStoodStill(t *testing.T) {
+	e := newFake()
+	e.stage = stageAt(Alarm)
+	s := open(t, e, "")
+	w := browser.Open(t)
+	w.Do(browser.OnLoad(`window.ahead = 0; const real = performance.now.bind(performance); performance.now = () => real() + window.ahead`))
+	visit(w, s.WallURL())
+	w.See("the clock", `document.querySelector('.digits').innerText.startsWith('8:')`)
+	browser.Value[bool](w, `window.ahead = 600000, true`)
+	w.Until("another stream", func() bool { return seeks(w) == 2 })
+	w.See("the drill's clock", `/^[89]:/.test(document.querySelector('.digits').innerText)`)
+}

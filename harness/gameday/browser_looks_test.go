@@ -74,7 +74,7 @@ func (s seen) check(t *testing.T) {
 func states() map[string]Stage {
 	states := map[string]Stage{"waiting": stageAt(Waiting), "alarm": stageAt(Alarm), "paused": stageAt(Alarm), "judging": stageAt(Judging), "over": stageAt(Over), "empty": {Wall: Wall{Phase: Waiting, Within: 30 * time.Minute}}}
 	paused := states["paused"]
-	paused.Wall.Paused = true
+	paused.Wall.Paused, paused.Wall.PauseEnds = true, paused.Wall.Now+1730*time.Second
 	states["paused"] = paused
 	return states
 }

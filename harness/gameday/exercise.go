@@ -19,18 +19,22 @@ type Exercise interface {
 	// Wall.Now. It is closed for good once the exercise is over.
 	Changed() <-chan struct{}
 
-	// Notice says that the team has seen that something is wrong. It is idempotent,
-	// and before the alarm and the strike it is an ErrRefused.
+	// Notice says that the team has seen that something is wrong. It is idempotent.
+	// Before the strike it is a false alarm, which the facilitator sees and whoever gave
+	// it does not.
 	Notice(by string) error
 	// Done says that the team has finished. The checks begin.
 	Done(by string) error
+	// Leave says that the team leaves the cluster as it is: there is nothing to
+	// recover, or nothing that may be touched. The checks begin.
+	Leave(by string) error
 
 	// Inject breaks more. It returns when that has taken effect.
 	Inject(ctx context.Context, order Order) error
 	// Hint shows a hint to all.
 	Hint(text string) error
 	// Pause stops the team's clock, and refuses its calls; Resume goes on. Each is
-	// idempotent.
+	// idempotent. See Wall.PauseEnds.
 	Pause() error
 	Resume() error
 	// Stop ends the game day without the team: what it did until then is judged, and
@@ -67,6 +71,12 @@ type Wall struct {
 	Within time.Duration `json:"within_ns"` // the time that the team has from the strike on, pauses left out
 	Left   time.Duration `json:"left_ns"`   // what is left of that; 0 before the alarm, since it would tell when it strikes
 	Paused bool          `json:"paused"`
+	// PauseEnds is when it goes on by itself, while it is paused.
+	PauseEnds time.Duration `json:"pause_ends_ns,omitempty"`
+
+	// Recovered is what counts as recovered, a sentence for each: nothing before the
+	// alarm, since it would tell what comes.
+	Recovered []string `json:"recovered"`
 
 	// Serving tells whether writes are acknowledged just now; nil: nobody measures.
 	Serving *bool                `json:"serving"`
@@ -116,16 +126,18 @@ type Backup struct {
 
 // Stage is what the facilitator sees beside the Wall.
 type Stage struct {
-	Wall       Wall                  `json:"wall"`
-	Scenario   string                `json:"scenario"`
-	Summary    string                `json:"summary"` // of the scenario
-	Seed       int64                 `json:"seed"`
-	StrikeAt   time.Duration         `json:"strike_at_ns"` // when it strikes; it has once Struck is not empty
-	Struck     []harness.FaultRecord `json:"struck"`
-	Steps      []Step                `json:"steps"` // what was typed, in order; the last of them where there are very many
-	Book       []string              `json:"book"`  // names of the documented procedure's steps, to hold what the team does against
-	WrongMoves []harness.WrongMove   `json:"wrong_moves"`
-	Faults     []Kind                `json:"faults"` // what can be injected
+	Wall     Wall          `json:"wall"`
+	Scenario string        `json:"scenario"`
+	Summary  string        `json:"summary"` // of the scenario
+	Seed     int64         `json:"seed"`
+	StrikeAt time.Duration `json:"strike_at_ns"` // when it strikes, if it is not paused before; it has once Struck is not empty
+	// FalseAlarms: somebody noticed something before the strike.
+	FalseAlarms []harness.Deed        `json:"false_alarms"`
+	Struck      []harness.FaultRecord `json:"struck"`
+	Steps       []Step                `json:"steps"` // what was typed, in order; the last of them where there are very many
+	Book        []string              `json:"book"`  // names of the documented procedure's steps, to hold what the team does against
+	WrongMoves  []harness.WrongMove   `json:"wrong_moves"`
+	Faults      []Kind                `json:"faults"` // what can be injected
 }
 
 // Step is a call of the team's.

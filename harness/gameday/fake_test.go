@@ -106,6 +106,10 @@ func (f *fake) Done(by string) error {
 	return f.do(func(s *Stage) { s.Wall.Phase = Judging }, "done by %q", by)
 }
 
+func (f *fake) Leave(by string) error {
+	return f.do(func(s *Stage) { s.Wall.Phase = Judging }, "left by %q", by)
+}
+
 func (f *fake) Inject(ctx context.Context, o Order) error {
 	if f.hold != nil {
 		if err := f.hold(ctx); err != nil {
@@ -123,9 +127,13 @@ func (f *fake) Hint(text string) error {
 	}, "hint %q", text)
 }
 
-func (f *fake) Pause() error { return f.do(func(s *Stage) { s.Wall.Paused = true }, "pause") }
+func (f *fake) Pause() error {
+	return f.do(func(s *Stage) { s.Wall.Paused, s.Wall.PauseEnds = true, s.Wall.Now+30*time.Minute }, "pause")
+}
 
-func (f *fake) Resume() error { return f.do(func(s *Stage) { s.Wall.Paused = false }, "resume") }
+func (f *fake) Resume() error {
+	return f.do(func(s *Stage) { s.Wall.Paused, s.Wall.PauseEnds = false, 0 }, "resume")
+}
 
 func (f *fake) Stop(why string) error {
 	return f.do(func(s *Stage) { s.Wall.Phase = Judging }, "stop because %q", why)
@@ -170,6 +178,12 @@ func stageAt(phase Phase) Stage {
 	w.Hosts[1] = Host{Name: "m2", Power: "off", Error: "dial tcp 127.9.4.2:2379: connect: connection refused", Asked: w.Now - 2*time.Second}
 	w.Hosts[2] = Host{Name: "m3", Power: "gone", Error: "dial tcp 127.9.4.3:2379: i/o timeout", Asked: w.Now - 3*time.Second}
 	w.Hints = []harness.HintRecord{{At: 7 * time.Minute, Text: "Which of the three still has its disk?"}, {At: 9*time.Minute + 40*time.Second, Text: "A member that nobody can reach still counts for the quorum."}}
+	w.Recovered = []string{
+		"m1, m4 and m5 are the members, all of them voters, and nobody else is.", "The cluster ID is the one that it was.",
+		"Writes that were acknowledged and that m1 never had may be lost, and no others.", "Every member serves, all hold the same, none reports an alarm and writes go on when any one of them is lost.",
+		"Where there is nothing to recover, or nothing that may be touched, the team leaves the cluster as it is, and says so.",
+	}
+	s.FalseAlarms = []harness.Deed{{By: "bo", At: 65 * time.Second}, {By: "ana", At: 101 * time.Second}}
 	s.Struck = []harness.FaultRecord{
 		{Fault: "PowerOff{Who: m2}", Hosts: []string{"m2"}, At: s.StrikeAt, Took: 41 * time.Millisecond},
 		{Fault: "Destroy{Who: m3}", By: "the facilitator", Hosts: []string{"m3"}, At: 6 * time.Minute, Took: 380 * time.Millisecond},
@@ -189,7 +203,7 @@ func stageAt(phase Phase) Stage {
 		s.Steps[5].Running = false
 	}
 	if phase == Over {
-		w.Verdict, w.Report = "violated", "/home/ana/firedrill-runs/20260301T101500Z-kubeadm-force-new-cluster/report.html"
+		w.Verdict, w.Report = "violated", "/home/ana/firedrill-runs/20260301T101500Z-kubeadm-force-new-cluster/after-action.html"
 	}
 	return s
 }

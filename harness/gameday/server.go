@@ -69,13 +69,9 @@ func Listen(ctx context.Context, address string, e Exercise) (*Server, error) {
 }
 
 func listen(ctx context.Context, address string, e Exercise, p pace) (*Server, error) {
-	host, port, err := splitAddress(address)
+	listener, host, err := listenAt(ctx, address)
 	if err != nil {
 		return nil, err
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, port))
-	if err != nil {
-		return nil, fmt.Errorf("open the game day's pages at %s: %w\nhint: name another address; port 0 is any that is free", address, err)
 	}
 	s := newServer(ctx, namesOf(host, listener.Addr()), e, p)
 	for _, f := range []*feed{s.walls, s.stages} {

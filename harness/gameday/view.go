@@ -128,7 +128,7 @@ func (s sheet) When(flag string) (template.HTMLAttr, error) {
 }
 
 // allFlags are all that there are.
-var allFlags = []string{"going", "ended", "measured", "alarmed", "unalarmed", "paused", "unpaused", "noticed", "unnoticed", "hinted", "judging", "over", "reported", "struck", "unstruck", "erred", "truncated"}
+var allFlags = []string{"going", "ended", "measured", "alarmed", "unalarmed", "paused", "unpaused", "noticed", "unnoticed", "hinted", "expected", "mistaken", "judging", "over", "reported", "struck", "unstruck", "erred", "truncated"}
 
 // flagsOf are the names under which something holds.
 func flagsOf(holds map[string]bool) []string {

@@ -24,18 +24,21 @@ func viewOfStage(s Stage) view {
 	v := viewOfWall(s.Wall)
 	struck := len(s.Struck) > 0
 	going := slices.Contains(v.Flags, "going")
-	v.Flags = append(v.Flags, flagsOf(map[string]bool{"struck": struck, "unstruck": !struck, "erred": len(s.WrongMoves) > 0, "truncated": len(s.Steps) > mostSteps})...)
+	v.Flags = append(v.Flags, flagsOf(map[string]bool{"struck": struck, "unstruck": !struck, "erred": len(s.WrongMoves) > 0, "mistaken": len(s.FalseAlarms) > 0, "truncated": len(s.Steps) > mostSteps})...)
 	v.Texts["scenario"], v.Texts["summary"] = cell{Text: s.Scenario}, cell{Text: s.Summary}
 	v.Texts["seed"] = cell{Text: fmt.Sprint(s.Seed)}
 	switch {
 	case struck:
 		v.Texts["strike"] = cell{Text: "Struck", Tone: "violated", Count: countAgo, At: s.Struck[0].At}
+	case going && s.Wall.Paused:
+		v.Texts["strike"] = cell{Text: fmt.Sprintf("Strikes %s, once it goes on", running(countIn, s.StrikeAt, s.Wall.Now)), Tone: "open"}
 	case going:
 		v.Texts["strike"] = cell{Text: "Strikes", Tone: "open", Count: countIn, At: s.StrikeAt}
 	default:
 		v.Texts["strike"] = cell{Text: "It ended before the strike", Tone: "muted"}
 	}
 	v.Texts["strike-at"] = cell{Text: digits(s.StrikeAt)}
+	v.Texts["false-alarms"] = falseAlarms(s.FalseAlarms)
 	v.Tables["struck"] = struckTable(s.Struck)
 	v.Tables["steps"] = stepsTable(s)
 	v.Tables["book"] = table{Rows: linesOf(s.Book), None: "the scenario has no procedure of its own"}
@@ -49,6 +52,15 @@ func viewOfStage(s Stage) view {
 	}
 	v.Tables["kinds"], v.Tables["targets"] = kinds, hosts
 	return v
+}
+
+// falseAlarms says how often somebody noticed what was not there yet. Nobody was told.
+func falseAlarms(all []harness.Deed) cell {
+	if len(all) == 0 {
+		return cell{Text: "none", Tone: "muted"}
+	}
+	last := all[len(all)-1]
+	return cell{Text: fmt.Sprintf("%s, before the strike; the last by %s", count(int64(len(all))), last.By), Tone: "open", Count: countAgo, At: last.At}
 }
 
 func linesOf(texts []string) []row {

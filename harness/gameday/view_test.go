@@ -229,7 +229,7 @@ func TestQuestions(t *testing.T) {
 	s := open(t, newFake(), "")
 	v := newVisitor(t)
 	v.enter(s.FacilitatorURL())
-	for page, q := range map[string]question{"/wall": theTeamIsDone, "/facilitator": theFacilitatorStops} {
+	for q, page := range map[question]string{theTeamIsDone: "/wall", theTeamLeavesIt: "/wall", theFacilitatorStops: "/facilitator"} {
 		if text := v.get(at(t, s.WallURL(), page)).text; !strings.Contains(text, q.Text) || !strings.Contains(text, ">"+q.Yes+"<") {
 			t.Errorf("%s does not ask %q", page, q.Text)
 		}
@@ -253,5 +253,32 @@ func TestEventsAreWhole(t *testing.T) {
 		if strings.ContainsAny(string(data), "\n\r") {
 			t.Error("an event has several lines")
 		}
+	}
+}
+
+// In a pause the strike comes no nearer, and what was said in vain is told.
+func TestAPausedStrike(t *testing.T) {
+	s := stageAt(Waiting)
+	if is := viewOfStage(s).Texts["strike"]; is.Text != "Strikes" || is.Count != countIn || is.At != s.StrikeAt {
+		t.Errorf("%+v", is)
+	}
+	s.Wall.Paused, s.Wall.PauseEnds = true, s.Wall.Now+time.Minute
+	v := viewOfStage(s)
+	if is := v.Texts["strike"]; is.Text != "Strikes in 42 s, once it goes on" || is.Count != "" {
+		t.Errorf("%+v", is)
+	}
+	if is := v.Texts["pause-ends"]; is.Count != countIn || is.At != s.Wall.PauseEnds {
+		t.Errorf("%+v", is)
+	}
+	if slices.Contains(v.Flags, "mistaken") || slices.Contains(v.Flags, "expected") {
+		t.Errorf("%v", v.Flags)
+	}
+	s = stageAt(Alarm)
+	v = viewOfStage(s)
+	if is := v.Texts["false-alarms"]; is.Text != "2, before the strike; the last by ana" || is.At != 101*time.Second || !slices.Contains(v.Flags, "mistaken") {
+		t.Errorf("%+v, %v", is, v.Flags)
+	}
+	if !slices.Contains(v.Flags, "expected") || len(v.Tables["recovered"].Rows) != len(s.Wall.Recovered) {
+		t.Errorf("%v, %v", v.Flags, v.Tables["recovered"])
 	}
 }

@@ -26,7 +26,7 @@ func viewOfWall(w Wall) view {
 			"alarmed": w.Phase != Waiting, "unalarmed": w.Phase == Waiting,
 			"paused": going && w.Paused, "unpaused": going && !w.Paused,
 			"noticed": w.Noticed != "", "unnoticed": going && w.Noticed == "",
-			"hinted": len(w.Hints) > 0,
+			"hinted": len(w.Hints) > 0, "expected": len(w.Recovered) > 0,
 		}),
 		Texts: map[string]cell{}, Tables: map[string]table{}, Paths: map[string]string{},
 	}
@@ -42,6 +42,11 @@ func viewOfWall(w Wall) view {
 	v.Tables["hosts"] = hostsTable(w.Hosts)
 	v.Tables["backups"] = backupsTable(w.Backups)
 	v.Tables["hints"] = hintsTable(w)
+	v.Tables["recovered"] = table{Rows: linesOf(w.Recovered), None: "that is not told"}
+	v.Texts["pause-ends"] = cell{}
+	if w.PauseEnds > 0 {
+		v.Texts["pause-ends"] = cell{Text: "It goes on by itself", Count: countIn, At: w.PauseEnds}
+	}
 	return v
 }
 

@@ -93,6 +93,9 @@ func TestMembersWithAndWithoutQuorum(t *testing.T) {
 	if err := FreshServed(t.Context(), targets); err != nil {
 		t.Error(err)
 	}
+	if err := FreshListed(t.Context(), targets); err != nil {
+		t.Error(err)
+	}
 	for _, m := range cluster.Members[:2] {
 		if err := m.Kill(); err != nil {
 			t.Fatal(err)
@@ -121,6 +124,9 @@ func TestMembersWithAndWithoutQuorum(t *testing.T) {
 	if err := FreshServed(t.Context(), targets); err == nil {
 		t.Error("served without a quorum")
 	}
+	if err := FreshListed(t.Context(), targets); err == nil {
+		t.Error("the members were listed, linearizably, without a quorum")
+	}
 	if ok, last := Redundant(t.Context(), targets, 3); ok || !strings.HasPrefix(last, "m1: ") {
 		t.Errorf("redundant: %v, %q", ok, last)
 	}
@@ -146,6 +152,7 @@ func TestNothingHangs(t *testing.T) {
 		"Members":     func() string { return Members(t.Context(), targets)[1].Error },
 		"Hashes":      func() string { return Hashes(t.Context(), targets, 1)[0].Error },
 		"FreshServed": func() string { return fmt.Sprint(FreshServed(t.Context(), targets)) },
+		"FreshListed": func() string { return fmt.Sprint(FreshListed(t.Context(), targets)) },
 		"Survivor":    func() string { _, err := Survivor(t.Context(), targets[1]); return fmt.Sprint(err) },
 		"Dump":        func() string { _, _, err := Dump(t.Context(), targets[0], "/", keys{}); return fmt.Sprint(err) },
 		"Leases": func() string {

@@ -84,6 +84,19 @@ func FreshServed(ctx context.Context, targets []Target) error {
 	})
 }
 
+// FreshListed tells whether such a client is told the members, linearizably as etcd's
+// own tools ask.
+func FreshListed(ctx context.Context, targets []Target) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return with(targets, func(c *clientv3.Client) error {
+		if _, err := c.MemberList(ctx); err != nil {
+			return fmt.Errorf("list the members through a fresh client of %s and %d others: %w", targets[0].Host, len(targets)-1, err)
+		}
+		return nil
+	})
+}
+
 // linearizable asks for a key that nobody has: only that it is answered matters.
 func linearizable(ctx context.Context, c *clientv3.Client) error {
 	_, err := c.Get(ctx, "\x00", clientv3.WithCountOnly())

@@ -74,9 +74,14 @@ func newestFile(dir string) (name string, err error) {
 	return name, nil
 }
 
-// aside tells of a name that no snapshot has once it is complete: hidden, a
-// checksum, or what `etcdctl snapshot save` calls it until then.
-func aside(name string) bool {
+// aside tells of a name, a path below what was asked for, that no snapshot of a
+// cluster has once it is complete: hidden, a checksum, what `etcdctl snapshot save`
+// calls it until then, or what a drill keeps there.
+func aside(below string) bool {
+	name := path.Base(below)
+	if strings.HasPrefix(below, store.DrillPrefix) || strings.Contains(below, "/"+store.DrillPrefix) {
+		return true
+	}
 	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".sha256") || strings.HasSuffix(name, ".part")
 }
 
@@ -179,7 +184,7 @@ func choose(ctx context.Context, location string, o store.Options, which func([]
 // newestOf is the object that was last modified; of several, the last by name.
 func newestOf(all []store.Object) (newest store.Object) {
 	for _, o := range all {
-		if !aside(path.Base(o.Name)) && (newest.Name == "" || !o.Modified.Before(newest.Modified)) {
+		if !aside(o.Name) && (newest.Name == "" || !o.Modified.Before(newest.Modified)) {
 			newest = o
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,6 +64,10 @@ func TestObjects(t *testing.T) {
 	awaitNextSecond(t) // S3 knows whole seconds
 	put(t, o, "etcd", "nightly/new.db", good(t))
 	put(t, o, "etcd-of-another-cluster", "newer.db", []byte("not this one"))
+	awaitNextSecond(t)
+	drills := store.DrillPrefix + "1a2b3c4d/backup-001.db"
+	put(t, o, "etcd", drills, good(t))
+	put(t, o, "etcd", "nightly/"+drills, good(t))
 	r := rehearsed(t, rt, o)
 	expect(t, r, held, nil)
 	if r.Source.Object != "nightly/new.db" || r.Source.Location != "s3://backups/etcd" || r.Source.Age == nil {
@@ -72,6 +77,10 @@ func TestObjects(t *testing.T) {
 	r = rehearsed(t, rt, o)
 	expect(t, r, held, nil)
 	if r.Source.Object != "" || r.Source.Taken == nil {
+		t.Errorf("%+v", r.Source)
+	}
+	o.Snapshot = "s3://backups/etcd/" + path.Dir(drills) // whoever names it wants it
+	if r = rehearsed(t, rt, o); r.Source.Object != path.Base(drills) {
 		t.Errorf("%+v", r.Source)
 	}
 	o.Snapshot = "s3://backups/etcd/old.db"

@@ -22,14 +22,14 @@ import (
 
 // bucket keeps objects under a prefix in a bucket of an S3 server.
 type bucket struct {
-	client      minio.Core
-	transport   *http.Transport
-	credentials *credentials.Credentials
-	name        string
-	prefix      string // empty, or ends in a slash
-	take        bool
-	onePut      int64 // objects up to this many bytes are sent in one request
-	part        int64 // bytes of each part of larger ones
+	client    minio.Core
+	transport *http.Transport
+	known     *known
+	name      string
+	prefix    string // empty, or ends in a slash
+	take      bool
+	onePut    int64 // objects up to this many bytes are sent in one request
+	part      int64 // bytes of each part of larger ones
 }
 
 const (
@@ -62,7 +62,7 @@ func openBucket(ctx context.Context, where string, o Options) (Store, error) {
 	if b.transport, err = minio.DefaultTransport(secure); err != nil {
 		return nil, open.failed(err)
 	}
-	if b.credentials, err = o.Credentials.find(ctx, &http.Client{Transport: b.transport}); err != nil {
+	if b.known, err = o.Credentials.find(ctx, &http.Client{Transport: b.transport}); err != nil {
 		return nil, open.failed(err)
 	}
 	region := os.Getenv("AWS_REGION")
@@ -70,7 +70,7 @@ func openBucket(ctx context.Context, where string, o Options) (Store, error) {
 		region = os.Getenv("AWS_DEFAULT_REGION")
 	}
 	client, err := minio.New(host, &minio.Options{
-		Creds: b.credentials, Secure: secure, Transport: b.transport, Region: region, MaxRetries: attempts,
+		Creds: credentials.New(b.known), Secure: secure, Transport: b.transport, Region: region, MaxRetries: attempts,
 	})
 	if err != nil {
 		return nil, b.failed(ctx, open, err)

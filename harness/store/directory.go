@@ -74,7 +74,7 @@ func (d *directory) Put(ctx context.Context, name string, size int64, content io
 		err = d.publish(a, draft, name)
 	}
 	if err != nil {
-		return Object{}, errors.Join(err, d.discard(draft), d.discard(draft+sumSuffix))
+		return Object{}, errors.Join(err, d.discard(draft), d.discard(draft+sumSuffix), d.discard(draft+beforeSuffix))
 	}
 	o, err := d.stat(name)
 	if err != nil {
@@ -89,12 +89,16 @@ func (d *directory) Put(ctx context.Context, name string, size int64, content io
 func (d *directory) publish(a attempt, draft, name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.setAside(a, draft, name); err != nil {
+		return err
+	}
 	if err := d.root.Rename(draft+sumSuffix, name+sumSuffix); err != nil {
 		return a.failed(err)
 	}
 	if err := d.root.Rename(draft, name); err != nil {
-		return a.failed(err)
+		return errors.Join(a.failed(err), d.putBack(draft, name))
 	}
+	_ = d.discard(draft + beforeSuffix) // nobody is shown what is left
 	// A directory that was made for this name is an entry of its parent.
 	for at := path.Dir(name); ; at = path.Dir(at) {
 		f, err := d.root.Open(at)
@@ -108,6 +112,30 @@ func (d *directory) publish(a attempt, draft, name string) error {
 			return nil
 		}
 	}
+}
+
+// beforeSuffix is what the checksum is kept under of an object that is about to be
+// replaced: that it can be put back must not depend on a disk that has just failed.
+const beforeSuffix = ".before"
+
+func (d *directory) setAside(a attempt, draft, name string) error {
+	text, err := d.root.ReadFile(name + sumSuffix)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return a.failed(err)
+	}
+	return d.writeText(a, draft+beforeSuffix, string(text))
+}
+
+// putBack gives what could not be replaced its own checksum again, or none.
+func (d *directory) putBack(draft, name string) error {
+	err := d.root.Rename(draft+beforeSuffix, name+sumSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.discard(name + sumSuffix)
+	}
+	return err
 }
 
 // Remove removes the object before its checksum: whoever looks between the two
@@ -132,6 +160,9 @@ func (d *directory) Remove(ctx context.Context, name string) error {
 		return a.failed(err)
 	}
 	err := d.discard(name + sumSuffix)
+	if at := path.Dir(name); strings.HasPrefix(path.Base(at), DrillPrefix) && d.root.Remove(at) == nil {
+		name = at // the directory of a drill went with the last that was in it
+	}
 	parent, openErr := d.root.Open(path.Dir(name))
 	if err = errors.Join(err, openErr); openErr == nil {
 		err = errors.Join(err, parent.Sync(), parent.Close())

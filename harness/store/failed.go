@@ -63,7 +63,7 @@ func (b *bucket) failed(ctx context.Context, a attempt, err error) error {
 	if hint != "" {
 		hint = "\nhint: " + hint
 	}
-	return &failure{a.doing + " " + a.on + ": " + scrub(text, b.credentials) + hint, kinds}
+	return &failure{a.doing + " " + a.on + ": " + scrub(text, b.known.parts()) + hint, kinds}
 }
 
 // meaning is what an answer of the server means.

@@ -6,10 +6,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -19,13 +17,12 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"go.uber.org/goleak"
 
+	"github.com/etcd-firedrill/firedrill/fixtures/s3gateway"
 	"github.com/etcd-firedrill/firedrill/fixtures/s3server"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(keeperMark) != "" {
-		keep(os.Args[1:])
-	}
+	s3gateway.Main()
 	// No test may see the credentials of whoever runs it.
 	for _, name := range []string{
 		"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN",
@@ -37,8 +34,11 @@ func TestMain(m *testing.M) {
 		_ = os.Setenv(name, os.DevNull)
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if stopGateway != nil {
-			stopGateway()
+		if theGateway != nil {
+			if err := theGateway.Close(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = max(code, 1)
+			}
 		}
 		os.Exit(code)
 	}))
@@ -155,17 +155,10 @@ func putForeign(t *testing.T, p place, bucket, name string, content []byte) {
 	}
 }
 
-// gateway is a running versitygw.
-type gateway struct {
-	endpoint, dir string
-	credentials   Credentials
-}
-
 var (
-	theGateway  gateway
+	theGateway  *s3gateway.Gateway
 	gatewayErr  error
 	gatewayOnce sync.Once
-	stopGateway func()
 )
 
 // onGateway is a bucket of its own on the one versitygw of all tests.
@@ -181,7 +174,7 @@ func onGateway(t *testing.T) place {
 			ctx, cancel = context.WithDeadline(ctx, end.Add(-15*time.Second))
 			defer cancel()
 		}
-		theGateway, gatewayErr = startGateway(ctx)
+		theGateway, gatewayErr = s3gateway.Start(ctx, "../../fixtures/versitygw")
 	})
 	g := theGateway
 	if gatewayErr != nil {
@@ -190,102 +183,12 @@ func onGateway(t *testing.T) place {
 	bucket := "b" + fmt.Sprintf("%x", rand.Text())[:20]
 	p := place{
 		name: "versitygw", location: "s3://" + bucket + "/" + prefixName,
-		options: Options{Endpoint: g.endpoint, Credentials: g.credentials},
-		file:    func(_ *testing.T, name string) string { return filepath.Join(g.dir, bucket, prefixName, name) },
+		options: Options{Endpoint: g.Endpoint, Credentials: Credentials{g.AccessKey, g.SecretKey}},
+		file:    func(_ *testing.T, name string) string { return filepath.Join(g.Dir, bucket, prefixName, name) },
 	}
 	p.foreign = func(t *testing.T, name string, content []byte) { putForeign(t, p, bucket, name, content) }
 	if err := s3Client(t, p.options).MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return p
-}
-
-// startGateway builds versitygw and starts it at an address that belongs to
-// this process alone, as it is made of its ID.
-func startGateway(ctx context.Context) (g gateway, err error) {
-	dir, err := os.MkdirTemp("", "firedrill-versitygw-")
-	if err != nil {
-		return g, err
-	}
-	stopGateway = func() { _ = os.RemoveAll(dir) }
-	program := filepath.Join(dir, "versitygw")
-	build := exec.CommandContext(ctx, "go", "build", "-C", "../../fixtures/versitygw", "-trimpath", "-o", program, "github.com/versity/versitygw/cmd/versitygw")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	build.WaitDelay = time.Second // compilers that it started hold its output
-	began := time.Now()
-	if out, err := build.CombinedOutput(); err != nil {
-		return g, fmt.Errorf("build versitygw in %v: %w\n%s", time.Since(began).Round(time.Second), err, out)
-	}
-	fmt.Fprintf(os.Stderr, "versitygw was built in %v\n", time.Since(began).Round(time.Second))
-
-	g.dir = filepath.Join(dir, "objects")
-	if err := os.Mkdir(g.dir, 0o700); err != nil {
-		return g, err
-	}
-	pid := os.Getpid()
-	address := fmt.Sprintf("127.%d.%d.%d:7070", 128+pid>>16&63, pid>>8&255, pid&255)
-	g.endpoint = "http://" + address
-	g.credentials = Credentials{AccessKey: rand.Text()[:20], SecretKey: rand.Text()}
-	self, err := os.Executable()
-	if err != nil {
-		return g, err
-	}
-	lifeline, hold, err := os.Pipe()
-	if err != nil {
-		return g, err
-	}
-	output, err := os.Create(filepath.Join(dir, "output"))
-	if err != nil {
-		return g, err
-	}
-	keeper := exec.Command(self, program, "--port", address, "--quiet", "posix", g.dir)
-	keeper.Stdin, keeper.Stdout, keeper.Stderr = lifeline, output, output
-	keeper.Env = append(os.Environ(), keeperMark+"=1", "ROOT_ACCESS_KEY_ID="+g.credentials.AccessKey, "ROOT_SECRET_ACCESS_KEY="+g.credentials.SecretKey)
-	if err := keeper.Start(); err != nil {
-		return g, err
-	}
-	stopGateway = func() {
-		_ = hold.Close()
-		_ = keeper.Wait() // it was told to end
-		_, _ = lifeline.Close(), output.Close()
-		_ = os.RemoveAll(dir)
-	}
-	return g, awaitGateway(ctx, address, output.Name())
-}
-
-// awaitGateway polls until something listens there.
-func awaitGateway(ctx context.Context, address, output string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		connection, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-		if err == nil {
-			return connection.Close()
-		}
-		select {
-		case <-ctx.Done():
-			printed, _ := os.ReadFile(output)
-			return fmt.Errorf("versitygw does not listen on %s: %w; it printed %q", address, err, printed)
-		case <-tick.C:
-		}
-	}
-}
-
-const keeperMark = "FIREDRILL_STORE_KEEPER"
-
-// keep runs a program until standard input ends: however the tests end, it does
-// too.
-func keep(args []string) {
-	program := exec.Command(args[0], args[1:]...)
-	program.Stdout, program.Stderr = os.Stdout, os.Stderr
-	if err := program.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	_, _ = io.Copy(io.Discard, os.Stdin)
-	_ = program.Process.Kill()
-	_ = program.Wait()
-	os.Exit(0)
 }

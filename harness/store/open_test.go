@@ -182,7 +182,13 @@ func TestNoCredentialsAnywhere(t *testing.T) {
 	t.Setenv("AWS_SESSION_TOKEN", token)
 	t.Setenv("AWS_REGION", "eu-nowhere-1")
 	options := Options{Endpoint: server.URL, Credentials: Credentials{access, secret}}
-	for _, o := range []Options{options, {Endpoint: server.URL}} {
+	for i, o := range []Options{options, {Endpoint: server.URL}, {Endpoint: server.URL}} {
+		if i == 2 { // those of a profile
+			for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
+				t.Setenv(name, "")
+			}
+			profiles(t, fmt.Sprintf("[default]\naws_access_key_id = %s\naws_secret_access_key = %s\naws_session_token = %s\n", access, secret, token))
+		}
 		tell = false
 		s, err := Open(t.Context(), "s3://bucket/prefix", o)
 		if err != nil {

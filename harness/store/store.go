@@ -31,8 +31,9 @@ type Store interface {
 	// Put keeps the first size bytes of content under a name, in place of what
 	// was kept under it before: all of them with their SHA-256, or nothing new.
 	// After an error it is nothing, except that an S3 server whose answer was not
-	// heard (ErrUnavailable, or ctx ended) may have kept it all. Content that is empty, or shorter, or of which something else
-	// is sent than was summed up, is ErrDamaged.
+	// heard (ErrUnavailable, or ctx ended), and a directory that could not be synced,
+	// may have kept it all. Content that is empty, or shorter, or of which something
+	// else is sent than was summed up, is ErrDamaged.
 	Put(ctx context.Context, name string, size int64, content io.ReaderAt) (Object, error)
 
 	// Get writes an object to w. Only if it returns no error was everything
@@ -101,6 +102,11 @@ type Options struct {
 	// otherwise ErrUnchecked. Object.Checked tells.
 	TakeUnchecked bool
 }
+
+// DrillPrefix begins the names of directories, or parts of keys, below which drills
+// keep their backups in a store that is not theirs alone. They are synthetic: whoever
+// looks for the backups of a cluster passes them over.
+const DrillPrefix = "firedrill-drill-"
 
 // Open opens the store at a location: s3://BUCKET[/PREFIX], a directory's path,
 // or file:///PATH. A directory is made if its parent exists; a bucket must be

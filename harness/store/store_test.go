@@ -449,3 +449,55 @@ func TestDirectoryKeepsNoDrafts(t *testing.T) {
 		t.Errorf("there are %v, %v", entries, err)
 	}
 }
+
+// Where an object cannot take the place of another, that one and its checksum stay
+// together, and nothing is left of what was put.
+func TestDirectoryCannotReplace(t *testing.T) {
+	for name, kept := range map[string][]string{"old.db": {"old.db", "old.db.sha256"}, "new.db": {"new.db"}} {
+		t.Run(name, func(t *testing.T) {
+			p := inDirectory(t)
+			s := p.open(t)
+			aside, old := filepath.Join(t.TempDir(), "aside"), bytesOf(300)
+			if name == "old.db" {
+				put(t, s, name, old)
+				if err := os.Rename(p.file(t, name), aside); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Mkdir(p.file(t, name), 0o700); err != nil { // no file takes its place
+				t.Fatal(err)
+			}
+			_, err := s.Put(t.Context(), name, 3, strings.NewReader("abc"))
+			if err == nil || !strings.Contains(err.Error(), "put "+p.location+"/"+name+": ") {
+				t.Errorf("%v", err)
+			}
+			entries, err := os.ReadDir(p.location)
+			var left []string
+			for _, e := range entries {
+				left = append(left, e.Name())
+			}
+			if err != nil || !slices.Equal(left, kept) {
+				t.Errorf("there are %v, %v", left, err)
+			}
+			if err := os.Remove(p.file(t, name)); err != nil {
+				t.Fatal(err)
+			}
+			if name != "old.db" {
+				return
+			}
+			if err := os.Rename(aside, p.file(t, name)); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := get(t, s, name); !bytes.Equal(got, old) {
+				t.Error("what was there before is not any more")
+			}
+			put(t, s, name, []byte("abc"))
+			if got, _ := get(t, s, name); string(got) != "abc" {
+				t.Errorf("in its place there is %q", got)
+			}
+			if entries, err := os.ReadDir(p.location); err != nil || len(entries) != len(kept) {
+				t.Errorf("there are %v, %v", entries, err)
+			}
+		})
+	}
+}

@@ -38,6 +38,7 @@ type Book struct {
 	head policy.Result // plan and what it runs on; Runs are not in it
 	runs []policy.Run  // in the order in which they ended
 	log  *os.File      // RunsFile, locked
+	told bool          // the version of etcd is in ResultFile
 }
 
 // Begin makes the directory of a new sweep and writes down its plan. A directory

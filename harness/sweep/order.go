@@ -20,12 +20,12 @@ func (t task) String() string {
 // tasks are all runs of a sweep in order: every point once, then every one again,
 // so that a sweep which is cut short has something of each. Every run has a seed
 // of its own, the same however often the sweep is resumed.
-func tasks(s policy.Sweep) []task {
+func tasks(r policy.Result) []task {
 	var all []task
-	points := s.Points()
-	for number := 1; number <= s.Runs; number++ {
+	points := r.Points()
+	for number := 1; number <= r.Sweep.Runs; number++ {
 		for _, p := range points {
-			all = append(all, task{Point: p, number: number, seed: s.Seed + int64(len(all))})
+			all = append(all, task{Point: p, number: number, seed: r.Sweep.Seed + int64(len(all))})
 		}
 	}
 	return all

@@ -32,12 +32,15 @@ func (b *Book) Run(ctx context.Context, drill Drill, say func(line string)) (pol
 }
 
 func (b *Book) run(ctx context.Context, drill Drill, say func(string)) error {
-	all := tasks(b.head.Sweep)
+	all := tasks(b.head)
 	left := missing(all, b.runs)
 	if b.Torn != "" {
 		say(b.Torn)
 	}
 	say(fmt.Sprintf("%d of %d runs are left, in %s", len(left), len(all), b.dir))
+	for _, u := range b.head.Untried {
+		say(u.String())
+	}
 	broken := 0
 	for i, t := range left {
 		if err := context.Cause(ctx); err != nil {
@@ -51,6 +54,12 @@ func (b *Book) run(ctx context.Context, drill Drill, say func(string)) error {
 		if err := b.keep(r); err != nil {
 			return err
 		}
+		if b.head.Etcd != "" && !b.told {
+			b.told = true
+			if err := b.write(b.Result()); err != nil { // whoever resumes it must know
+				return err
+			}
+		}
 		say("  " + outcome(r))
 		if broken++; r.Broke == "" {
 			broken = 0
@@ -63,7 +72,8 @@ func (b *Book) run(ctx context.Context, drill Drill, say func(string)) error {
 	return nil
 }
 
-// one makes a run. The error is not nil only if ctx ended.
+// one makes a run. The error is not nil only if ctx ended, or its etcd is another than
+// the sweep's.
 func (b *Book) one(ctx context.Context, t task, drill Drill) (policy.Run, error) {
 	begun := time.Now()
 	var report reports.Report
@@ -80,6 +90,9 @@ func (b *Book) one(ctx context.Context, t task, drill Drill) (policy.Run, error)
 	}
 	if b.head.Etcd == "" {
 		b.head.Etcd = report.EtcdVersion
+	}
+	if is := report.EtcdVersion; is != "" && is != b.head.Etcd {
+		return policy.Run{}, fmt.Errorf("%w:\n  etcd is %s, and was %s: figures of both would be counted as one\nhint: give it the etcd that it was begun with, or begin another sweep with --out DIR", ErrOtherPlan, is, b.head.Etcd)
 	}
 	r := policy.Plan{Policy: b.head.Policy, Sweep: b.head.Sweep}.NewRun(t.Point, t.number, report, took)
 	r.Seed = t.seed

@@ -279,6 +279,64 @@ func TestAnotherPlanIsRefused(t *testing.T) {
 	closed(t, b)
 }
 
+// The etcd that a sweep runs on is known once a run has ended, and is on the disk
+// before the next begins. A run with another one is none of this sweep's.
+func TestAnotherEtcdEndsTheSweep(t *testing.T) {
+	dir, b := begin(t)
+	kept := ""
+	d := drills{before: func(n int) error {
+		if n == 2 {
+			r, err := sweep.Read(dir)
+			kept = r.Etcd
+			return errors.Join(err, errStop)
+		}
+		return nil
+	}}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := b.Run(ctx, func(ctx context.Context, p policy.Point, number int, seed int64) (reports.Report, error) {
+		r, err := d.drill(ctx, p, number, seed)
+		if err != nil {
+			cancel()
+		}
+		return r, err
+	}, func(string) {})
+	if !errors.Is(err, errStop) || kept != "3.7.3" {
+		t.Errorf("etcd %q is kept before the second run; %v", kept, err)
+	}
+	closed(t, b)
+	b = resume(t, dir)
+	r, err := b.Run(t.Context(), func(ctx context.Context, p policy.Point, number int, seed int64) (reports.Report, error) {
+		r, err := (&drills{}).drill(ctx, p, number, seed)
+		r.EtcdVersion = "3.6.1"
+		return r, err
+	}, func(string) {})
+	if !errors.Is(err, sweep.ErrOtherPlan) || !strings.Contains(err.Error(), "etcd is 3.6.1, and was 3.7.3") || len(r.Runs) != 1 {
+		t.Errorf("%d runs, %v", len(r.Runs), err)
+	}
+	closed(t, b)
+}
+
+// What there is no drill for is no point: it is told, and not waited for.
+func TestWhatIsNotTriedIsNoPoint(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "sweep")
+	h := head()
+	h.Untried = []policy.Untried{{Procedure: "b", Members: 3, Reason: "it needs five"}}
+	b, err := sweep.Begin(dir, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d drills
+	var lines told
+	r, err := b.Run(t.Context(), d.drill, lines.say)
+	if err != nil || !r.Finished || len(d.made) != 6 || r.Planned != 6 || len(r.Summaries) != 2 {
+		t.Errorf("%v were run of %d, %v", d.made, r.Planned, err)
+	}
+	if lines[1] != "b with 3 members was not tried, because it needs five" {
+		t.Errorf("%q", lines[:2])
+	}
+	closed(t, b)
+}
+
 func TestOneAtATime(t *testing.T) {
 	dir, b := begin(t)
 	if _, err := sweep.Resume(dir, head()); !errors.Is(err, sweep.ErrBusy) {

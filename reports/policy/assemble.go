@@ -16,7 +16,7 @@ const MinRuns = 3
 // harness broke is made again.
 func (r Result) Assemble(runs []Run) Result {
 	r.Schema, r.Kind = SchemaVersion, Kind
-	points := r.Sweep.Points()
+	points := r.Points()
 	r.Planned = len(points) * r.Sweep.Runs
 	r.Runs = latest(points, runs)
 	made := 0
@@ -82,6 +82,9 @@ func summarise(p Point, runs []Run) Summary {
 		}
 		if run.Loss != nil && run.Loss.Exceeded() {
 			s.Exceeded++
+		}
+		if run.leftOut() {
+			s.LeftOut, s.LeftOutMS = s.LeftOut+1, max(s.LeftOutMS, run.Recovered)
 		}
 		if !run.Counts() {
 			continue

@@ -47,6 +47,8 @@ func all(r policy.Result) []policy.Run {
 	return runs
 }
 
+func ptr[T any](v T) *T { return &v }
+
 func verdicts(r policy.Result) map[string]harness.Verdict {
 	got := map[string]harness.Verdict{}
 	for _, t := range r.Targets {
@@ -154,6 +156,18 @@ func TestTargets(t *testing.T) {
 		"one recovery was not seen": {
 			func(_ *policy.Result, runs []policy.Run) []policy.Run { runs[4].Recovered = 0; return runs }, inconclusive, held, held, held, inconclusive,
 		},
+		"one had not recovered when more time had passed": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				runs[4].Recovered, runs[4].Unrecovered = 0, 120_001
+				return runs
+			}, violated, held, held, held, violated,
+		},
+		"one had not recovered, and was not watched for so long": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				runs[4].Recovered, runs[4].Unrecovered = 0, 120_000
+				return runs
+			}, inconclusive, held, held, held, inconclusive,
+		},
 		"more was lost than the policy explains": {
 			func(_ *policy.Result, runs []policy.Run) []policy.Run {
 				runs[7].Loss.LostMS = runs[7].Loss.BoundMS + 1
@@ -178,6 +192,37 @@ func TestTargets(t *testing.T) {
 				r.Policy.Targets.RPO = policy.Duration(24 * time.Hour) // and no time to take a snapshot
 				return runs
 			}, held, violated, held, held, violated,
+		},
+		"the longest recovery is left out": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				more := good(runs[4].Point, 4)
+				more.Number, more.Recovered, more.Unfit = 4, 120_001, []string{"busy"}
+				return append(runs, more)
+			}, inconclusive, held, held, held, inconclusive,
+		},
+		"one that is left out was quick": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				runs[4].Unfit = []string{"busy"}
+				return runs
+			}, held, held, held, held, held,
+		},
+		"the check excuses what is above the bound": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				runs[7].Loss.LostMS, runs[7].Loss.Verdict = runs[7].Loss.BoundMS+1, ptr(inconclusive)
+				return runs
+			}, held, inconclusive, inconclusive, held, inconclusive,
+		},
+		"the check knows better than the bound": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				runs[7].Loss.LostMS, runs[7].Loss.Verdict = runs[7].Loss.BoundMS+1, ptr(held)
+				return runs
+			}, held, held, held, held, held,
+		},
+		"the check found more than the bound": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				runs[7].Loss.Verdict = ptr(violated)
+				return runs
+			}, held, violated, violated, held, violated,
 		},
 		"a drill did not hold": {
 			func(_ *policy.Result, runs []policy.Run) []policy.Run { runs[3].Verdict = violated; return runs }, held, held, held, violated, violated,

@@ -80,7 +80,7 @@ func (r Run) valid() error {
 	switch {
 	case r.Procedure == "" || r.Size <= 0 || r.Number < 1:
 		return errors.New("it lacks procedure, size or number")
-	case r.Took < 0 || r.DatabaseBytes < 0 || r.Recovered < 0:
+	case r.Took < 0 || r.Removed < 0 || r.DatabaseBytes < 0 || r.Recovered < 0 || r.Unrecovered < 0:
 		return errors.New("a figure is below 0")
 	case r.Loss != nil && (r.Loss.LostMS < 0 || r.Loss.LostWrites < 0 || r.Loss.AgeMS < 0 || r.Loss.BoundMS < 0):
 		return errors.New("a loss is below 0")

@@ -17,7 +17,7 @@ const gib = 1 << 30
 // procedure, number of members and value size.
 func (r *Result) fit() {
 	var lines []Point
-	for _, p := range r.Sweep.Points() {
+	for _, p := range r.Points() {
 		p.Size = 0
 		if !slices.Contains(lines, p) {
 			lines = append(lines, p)

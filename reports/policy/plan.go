@@ -121,6 +121,9 @@ func (s Sweep) validate(wrong *Problems) {
 	if s.TimeScale < 1 || s.TimeScale > 1e9 {
 		wrong.say("sweep.time_scale", "%g: how many times shorter the interval is, from 1", s.TimeScale)
 	}
+	if s.Within > 0 && time.Duration(s.Within) < time.Second {
+		wrong.say("sweep.within", "%s: a procedure needs a second at least", s.Within)
+	}
 	if s.Writers < 0 {
 		wrong.say("sweep.writers", "%d: a number of writers, or 0 for the scenario's own", s.Writers)
 	}

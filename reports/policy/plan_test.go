@@ -125,7 +125,7 @@ swep: {}
 		`policy.verify: true is no text`,
 		`sweep.members: 3: a list is wanted, written [3]`,
 		`sweep.runs: 2.5 is no whole number`,
-		`sweep.sises: there is no such key: there are sizes, value_sizes, members, procedures, runs, seed, time_scale, writers, rate`,
+		`sweep.sises: there is no such key: there are sizes, value_sizes, members, procedures, runs, seed, time_scale, within, writers, rate`,
 		`sweep.sizes: "huge" is no size, such as 256MiB or 4GiB`,
 		`sweep.sizes: -1 is no size, such as 256MiB or 4GiB`,
 		`sweep.time_scale: "quick" is no number`,

@@ -50,8 +50,10 @@ type Sweep struct {
 	// TimeScale compresses the policy's interval and ages: 60 makes a minute of
 	// each hour's policy. From 1. What etcd and the disk need is not compressed.
 	TimeScale float64 `json:"time_scale"`
-	Writers   int     `json:"writers,omitempty"` // 0: the scenario's own
-	Rate      int     `json:"rate,omitempty"`    // writes per second, all writers together; 0: the scenario's own
+	// Within is how long a procedure may take. 0: as Limit has it.
+	Within  Duration `json:"within,omitempty"`
+	Writers int      `json:"writers,omitempty"` // 0: the scenario's own
+	Rate    int      `json:"rate,omitempty"`    // writes per second, all writers together; 0: the scenario's own
 }
 
 // Point is one combination of a sweep.
@@ -60,6 +62,20 @@ type Point struct {
 	ValueSize int    `json:"value_size"`
 	Members   int    `json:"members"`
 	Procedure string `json:"procedure"`
+}
+
+// slowestRestore is what a procedure is given for the database's size, in bytes per
+// second: it is fetched, read, restored and loaded, on a disk that all hosts share.
+const slowestRestore = 4 << 20
+
+// Limit is how long the procedure of a drill may take, of which a scenario says that it
+// should take no longer than usual. A restore that is slow is to be measured and held
+// against the RTO, so that it may take at least as long.
+func (p Plan) Limit(usual time.Duration, size Size) time.Duration {
+	if p.Sweep.Within > 0 {
+		return time.Duration(p.Sweep.Within)
+	}
+	return max(usual, time.Duration(p.Policy.Targets.RTO)) + time.Duration(size/slowestRestore)*time.Second
 }
 
 // Scaled is the policy's interval as a drill of this sweep has it.

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -28,6 +30,9 @@ type Result struct {
 	EtcdArgs  []string        `json:"etcd_args,omitempty"` // more server flags of every member
 	Policy    Policy          `json:"policy"`
 	Sweep     Sweep           `json:"sweep"`
+	// Untried are combinations of the sweep that there is no drill for: they are no
+	// points, and nothing is said of them.
+	Untried []Untried `json:"untried,omitempty"`
 
 	Runs         []Run         `json:"runs"`
 	Summaries    []Summary     `json:"summaries"`          // measured: one for each point that was run
@@ -37,13 +42,34 @@ type Result struct {
 	Alternatives []Alternative `json:"alternatives"`       // computed: the next cheaper and the next safer policy
 }
 
+// Untried is a procedure that does not suit a number of members.
+type Untried struct {
+	Procedure string `json:"procedure"`
+	Members   int    `json:"members"`
+	Reason    string `json:"reason"`
+}
+
+func (u Untried) String() string {
+	return fmt.Sprintf("%s with %s was not tried, because %s", u.Procedure, counted(u.Members, "member"), u.Reason)
+}
+
+// Points are the combinations of the sweep that are tried, in its order.
+func (r Result) Points() []Point {
+	return slices.DeleteFunc(r.Sweep.Points(), func(p Point) bool {
+		return slices.ContainsFunc(r.Untried, func(u Untried) bool { return u.Procedure == p.Procedure && u.Members == p.Members })
+	})
+}
+
 // Summary is what the runs of one point came to.
 type Summary struct {
 	Point
-	Runs     int `json:"runs"`
-	Held     int `json:"held"`
-	Counted  int `json:"counted"`  // runs with figures
-	Exceeded int `json:"exceeded"` // runs that lost more than the policy can explain
+	Runs    int `json:"runs"`
+	Held    int `json:"held"`
+	Counted int `json:"counted"`            // runs with figures
+	LeftOut int `json:"left_out,omitempty"` // runs with a verdict, on a machine that was too busy: no figure below is theirs
+	// LeftOutMS is the longest that one of these took to recover. Absent: none did.
+	LeftOutMS int64 `json:"left_out_worst_ms,omitempty"`
+	Exceeded  int   `json:"exceeded"` // runs that lost more than the policy can explain
 
 	Phases     map[Phase]Spread `json:"phases_ms"`
 	Recovered  Spread           `json:"recovered_ms"`

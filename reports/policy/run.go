@@ -49,12 +49,18 @@ type Run struct {
 	Unfit  []string        `json:"unfit,omitempty"`  // why figures are not to be counted
 	Phases map[Phase]int64 `json:"phases_ms,omitempty"`
 
+	EtcdArgs []string `json:"etcd_args,omitempty"`       // server flags that members had, the sweep's and what the size asked for
+	Removed  int      `json:"backups_removed,omitempty"` // that the retention removed
+
 	DatabaseBytes int64 `json:"database_bytes,omitempty"` // of the snapshot that was restored
 	Keys          int64 `json:"keys,omitempty"`
 	// Recovered is the time from the strike to the first acknowledged write of the
 	// recovered cluster, which is held against the RTO. Absent: never seen.
 	Recovered int64 `json:"recovered_ms,omitempty"`
-	Loss      *Loss `json:"loss,omitempty"` // absent: no consistent cut was found
+	// Unrecovered is for how long at least there was no service, which was not back when
+	// watching ended. Absent: it was.
+	Unrecovered int64 `json:"unrecovered_ms,omitempty"`
+	Loss        *Loss `json:"loss,omitempty"` // absent: no consistent cut was found
 }
 
 // Loss is what a run lost, beside what the policy says it may lose at most.
@@ -68,13 +74,25 @@ type Loss struct {
 	AgeMS int64 `json:"backup_age_ms,omitempty"`
 	// BoundMS is what the policy explains at most, as check.LossWithinPolicy has it:
 	// interval (compressed) + snapshot with its verification + upload of this very
-	// run, and what strike and machine took besides. A loss or an age above it is a
-	// violation, whatever the targets.
+	// run, and what strike and machine took besides.
 	BoundMS int64 `json:"bound_ms"`
+	// Verdict is what that check found, which knows when a figure above the bound
+	// proves nothing: Violated is a violation, whatever the targets. Absent: nobody
+	// judged it, and whatever is above the bound is one.
+	Verdict *harness.Verdict `json:"verdict,omitempty"`
 }
 
 // Exceeded tells whether more was lost than the policy can explain.
-func (l Loss) Exceeded() bool { return max(l.LostMS, l.AgeMS) > l.BoundMS }
+func (l Loss) Exceeded() bool {
+	if l.Verdict != nil {
+		return *l.Verdict == harness.Violated
+	}
+	return max(l.LostMS, l.AgeMS) > l.BoundMS
+}
+
+// Undecided tells whether the check could not tell, because backups took longer than
+// the interval.
+func (l Loss) Undecided() bool { return l.Verdict != nil && *l.Verdict == harness.Inconclusive }
 
 // Counts tells whether a run's figures are to be counted.
 func (r Run) Counts() bool {
@@ -88,7 +106,12 @@ func (p Plan) NewRun(point Point, number int, r reports.Report, took time.Durati
 	run := Run{
 		Point: point, Number: number, Seed: r.Seed, Started: r.Started, Drill: r.Drill, Directory: r.Directory,
 		Took: took.Milliseconds(), Verdict: r.Verdict, Unfit: slices.Clone(r.Unfit), Phases: map[Phase]int64{},
-		Recovered: r.Phases.Recovered,
+		Recovered: r.Phases.Recovered, EtcdArgs: slices.Clone(r.EtcdArgs),
+	}
+	for _, b := range r.Backups {
+		if b.Removed > 0 {
+			run.Removed++
+		}
 	}
 	for _, f := range r.Findings {
 		if f.Verdict != harness.Held && f.Kind != harness.Hazard {
@@ -98,8 +121,12 @@ func (p Plan) NewRun(point Point, number int, r reports.Report, took time.Durati
 	run.note(RestoreHost, restoring(r.Steps))
 	run.note(Ack, r.Phases.FirstAck)
 	run.note(Redundancy, r.Phases.Redundancy)
-	if !r.OutageOpen && r.OutageUnmeasured == "" {
+	switch {
+	case r.OutageUnmeasured != "":
+	case !r.OutageOpen:
 		run.note(Outage, r.Phases.Outage)
+	case run.Recovered == 0:
+		run.Unrecovered = r.Phases.Outage
 	}
 	restored, ok := run.fetched(r)
 	if ok {
@@ -114,9 +141,19 @@ func (p Plan) NewRun(point Point, number int, r reports.Report, took time.Durati
 		if run.Loss.BoundMS = r.Loss.Bound; run.Loss.BoundMS == 0 { // nobody judged it
 			run.Loss.BoundMS = p.Sweep.Scaled(p.Policy.Interval).Milliseconds() + slowest(r.Backups)
 		}
+		if i := slices.IndexFunc(r.Findings, func(f harness.Finding) bool { return f.Check == bounding }); i >= 0 {
+			run.Loss.Verdict = &r.Findings[i].Verdict
+		}
 	}
 	return run
 }
+
+// bounding is the name of check.LossWithinPolicy, which no report may import.
+const bounding = "loss-within-policy"
+
+// leftOut tells whether a run came to a verdict and its figures are not counted, for
+// the machine was too busy.
+func (r Run) leftOut() bool { return r.judged() && len(r.Unfit) > 0 }
 
 // note keeps what occurred.
 func (r *Run) note(phase Phase, ms int64) {
@@ -176,7 +213,7 @@ func slowest(backups []reports.Backup) int64 {
 	var ms int64
 	for _, b := range backups {
 		if b.Problem == "" {
-			ms = max(ms, b.Snapshot+b.Verify+b.Upload)
+			ms = max(ms, b.Snapshot+b.Status+b.Verify+b.Upload)
 		}
 	}
 	return ms

@@ -16,17 +16,18 @@ var began = time.Date(2026, 11, 25, 3, 0, 0, 0, time.UTC)
 // drilled is the report of a drill that fetched a damaged backup first.
 func drilled() reports.Report {
 	return reports.Report{
-		Drill: "d1", Scenario: "etcd-snapshot-restore", Runtime: "process", EtcdVersion: "3.7.3", Seed: 12, Started: began,
+		Drill: "d1", Scenario: "etcd-snapshot-restore", Runtime: "process", EtcdVersion: "3.7.3", EtcdArgs: []string{"snapshot-count=7"}, Seed: 12, Started: began,
 		Verdict: harness.Violated, Directory: "runs/d1",
 		Findings: []harness.Finding{
 			{Check: "cut-at-snapshot", Kind: harness.Promise, Verdict: harness.Held},
 			{Check: "no-alarms", Kind: harness.Promise, Verdict: harness.Violated},
 			{Check: "quorum-was-lost", Kind: harness.Premise, Verdict: harness.Inconclusive},
+			{Check: "loss-within-policy", Kind: harness.Promise, Verdict: harness.Held},
 			{Check: "lease-terms-kept", Kind: harness.Hazard, Verdict: harness.Violated},
 		},
 		Backups: []reports.Backup{
-			{Name: "b1", At: 1000, Took: 900, Snapshot: 400, Verify: 50, Upload: 30, Bytes: 1000, Keys: 10, Kept: true},
-			{Name: "b2", At: 7000, Took: 500, Snapshot: 300, Verify: 40, Upload: 20, Bytes: 1100, Keys: 11, Kept: true},
+			{Name: "b1", At: 1000, Took: 900, Snapshot: 400, Verify: 50, Upload: 30, Bytes: 1000, Keys: 10, Kept: true, Removed: 9500},
+			{Name: "b2", At: 7000, Took: 500, Snapshot: 300, Status: 90, Verify: 40, Upload: 20, Bytes: 1100, Keys: 11, Kept: true},
 			{Name: "b3", At: 8900, Took: 9000, Snapshot: 8000, Problem: "the host was lost"},
 		},
 		Fetches: []reports.Fetch{
@@ -59,7 +60,8 @@ func TestNewRun(t *testing.T) {
 		},
 		DatabaseBytes: 1100, Keys: 11, Recovered: 3500,
 		// The interval of 6 s, and the slowest backup that was one.
-		Loss: &policy.Loss{AckedWrites: 900, LostWrites: 40, LostMS: 700, AgeMS: 2000, BoundMS: 6000 + 480},
+		Loss:     &policy.Loss{AckedWrites: 900, LostWrites: 40, LostMS: 700, AgeMS: 2000, BoundMS: 6000 + 480, Verdict: ptr(harness.Held)},
+		EtcdArgs: []string{"snapshot-count=7"}, Removed: 1,
 	}
 	if diff := cmp.Diff(want, p.NewRun(point, 2, drilled(), 21500*time.Millisecond)); diff != "" {
 		t.Error(diff)
@@ -80,7 +82,7 @@ func TestNewRunOfWhatWasNotSeen(t *testing.T) {
 	r.OutageOpen = true // it is longer than anybody watched
 	r.Unfit = []string{"busy"}
 	got := p.NewRun(policy.Point{}, 1, r, 0)
-	want := policy.Run{Number: 1, Seed: 12, Started: began, Drill: "d1", Directory: "runs/d1", Verdict: harness.Violated, Unfit: []string{"busy"}, Phases: map[policy.Phase]int64{}}
+	want := policy.Run{Number: 1, Seed: 12, Started: began, Drill: "d1", Directory: "runs/d1", Verdict: harness.Violated, Unfit: []string{"busy"}, Phases: map[policy.Phase]int64{}, EtcdArgs: []string{"snapshot-count=7"}, Removed: 1, Unrecovered: 60_000}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

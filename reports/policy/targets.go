@@ -62,7 +62,7 @@ func (r Result) missing(counts, has func(Run) bool) string {
 		}
 		return fmt.Sprintf("%d of %d runs were made", made, r.Planned)
 	}
-	for _, p := range r.Sweep.Points() {
+	for _, p := range r.Points() {
 		counted := 0
 		for _, run := range ofPoint(r.Runs, p) {
 			if !counts(run) {
@@ -94,27 +94,46 @@ func counted(n int, what string) string {
 
 func (r Result) judgeRTO(wanted int64) Verdict {
 	v := Verdict{Target: TargetRTO, Wanted: wanted}
-	seen, above := 0, 0
+	seen, above, left, late := 0, 0, 0, int64(0)
 	for _, run := range r.Runs {
-		if !run.Counts() || run.Recovered == 0 {
-			continue
+		if run.leftOut() {
+			left, late = left+1, max(late, run.Recovered)
 		}
-		seen++
-		v.Worst = max(v.Worst, run.Recovered)
-		if run.Recovered > wanted {
+		switch {
+		case !run.Counts():
+			continue
+		case run.Recovered > 0:
+			seen++
+		case run.Unrecovered <= wanted:
+			continue // it was not watched for so long
+		}
+		took := max(run.Recovered, run.Unrecovered)
+		v.Worst = max(v.Worst, took)
+		if took > wanted {
 			above++
 		}
 	}
 	what := fmt.Sprintf("from the strike to the first acknowledged write of the recovered cluster, %s seen", counted(seen, "time"))
+	apart := ""
+	if left > 0 {
+		apart = fmt.Sprintf("; %s left out, on a machine that was too busy", counted(left, "run"))
+		if late > 0 {
+			apart += ", the worst of " + plain(late)
+		}
+	}
 	if above > 0 {
-		v.Verdict, v.Detail = harness.Violated, fmt.Sprintf("%s, %d of them longer than promised", what, above)
+		v.Verdict, v.Detail = harness.Violated, fmt.Sprintf("%s, %s longer than promised%s", what, counted(above, "run"), apart)
+		return v
+	}
+	if late > wanted {
+		v.Detail = what + apart + ", longer than promised, be it by the machine's doing or not"
 		return v
 	}
 	if why := r.missing(Run.Counts, func(run Run) bool { return run.Recovered > 0 }); why != "" {
 		v.Detail = why
 		return v
 	}
-	v.Verdict, v.Detail = harness.Held, what
+	v.Verdict, v.Detail = harness.Held, what+apart
 	return v
 }
 
@@ -122,7 +141,7 @@ func (r Result) judgeRTO(wanted int64) Verdict {
 // machine was too busy, or that a drill did not hold, excuses none.
 func (r Result) judgeBound() Verdict {
 	v := Verdict{Target: TargetBound}
-	seen, above, tightest := 0, 0, int64(0)
+	seen, above, undecided, tightest := 0, 0, 0, int64(0)
 	for _, run := range r.Runs {
 		if run.Loss == nil {
 			continue
@@ -135,10 +154,17 @@ func (r Result) judgeBound() Verdict {
 		if run.Loss.Exceeded() {
 			above++
 		}
+		if run.Loss.Undecided() {
+			undecided++
+		}
 	}
 	if above > 0 {
 		v.Verdict = harness.Violated
 		v.Detail = fmt.Sprintf("%s lost more than interval, backup, strike and late timers explain: backups were not taken as the policy says; the worst of them is shown", counted(above, "run"))
+		return v
+	}
+	if undecided > 0 {
+		v.Detail = fmt.Sprintf("of %s it cannot be told: taking a backup took longer than the interval, which is too short, or compressed too far", counted(undecided, "run"))
 		return v
 	}
 	if why := r.missing(Run.judged, func(run Run) bool { return run.Loss != nil }); why != "" {

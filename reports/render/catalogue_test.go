@@ -42,6 +42,7 @@ func measurable() []harness.Scenario {
 		},
 		{Name: "refusal", Source: harness.Source{Document: "kubeadm.md", Section: "step 1"}, Summary: "the procedure refuses", Promises: []harness.Check{check{name: "refused", claim: "it refuses"}}},
 		{Name: "nothing", Summary: "nothing is promised"},
+		{Name: "fenced", Summary: "the dead come back", Promises: []harness.Check{agree, born}, Hazards: []harness.Check{check{name: "dead-stay-out", claim: "the dead stay out"}, unique}},
 	}
 }
 
@@ -69,6 +70,13 @@ func found(verdict harness.Verdict, hazards ...string) func(*reports.Report) {
 		for _, name := range hazards {
 			r.Findings = append(r.Findings, harness.Finding{Check: name, Kind: harness.Hazard, Verdict: verdict})
 		}
+	}
+}
+
+// ended is a hazard that was met in one of several ways.
+func ended(verdict harness.Verdict, outcome string) func(*reports.Report) {
+	return func(r *reports.Report) {
+		r.Findings = append(r.Findings, harness.Finding{Check: "dead-stay-out", Kind: harness.Hazard, Verdict: verdict, Outcome: outcome})
 	}
 }
 
@@ -107,6 +115,14 @@ func oddDrills() []reports.Report {
 			r.Verdict = harness.Violated
 			r.Rerun += " --members 5 --strict"
 		}),
+		// A hazard that is met in several ways, and once in one that no report told.
+		drilled("fenced", "process", 900, ended(harness.Violated, "captured")),
+		drilled("fenced", "process", 900, ended(harness.Violated, "serving-apart")),
+		drilled("fenced", "process", 900, ended(harness.Violated, "captured")),
+		drilled("fenced", "process", 900, ended(harness.Held, "refused")),
+		drilled("fenced", "process", 900, ended(harness.Violated, "")),
+		drilled("fenced", "container", 900, ended(harness.Held, "refused")),
+		drilled("fenced", "container", 900, ended(harness.Inconclusive, "")),
 	}
 }
 

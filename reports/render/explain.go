@@ -76,13 +76,28 @@ func given(sc harness.Scenario) string {
 	if sc.Given.OnlyBecause != "" {
 		return text + "; --members cannot change that: " + sc.Given.OnlyBecause
 	}
-	if sc.Recover != nil {
-		larger := sc.Given.Members + 2
-		if _, err := sc.Recover.Steps(hostNames(larger)); err != nil {
-			return text + fmt.Sprintf("; --members %d does not work: %v", larger, err)
-		}
+	if sc.Recover == nil {
+		return text + "; --members may change that"
 	}
-	return text + "; --members may change that"
+	works := false
+	var not string
+	for _, n := range []int{1, sc.Given.Members + 2} {
+		if n == sc.Given.Members {
+			continue
+		}
+		if _, err := sc.WithMembers(n).Recover.Steps(hostNames(n)); err != nil {
+			not += fmt.Sprintf("; --members %d does not work: %v", n, err)
+			continue
+		}
+		works = true
+	}
+	switch {
+	case works && sc.Sized != nil:
+		text += "; --members may change that, and what is done: explain has it too"
+	case works:
+		text += "; --members may change that"
+	}
+	return text + not
 }
 
 func hostNames(n int) []string {

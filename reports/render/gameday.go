@@ -14,6 +14,12 @@ import (
 // unrecorded is what nobody must take a game day's report for.
 const unrecorded = "What was done past these shells, on the hosts directly, is not recorded."
 
+// Where no wrong move is on record, this is all that was seen.
+const (
+	noneSeen    = "None was seen on the hosts' disks."
+	notLookedAt = "Each host was looked at when a command on it had ended, as long as it was on and nothing served. What a command did later, what was done to hosts that are off, to backups, or past these shells, and data that was copied elsewhere than to a host's own disk, was not looked at."
+)
+
 // legible is the report of a game day as it may be shown: names, commands and hints
 // come from people, and what does not print in them is escaped, so that neither a
 // terminal nor a reader takes it for something else. Other reports stay as they are.
@@ -36,6 +42,7 @@ func legible(r reports.Report) reports.Report {
 			*deed = &reports.Deed{By: printable((*deed).By), At: (*deed).At}
 		}
 	}
+	g.FalseAlarms = shown(g.FalseAlarms, func(d *reports.Deed) []*string { return []*string{&d.By} })
 	g.Shells = shown(g.Shells, func(s *reports.Shell) []*string { return []*string{&s.Name} })
 	g.Hints = shown(g.Hints, func(h *reports.Hint) []*string { return []*string{&h.Text} })
 	g.WrongMoves = shown(g.WrongMoves, func(w *reports.WrongMove) []*string { return []*string{&w.By, &w.Host, &w.Command, &w.Text} })
@@ -165,8 +172,12 @@ func tookOf(r reports.Report) []tookView {
 		}
 		return v
 	}
+	detection := "from the strike until somebody noticed"
+	if n := len(g.FalseAlarms); n > 0 {
+		detection += ", after " + plural(int64(n), "false alarm")
+	}
 	return []tookView{
-		row("detection", "from the strike until somebody noticed", g.Detection, g.Noticed, "nobody noticed"),
+		row("detection", detection, g.Detection, g.Noticed, "nobody noticed"),
 		row("decision", "from then to the first change", g.Decision, g.Decided, "nobody changed anything"),
 		row("recovery", "from the strike to the first write again", g.Recovery, nil, "not seen"),
 		row("redundancy", "from the procedure's beginning until every member was equal again", g.Redundancy, nil, "not seen"),
@@ -205,6 +216,9 @@ func (c course) toldOf() []fact {
 	} else {
 		add("alarm", "did not ring")
 	}
+	list("false alarm", len(g.FalseAlarms), func(i int) string {
+		return fmt.Sprintf("%s, by %s", c.when(g.FalseAlarms[i].At), whom(g.FalseAlarms[i].By))
+	})
 	var more []reports.Strike
 	for _, s := range c.Strikes {
 		if s.By != "" {
@@ -247,6 +261,8 @@ func (c course) ended() string {
 		return fmt.Sprintf("%s: stopped by %s before the team was done: %s", c.when(g.Ended.At), whom(g.Ended.By), oneLine(g.Stopped, 300))
 	case g.Stopped != "":
 		return "stopped before the team was done: " + oneLine(g.Stopped, 300)
+	case g.Ended != nil && g.Left:
+		return fmt.Sprintf("%s: %s said that the team leaves the cluster as it is", c.when(g.Ended.At), whom(g.Ended.By))
 	case g.Ended != nil:
 		return fmt.Sprintf("%s: %s said that it is done", c.when(g.Ended.At), whom(g.Ended.By))
 	}

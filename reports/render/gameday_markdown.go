@@ -189,7 +189,7 @@ func (c course) markdownCommands(b *strings.Builder, crew []person) {
 
 func (c course) markdownWrong(b *strings.Builder) {
 	if len(c.GameDay.WrongMoves) == 0 {
-		b.WriteString("None was seen: nothing that was still needed was destroyed.\n\n")
+		b.WriteString(noneSeen + " " + notLookedAt + "\n\n")
 		return
 	}
 	var rows [][]string

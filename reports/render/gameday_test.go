@@ -257,3 +257,31 @@ func TestLongNamesAreCut(t *testing.T) {
 		}
 	}
 }
+
+// Who cried wolf is told beside how long it took to see one, and who left it alone as
+// that.
+func TestFalseAlarmsAndLeaving(t *testing.T) {
+	r := gameDay()
+	r.GameDay.FalseAlarms = []reports.Deed{{By: "bob", At: 100}, {By: "ann", At: 900}}
+	r.GameDay.Left, r.GameDay.Stopped = true, ""
+	for name, text := range map[string]string{"text": render.Style{}.Summary(r), "Markdown": render.Markdown(one(r)), "page": drillsPage(t, one(r))} {
+		for _, want := range []string{"after 2 false alarms", "at 0.100 s of the drill, by bob", "leaves the cluster as it is"} {
+			if text := strings.Join(strings.Fields(text), " "); !strings.Contains(text, want) {
+				t.Errorf("%s: there is no %q in\n%s", name, want, text)
+			}
+		}
+	}
+}
+
+// That no wrong move was seen is said of what was looked at, and of no more.
+func TestNoWrongMoveIsNoClaim(t *testing.T) {
+	r := gameDay()
+	r.GameDay.WrongMoves = nil
+	for name, text := range map[string]string{"Markdown": render.Markdown(one(r)), "page": drillsPage(t, one(r))} {
+		for _, want := range []string{"None was seen on the hosts", "hosts that are off, to backups, or past these shells", "was not looked at"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: there is no %q in\n%s", name, want, text)
+			}
+		}
+	}
+}

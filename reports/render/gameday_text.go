@@ -60,7 +60,7 @@ func (s Style) wrongMoves(b *strings.Builder, c course) {
 	b.WriteString("\n  " + s.paint(bold, "wrong moves") + "\n")
 	moves := c.GameDay.WrongMoves
 	if len(moves) == 0 {
-		b.WriteString("    none was seen\n")
+		b.WriteString("    none was seen on the hosts' disks\n")
 	}
 	for i, w := range moves {
 		if i == summaryWrong {

@@ -1,7 +1,9 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -102,7 +104,7 @@ func hazardsOf(all []harness.Scenario) []string {
 func (c catalogue) hazards(b *strings.Builder) {
 	b.WriteString("### Hazards, as measured\n\n")
 	paragraph(b, "A hazard is a weakness that the procedure makes no promise about. It was present in a drill if the "+
-		"sentence of its check, below, did not hold.")
+		"sentence of its check, below, did not hold. In brackets: in which way, where the check tells that apart.")
 	rows := [][]string{append([]string{"scenario", "hazard"}, c.runtimes...)}
 	v := c.vocabulary()
 	var without []string
@@ -149,8 +151,24 @@ func hazardFigure(t reports.Tally, hazard string) string {
 	default:
 		text = fmt.Sprintf("**present** in %d of %d", h.Present, judged)
 	}
+	if parts := outcomes(h); len(parts) > 0 {
+		text += " (" + strings.Join(parts, ", ") + ")"
+	}
 	if h.Unjudged > 0 {
 		text += fmt.Sprintf("; not judged in %d", h.Unjudged)
 	}
 	return text
+}
+
+// outcomes says in which ways a hazard was met, and how often each, the most frequent
+// first; nothing where no drill tells.
+func outcomes(h reports.HazardTally) []string {
+	names := slices.SortedFunc(maps.Keys(h.Outcomes), func(a, b string) int {
+		return cmp.Or(cmp.Compare(h.Outcomes[b], h.Outcomes[a]), cmp.Compare(a, b))
+	})
+	parts := make([]string, len(names))
+	for i, name := range names {
+		parts[i] = fmt.Sprintf("%s in %d", plain(strings.ReplaceAll(name, "-", " ")), h.Outcomes[name])
+	}
+	return parts
 }

@@ -17,8 +17,10 @@ type gameDayView struct {
 	Told       []fact
 	Wrong      []wrongView
 	WrongCount int
-	Commands   commandsView
-	Beside     *besideView
+	// What is said where there are none, and in any case.
+	NoneSeen, NotLookedAt string
+	Commands              commandsView
+	Beside                *besideView
 }
 
 type personView struct {
@@ -57,7 +59,7 @@ func gameDayViewOf(o Outcome, r reports.Report) *gameDayView {
 		return nil
 	}
 	c, crew := courseOf(r), crewOf(r)
-	v := &gameDayView{Unrecorded: unrecorded, Took: tookOf(r), Told: c.toldOf(), Commands: c.commands(crew), Beside: besideOf(o.Comparison)}
+	v := &gameDayView{Unrecorded: unrecorded, NoneSeen: noneSeen, NotLookedAt: notLookedAt, Took: tookOf(r), Told: c.toldOf(), Commands: c.commands(crew), Beside: besideOf(o.Comparison)}
 	v.WrongCount = len(r.GameDay.WrongMoves)
 	v.Paused = anyPaused(v.Took)
 	for _, p := range crew {
@@ -93,6 +95,9 @@ func peopleFigures(r reports.Report) []figureView {
 			f.Class = "none"
 		} else {
 			f.Notes[0] = "by " + t.Who
+		}
+		if n := len(r.GameDay.FalseAlarms); n > 0 && t.What == "detection" {
+			f.Notes = append(f.Notes, "after "+plural(int64(n), "false alarm"))
 		}
 		if t.LessPauses != "" {
 			f.Notes = append(f.Notes, t.LessPauses+" less pauses")

@@ -29,6 +29,9 @@ func peopleMoments(g *reports.GameDay) []moment {
 	}
 	if d := g.Ended; d != nil {
 		text := whom(d.By) + " says that it is done"
+		if g.Left {
+			text = whom(d.By) + " says that the team leaves the cluster as it is"
+		}
 		if g.Stopped != "" {
 			text = whom(d.By) + " stops the game day: " + oneLine(g.Stopped, 300)
 		}

@@ -30,7 +30,7 @@ func SweepHTML(result policy.Result, worst *reports.Report) (string, error) {
 		Notices: noticesOf(result),
 		Targets: targetsOf(result.Targets),
 		Facts:   append(policyFacts(result), append(triedFacts(result), fact{"Time scale", fmt.Sprintf("%g×", max(result.Sweep.TimeScale, 1))})...),
-		Ran:     ranOn(result),
+		Ran:     append(ranOn(result), remarks(result, "Note")...),
 		Shared:  shared,
 		Tables:  tablesOf(groups),
 		Charts:  chartsOf(result, groups),

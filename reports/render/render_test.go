@@ -34,6 +34,7 @@ func held() reports.Report {
 			finding(harness.Hazard, harness.Violated, "restart-keeps-members", "m1 restarted by its manifest expelled m2 and m3, because the flag --force-new-cluster was left in it", "m2 exited with status 0", "m3 exited with status 0"),
 			finding(harness.Hazard, harness.Inconclusive, "lease-terms-kept", "no lease was found"),
 		},
+		Listed: &reports.Listed{At: 5020, Took: 1001},
 		Phases: reports.Phases{Detection: 41, Restore: 412, Outage: 7000, OutageSpan: 8020, Redundancy: 19730},
 		Gaps: []reports.Gap{
 			{From: 3200, To: 5200, MS: 2000, Cause: "ruin the data directory on all-but(m1)"},
@@ -69,7 +70,7 @@ func inconclusive() reports.Report {
 	r.Verdict = harness.Inconclusive
 	r.Findings[0] = finding(harness.Premise, harness.Inconclusive, "quorum-was-lost", "nobody was asked")
 	r.Procedure, r.Gaps, r.Phases.Outage, r.Phases.OutageSpan, r.StockOutage = reports.Procedure{Outcome: "none"}, nil, 0, 0, 0
-	r.Loss = &reports.Loss{AckedWrites: 1}
+	r.Loss, r.Listed = &reports.Loss{AckedWrites: 1}, &reports.Listed{At: 5020, Took: 12, Answered: true}
 	r.MembersAfter, r.MemberIDsAfter, r.ClusterIDAfter = nil, nil, ""
 	return r
 }

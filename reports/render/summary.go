@@ -140,6 +140,11 @@ func detected(r reports.Report) string {
 	if r.GameDay != nil {
 		text += ", by a probe"
 	}
+	if l := r.Listed; l != nil && l.Answered {
+		text += "; a linearizable member list was answered after " + human(l.Took)
+	} else if l != nil {
+		text += "; a linearizable member list was not answered in " + human(l.Took)
+	}
 	return text
 }
 

@@ -121,18 +121,26 @@ func joinedBy[T any](sep string, items []T, word func(T) string) string {
 
 // sweepHead is what must be known to read the figures.
 func sweepHead(r policy.Result) []fact {
-	runs := fmt.Sprintf("%d of %d drills, %s each of %s", made(r), r.Planned, plural(int64(r.Sweep.Runs), "run"), plural(int64(len(r.Sweep.Points())), "point"))
+	runs := fmt.Sprintf("%d of %d drills, %s each of %s", made(r), r.Planned, plural(int64(r.Sweep.Runs), "run"), plural(int64(len(r.Points())), "point"))
 	if !r.Finished {
 		runs += "; NOT FINISHED"
 	}
-	return []fact{
+	return append([]fact{
 		{"runs", runs},
 		{"policy", inLine(policyFacts(r))},
 		{"tried over", inLine(triedFacts(r))},
 		{"time scale", fmt.Sprintf("%g: %s", max(r.Sweep.TimeScale, 1), scaleWords(r))},
 		{"ran on", inLine(ranOn(r))},
 		{"begun", r.Started.UTC().Format("2006-01-02 15:04 MST")},
+	}, remarks(r, "note")...)
+}
+
+// remarks are what a reader must know besides, each under this name.
+func remarks(r policy.Result, name string) (facts []fact) {
+	for _, text := range r.Notes() {
+		facts = append(facts, fact{name, text})
 	}
+	return facts
 }
 
 // made is how many drills were run: one that the harness broke was not, and is made

@@ -29,7 +29,7 @@ type pointOf struct {
 // did not ask for and is there all the same comes last. Each is named by what tells
 // it from the others; what all have in common is said once.
 func groupsOf(result policy.Result) (groups []group, shared string) {
-	points := result.Sweep.Points()
+	points := result.Points()
 	for _, r := range result.Runs {
 		if !slices.Contains(points, r.Point) {
 			points = append(points, r.Point)

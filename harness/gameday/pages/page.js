@@ -7,8 +7,9 @@
   const all = (selector, within = document) => within.querySelectorAll(selector);
 
   // The drill's clock, in ms, counted on by a clock that nobody can set. What arrives
-  // late says too little: so the furthest that was heard counts.
-  let ahead = Number(page.dataset.now) / 1e6 - performance.now();
+  // late says too little: so the furthest that was heard counts, of one connection. Either
+  // clock may have stood still before it was opened, as in a computer that slept.
+  let ahead = Number(page.dataset.now) / 1e6 - performance.now(), fresh = true;
   const now = () => ahead + performance.now();
 
   // As words.go has them.
@@ -150,7 +151,9 @@
   let meter = null;
   function show(event) {
     const wall = event.wall ?? event, view = event.view;
-    ahead = Math.max(ahead, wall.now_ns / 1e6 - performance.now());
+    const told = wall.now_ns / 1e6 - performance.now();
+    ahead = fresh ? told : Math.max(ahead, told);
+    fresh = false;
     document.title = view.title;
     mark(page, 'phase', view.phase);
     for (const node of all('[data-slot]')) {
@@ -210,7 +213,7 @@
     heard = performance.now();
     source?.close();
     source = new EventSource(page.dataset.events);
-    source.onopen = hear;
+    source.onopen = () => { fresh = true; hear(); };
     source.addEventListener('beat', hear);
     source.onmessage = event => {
       if (!event.lastEventId.startsWith(`${page.dataset.server}-`)) {
@@ -265,15 +268,16 @@
     if (button.getAttribute('aria-disabled')) return;
     told(form, '');
     if (!button.dataset.ask) return send(form, button);
+    unask(form);
     const question = byID(button.dataset.ask);
     question.hidden = false;
     question.focus();
   });
   document.addEventListener('click', event => {
     if ('notYet' in event.target.dataset) {
-      const form = event.target.form;
+      const form = event.target.form, asked = event.target.closest('.ask').id;
       unask(form);
-      form.querySelector('[data-ask]').focus();
+      form.querySelector(`[data-ask="${asked}"]`).focus();
     }
   });
   document.addEventListener('keydown', event => {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# etcd-member-replace: one of three hosts lost; remove its member, add a learner on a new host,
-# promote it
+# etcd-member-replace: one of three hosts off for good; remove its member, add a learner on a new
+# host, promote it; the old one comes back
 #
 # after etcd operations guide: runtime reconfiguration, replace a failed machine
 #
@@ -35,6 +35,26 @@ until_ok() {
     printf '%s\n' "$answer"
 }
 
+# order HOST…: orders new hosts, but for spares, which stand ready, and notes down where they are
+# reached.
+order() {
+    wanted=
+    for new; do
+        case " $FIREDRILL_SPARES " in
+        *" $new "*) ;;
+        *) wanted="$wanted $new" ;;
+        esac
+    done
+    # shellcheck disable=SC2086 # names, one word each
+    [ -z "$wanted" ] || firedrill host new $wanted
+    for new; do
+        peer=$(firedrill host status "$new" | awk '/^peer url/ { print $NF }')
+        [ -n "$peer" ] || { echo "where $new is reached is not known" >&2; exit 1; }
+        eval "FIREDRILL_PEER_URL_$(echo "$new" | tr - _)=\$peer"
+        eval "FIREDRILL_CLIENT_URL_$(echo "$new" | tr - _)=\${peer%:2380}:2379"
+    done
+}
+
 # learn WHAT PATTERN: what the pattern's group is in the first line of standard input that fits.
 learn() {
     found=$(sed -nE "s/$2/\\1/p" | sed 1q)
@@ -63,35 +83,35 @@ until_ok firedrill host exec m1 -- etcdctl \
 
 step '4. order a new host'
 # from etcd operations guide: runtime reconfiguration, replace a failed machine
-# machine and disk of m3 are gone; a new one takes its name
-firedrill host new m3
+# m3 is given up, and its disk with it; a new one, under another name, takes its place
+order m4
 
 step '5. add the new member'
 # from etcd operations guide: runtime reconfiguration, add a new member
 # repeated while etcd refuses because a member has not been connected for its 5 s health interval
 said=$(until_ok firedrill host exec m1 -- etcdctl \
-    --endpoints="$FIREDRILL_CLIENT_URL_m1,$FIREDRILL_CLIENT_URL_m2" member add m3 --learner \
-    --peer-urls="$FIREDRILL_PEER_URL_m3")
+    --endpoints="$FIREDRILL_CLIENT_URL_m1,$FIREDRILL_CLIENT_URL_m2" member add m4 --learner \
+    --peer-urls="$FIREDRILL_PEER_URL_m4")
 printf '%s\n' "$said"
-id_of_the_new_m3=$(printf '%s\n' "$said" | learn 'ID of the new m3' '^.*Member +([0-9a-f]+) added.*$')
+id_of_the_new_m4=$(printf '%s\n' "$said" | learn 'ID of the new m4' '^.*Member +([0-9a-f]+) added.*$')
 
-step '6. start etcd on m3'
+step '6. start etcd on m4'
 # from etcd operations guide: runtime reconfiguration, add a new member
-firedrill host start m3 \
-    --initial-cluster="m1=$FIREDRILL_PEER_URL_m1,m2=$FIREDRILL_PEER_URL_m2,m3=$FIREDRILL_PEER_URL_m3" \
+firedrill host start m4 \
+    --initial-cluster="m1=$FIREDRILL_PEER_URL_m1,m2=$FIREDRILL_PEER_URL_m2,m4=$FIREDRILL_PEER_URL_m4" \
     --initial-cluster-state=existing
 
-step '7. promote the learner on m3'
+step '7. promote the learner on m4'
 # from etcd operations guide: runtime reconfiguration, promote a learner member
 # repeated while etcd refuses because the learner is not in sync with the leader
 until_ok firedrill host exec m1 -- etcdctl \
-    --endpoints="$FIREDRILL_CLIENT_URL_m1,$FIREDRILL_CLIENT_URL_m2" member promote "$id_of_the_new_m3"
+    --endpoints="$FIREDRILL_CLIENT_URL_m1,$FIREDRILL_CLIENT_URL_m2" member promote "$id_of_the_new_m4"
 
 step '8. wait until every member is healthy'
 # from etcd operations guide: runtime reconfiguration, replace a failed machine
 until_ok firedrill host exec m1 -- etcdctl \
-    --endpoints="$FIREDRILL_CLIENT_URL_m1,$FIREDRILL_CLIENT_URL_m2,$FIREDRILL_CLIENT_URL_m3" endpoint health
+    --endpoints="$FIREDRILL_CLIENT_URL_m1,$FIREDRILL_CLIENT_URL_m2,$FIREDRILL_CLIENT_URL_m4" endpoint health
 
 step '9. point clients at all members'
-# the new member serves at the address of the old one; clients dial it anew
-firedrill announce m1 m2 m3
+# the new member has an address of its own, and m3 is to be asked by nobody, should it come back
+firedrill announce m1 m2 m4

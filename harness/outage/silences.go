@@ -1,9 +1,20 @@
-package reports
+package outage
 
 import (
 	"container/heap"
 	"time"
 )
+
+// Silence is a stretch without an acknowledgement, offsets in whole milliseconds
+// so that totals add up as printed.
+type Silence struct {
+	From time.Duration // Return of the last acknowledgement before it
+	To   time.Duration // Return of the first after it; if Open, the end of watching
+	Open bool
+}
+
+// Length is how long it lasted.
+func (s Silence) Length() time.Duration { return s.To - s.From }
 
 // settleOrder is how far apart in time two acknowledgements may be recorded in
 // the wrong order. The ledger promises a few milliseconds; a second is generous
@@ -18,6 +29,7 @@ type silences struct {
 	until     time.Duration // a silence that was no gap yet by then does not count
 
 	acks    int64
+	since   int64         // of these, after the start of watching
 	pending offsets       // acknowledgements that an earlier one may still precede
 	newest  time.Duration // greatest offset seen
 	last    time.Duration // greatest offset that is in order
@@ -33,6 +45,9 @@ func newSilences(threshold, from, until time.Duration) *silences {
 // ack takes the next acknowledgement.
 func (s *silences) ack(at time.Duration) {
 	s.acks++
+	if at > s.from {
+		s.since++
+	}
 	heap.Push(&s.pending, at)
 	s.newest = max(s.newest, at)
 	for s.pending[0] < s.newest-settleOrder {
@@ -61,6 +76,12 @@ func (s *silences) close(at time.Duration, open bool) {
 		return
 	}
 	s.found = append(s.found, gap)
+}
+
+// service is what the stream came to. finish is called by it, once.
+func (s *silences) service() Service {
+	gaps, open := s.finish()
+	return Service{Acks: s.acks, Since: s.since, Gaps: gaps, Open: open}
 }
 
 // finish returns the gaps in order of time. open tells whether the last had not

@@ -1,0 +1,55 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Notes are what a reader of the figures must know besides, in sentences: what was not
+// tried, what was not counted, and with what the members were started.
+func (r Result) Notes() []string {
+	var notes []string
+	for _, u := range r.Untried {
+		notes = append(notes, u.String())
+	}
+	notes = append(notes, r.quotas()...)
+	if note := r.unexercised(); note != "" {
+		notes = append(notes, note)
+	}
+	for _, s := range r.Summaries {
+		if s.LeftOut == 0 {
+			continue
+		}
+		note := fmt.Sprintf("%s: %s left out of the figures, for the machine was too busy", s.Title(), counted(s.LeftOut, "run"))
+		if s.LeftOutMS > 0 {
+			note += "; their worst recovery was " + plain(s.LeftOutMS)
+		}
+		notes = append(notes, note)
+	}
+	return notes
+}
+
+// quotas tells of the flags that members had because of the size of their database.
+func (r Result) quotas() (notes []string) {
+	for _, run := range r.Runs {
+		for _, flag := range run.EtcdArgs {
+			if !strings.HasPrefix(flag, "quota-backend-bytes=") || slices.ContainsFunc(r.EtcdArgs, func(own string) bool { return strings.TrimLeft(own, "-") == flag }) {
+				continue
+			}
+			note := fmt.Sprintf("members with a database of %s were started with --%s: it nearly fills etcd's default quota of 2 GiB, or is larger, and yours need that flag too", run.Size, flag)
+			if !slices.Contains(notes, note) {
+				notes = append(notes, note)
+			}
+		}
+	}
+	return notes
+}
+
+// unexercised tells that a retention is part of the policy and of no drill.
+func (r Result) unexercised() string {
+	if r.Policy.Retention == (Retention{}) || len(r.Runs) == 0 || slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Removed > 0 }) {
+		return ""
+	}
+	return "the retention was not exercised by these drills: in none was a backup seen to be removed"
+}

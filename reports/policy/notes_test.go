@@ -1,0 +1,48 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/etcd-firedrill/firedrill/reports/policy"
+)
+
+func TestNotes(t *testing.T) {
+	r := head(t)
+	runs := all(r)
+	for i := range runs {
+		runs[i].Removed = i % 2
+	}
+	if notes := r.Assemble(runs).Notes(); len(notes) != 0 {
+		t.Errorf("of a sweep that needs none: %q", notes)
+	}
+
+	for i := range runs {
+		runs[i].Removed = 0
+	}
+	r.Untried = []policy.Untried{{Procedure: "talos-init-node-converted", Members: 1, Reason: "no node survives"}}
+	r.EtcdArgs = []string{"--snapshot-count=7"}
+	runs[3].EtcdArgs = []string{"snapshot-count=7", "quota-backend-bytes=8589934592"}
+	runs[9].EtcdArgs = runs[3].EtcdArgs // of the same size
+	runs[5].Unfit, runs[5].Recovered = []string{"busy"}, 9000
+	r = r.Assemble(runs)
+	got := strings.Join(r.Notes(), "\n")
+	for _, want := range []string{
+		"talos-init-node-converted with 1 member was not tried, because no node survives",
+		"members with a database of " + runs[3].Size.String() + " were started with --quota-backend-bytes=8589934592",
+		"the retention was not exercised",
+		runs[5].Title() + ": 1 run left out of the figures, for the machine was too busy; their worst recovery was 9s",
+	} {
+		if strings.Count(got, want) != 1 {
+			t.Errorf("%q is not once in\n%s", want, got)
+		}
+	}
+	if rto := target(t, r, policy.TargetRTO); !strings.Contains(rto.Detail, "1 run left out") || !strings.Contains(rto.Detail, "the worst of 9s") {
+		t.Errorf("%+v", rto)
+	}
+	// Who gave a quota knows it, and who keeps everything exercises no retention.
+	r.EtcdArgs, r.Policy.Retention, r.Untried = []string{"--quota-backend-bytes=8589934592"}, policy.Retention{}, nil
+	if notes := r.Assemble(runs).Notes(); len(notes) != 1 {
+		t.Errorf("%q", notes)
+	}
+}
