@@ -169,7 +169,9 @@ type tail struct {
 	text []byte
 }
 
-const tailBytes = 8 << 10
+// tailBytes hold all starts that an etcd is allowed: the event of its end may come
+// before its last words.
+const tailBytes = 64 << 10
 
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()

@@ -27,7 +27,7 @@ const (
 	restoreDeadline = 10 * time.Minute // the file on the hosts, and restored
 	serveDeadline   = 60 * time.Second // etcd started, serving and hashed
 	lookDeadline    = time.Minute      // members' lists, keys counted
-	writeDeadline   = 30 * time.Second // the first acknowledged write
+	writeDeadline   = 30 * time.Second // the first acknowledged write, and again what takes it back
 	lossDeadline    = 45 * time.Second // the first acknowledged write without one member
 	closeDeadline   = 60 * time.Second // tear down, also after Ctrl-C
 )

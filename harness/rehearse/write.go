@@ -20,9 +20,8 @@ const (
 	ourValue  = "put by a rehearsal"
 	// tryWithin bounds one try of a write: one that was sent to a member without a
 	// leader would wait there long after the others have elected one.
-	tryWithin    = 500 * time.Millisecond
-	loginWithin  = 5 * time.Second // etcd makes the checking of a password slow on purpose
-	undoDeadline = 10 * time.Second
+	tryWithin   = 500 * time.Millisecond
+	loginWithin = 5 * time.Second // etcd makes the checking of a password slow on purpose
 )
 
 // trial is what became of a write. The zero value: it was not tried.
@@ -137,11 +136,15 @@ func (r *rehearsal) write(ctx context.Context) error {
 	if !r.seen.write.held {
 		return ctx.Err()
 	}
-	done, cancel := context.WithTimeoutCause(ctx, undoDeadline, fmt.Errorf("not within %v", undoDeadline))
+	limit := r.weight(writeDeadline)
+	done, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %v", limit))
 	defer cancel()
 	err := r.undo(done)
 	if ctx.Err() != nil {
 		return err
+	}
+	if err != nil && done.Err() != nil {
+		err = fmt.Errorf("%w: %w", context.Cause(done), err)
 	}
 	r.seen.write = tried(err)
 	return nil
