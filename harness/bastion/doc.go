@@ -14,6 +14,10 @@
 // On a game day whoever takes part says so by a call that lasts as long as he does
 // (Join); the socket has another name then, by which others find it.
 //
+// etcd's own tools work at the desk and need no way to anything. Those on it tell the
+// bastion what they are asked for before they do it, and how they ended (Main, Tool), so
+// that what was done by them is known as well; where nobody answers they go on without.
+//
 // The socket's path and the name of whoever types are in two variables of the
 // environment. Nothing else leads anywhere, and neither of these leads to the ledger
 // or the evidence: an Estate gives what an on-call engineer has.

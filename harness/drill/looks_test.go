@@ -103,7 +103,7 @@ func TestLooksBeginNothing(t *testing.T) {
 
 // Every verb is one that changes something, or one that does not.
 func TestEveryVerbIsJudged(t *testing.T) {
-	change := "exec put put-tree start stop new on off reboot certify announce restart-components"
+	change := "exec put put-tree start stop new on off reboot certify announce restart-components tool"
 	for _, verb := range bastion.Verbs() {
 		c := bastion.Call{Verb: verb, Args: []string{"m1", "rm", "/x"}}
 		want := false

@@ -140,3 +140,16 @@ func TestScanLooksForBoth(t *testing.T) {
 		}
 	}
 }
+
+// What was typed stays as it was typed: it is still to be written down.
+func TestAStartLeavesItsWords(t *testing.T) {
+	h := handOf(t, "m1")
+	h.d.desk = &harness.Desk{}
+	words := []string{"m1", "--force-new-cluster=true"}
+	if err := (estate{site{h.d}, h, ""}).start(t.Context(), h.d.host("m1"), words[1:]); err == nil {
+		t.Error("it was started without ever having been given a flag")
+	}
+	if words[1] != "--force-new-cluster=true" {
+		t.Errorf("what was typed is %q by now", words)
+	}
+}
