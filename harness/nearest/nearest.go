@@ -19,7 +19,7 @@ func Names(name string, names []string) []string {
 		if len(name) > 1 && strings.HasPrefix(n, name) {
 			d = 1
 		}
-		if d <= max(2, len(name)/3) {
+		if d <= max(1, (len(name)+1)/3) {
 			found = append(found, candidate{n, d})
 		}
 	}
@@ -31,24 +31,28 @@ func Names(name string, names []string) []string {
 	return out
 }
 
-// distance is the Levenshtein distance in bytes: how many must be put in,
-// taken out or replaced.
+// distance is how many bytes must be put in, taken out, replaced, or change places
+// with their neighbours (optimal string alignment).
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			replaced := rows[i-1][j-1]
+			if a[i-1] != b[j-1] {
 				replaced++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, diagonal+1)
+			rows[i][j] = min(replaced, rows[i-1][j]+1, rows[i][j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
 		}
 	}
-	return row[len(b)]
+	return rows[len(a)][len(b)]
 }
