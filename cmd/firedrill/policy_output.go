@@ -55,13 +55,8 @@ func sweepPage(w io.Writer, r policy.Result) error {
 // worstReport is the report of the run that took longest to recover, of those whose
 // figures count; nil where there is none, or where its evidence was removed.
 func worstReport(r policy.Result) (*reports.Report, error) {
-	var worst policy.Run
-	for _, run := range r.Runs {
-		if run.Counts() && run.Recovered > worst.Recovered && run.Directory != "" {
-			worst = run
-		}
-	}
-	if worst.Directory == "" {
+	worst, ok := render.WorstRun(r)
+	if !ok {
 		return nil, nil
 	}
 	f, err := os.Open(filepath.Join(worst.Directory, "report.json"))

@@ -81,26 +81,15 @@ func (r *rehearsal) recover(ctx context.Context) error {
 	return errors.Join(err, r.discard())
 }
 
-// etcd's own default, and the largest that it calls reasonable.
-const (
-	quotaDefault = 2 << 30
-	quotaFlag    = "quota-backend-bytes"
-)
-
 // quota raises the members' quota where the snapshot alone would fill the default
 // one: a quota is a flag of the members, and not in the snapshot.
 func (r *rehearsal) quota() {
-	for _, flag := range r.plan.args {
-		if strings.HasPrefix(flag, quotaFlag+"=") {
-			return
-		}
-	}
-	if r.report.Source.Bytes < quotaDefault*9/10 {
+	flag := harness.RaisedQuota(r.plan.args, r.report.Source.Bytes)
+	if flag == "" {
 		return
 	}
-	quota := 2 * r.report.Source.Bytes
-	r.plan.args = append(r.plan.args, fmt.Sprintf("%s=%d", quotaFlag, quota))
-	r.note("the members were started with --%s=%d: the snapshot nearly fills etcd's default of 2 GiB or is larger, and yours need that flag too, or they refuse writes", quotaFlag, quota)
+	r.plan.args = append(r.plan.args, flag)
+	r.note("the members were started with --%s: the snapshot nearly fills etcd's default of 2 GiB or is larger, and yours need that flag too, or they refuse writes", flag)
 }
 
 // starts keeps the starts of members apart.
