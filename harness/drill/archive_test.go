@@ -323,7 +323,7 @@ func TestAServerOfOthers(t *testing.T) {
 	report := r.held(t, rkeLike(rkeRestored()...), drill.Options{Store: "s3://backups/here", S3Endpoint: g.Endpoint})
 	secretless(t, report.Directory, report, nil, g.AccessKey, g.SecretKey)
 	for _, name := range []string{"backup-001.db", "pki.bundle.tar.gz"} {
-		if found, err := filepath.Glob(filepath.Join(g.Dir, "backups", "here", report.Drill, name)); err != nil || len(found) != 1 {
+		if found, err := filepath.Glob(filepath.Join(g.Dir, "backups", "here", store.DrillPrefix+report.Drill, name)); err != nil || len(found) != 1 {
 			t.Errorf("of %s there are %v, %v", name, found, err)
 		}
 	}
