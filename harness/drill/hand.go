@@ -170,6 +170,8 @@ func (h *hand) brought(host string, begun time.Duration, file *scanned) {
 
 // starts is told that etcd runs on a host by somebody's order. Clients go to the
 // hosts that were last started like this, until somebody says where they should go.
+// Where the cluster serves all the time it is one more host that they may go to: a
+// member that has just been started joins, and serves nobody for some seconds.
 func (h *hand) starts(ctx context.Context, host string) error {
 	h.announcing.Lock()
 	defer h.announcing.Unlock()
@@ -186,6 +188,9 @@ func (h *hand) starts(ctx context.Context, host string) error {
 		return nil
 	}
 	h.told = started
+	if h.d.marked(harness.Struck) && !h.d.marked(harness.QuorumLost) && !h.hasReplaced() {
+		started = slices.Concat(h.d.running(ctx, started), started)
+	}
 	return site{h.d}.Announce(ctx, started)
 }
 

@@ -195,6 +195,16 @@ func (d *drill) present() []harness.Host {
 	return hosts
 }
 
+// running are the hosts whose etcd runs, but for these.
+func (d *drill) running(ctx context.Context, but []string) (names []string) {
+	for _, h := range d.present() {
+		if state, err := h.Etcd(ctx); err == nil && state.PID != 0 && !slices.Contains(but, h.Name()) {
+			names = append(names, h.Name())
+		}
+	}
+	return names
+}
+
 // names lists the hosts that are not destroyed: those of the birth first, in
 // order, then later ones. d.mu is held.
 func (d *drill) names() []string {

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +12,13 @@ import (
 )
 
 func (d *disk) ClientAddress() string { return d.name + ":2379" }
+
+func (d *disk) Etcd(context.Context) (state harness.EtcdState, err error) {
+	if d.off {
+		return state, harness.ErrHostOff
+	}
+	return harness.EtcdState{PID: 9, Manifest: true}, nil
+}
 
 // atWork is a hand on a site of these hosts.
 func handOf(t *testing.T, hosts ...string) *hand {
@@ -88,10 +96,27 @@ func TestStartedByHand(t *testing.T) {
 			began(h.d, "m2")
 		}, "[m2]"},
 		"somebody announced": {func(h *hand) { _ = h.announce(t.Context(), []string{"m2"}); h.places("m1"); began(h.d, "m1") }, "[m2]"},
-		"when it is over":    {func(h *hand) { h.places("m1"); h.close(); began(h.d, "m1") }, "[]"},
+		"beside those that serve": {func(h *hand) {
+			h.d.hosts["m1"].(*disk).off = true
+			h.d.ev.Marks[harness.Struck] = time.Second
+			h.places("m3")
+			began(h.d, "m3")
+		}, "[m2 m3]"},
+		"where none serves": {func(h *hand) {
+			h.d.ev.Marks[harness.Struck], h.d.ev.Marks[harness.QuorumLost] = time.Second, time.Second
+			h.places("m3")
+			began(h.d, "m3")
+		}, "[m3]"},
+		"of another history": {func(h *hand) {
+			h.d.ev.Marks[harness.Struck] = time.Second
+			h.replaced()
+			h.places("m3")
+			began(h.d, "m3")
+		}, "[m3]"},
+		"when it is over": {func(h *hand) { h.places("m1"); h.close(); began(h.d, "m1") }, "[]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := handOf(t, "m1", "m2")
+			h := handOf(t, "m1", "m2", "m3")
 			c.does(h)
 			if got := h.pointed(); got != c.want {
 				t.Errorf("clients are pointed at %s, want %s", got, c.want)
