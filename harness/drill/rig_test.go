@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 		os.Exit(ask(os.Args[1:]))
 	}
 	// Drills wait more than they work. A number on the command line wins.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
