@@ -1,9 +1,11 @@
 package policy_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
 
@@ -44,5 +46,19 @@ func TestNotes(t *testing.T) {
 	r.EtcdArgs, r.Policy.Retention, r.Untried = []string{"--quota-backend-bytes=8589934592"}, policy.Retention{}, nil
 	if notes := r.Assemble(runs).Notes(); len(notes) != 1 {
 		t.Errorf("%q", notes)
+	}
+}
+
+// What was not tried is not held, however well the rest did.
+func TestUntriedIsNotHeld(t *testing.T) {
+	r := head(t)
+	if got := r.Assemble(all(r)).Verdict(); got != harness.Held {
+		t.Fatalf("the whole of it is %s", got)
+	}
+	r.Untried = []policy.Untried{{Procedure: "talos-single-node", Members: 3, Reason: "it is about a single node"}}
+	r = r.Assemble(all(r))
+	at := slices.IndexFunc(r.Targets, func(v policy.Verdict) bool { return v.Target == policy.TargetHeld })
+	if r.Verdict() != harness.Inconclusive || !strings.Contains(r.Targets[at].Detail, "1 pair of procedure and members not tried") {
+		t.Errorf("%s: %+v", r.Verdict(), r.Targets[at])
 	}
 }

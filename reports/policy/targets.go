@@ -243,6 +243,8 @@ func (r Result) judgeDrills() Verdict {
 	case violated > 0:
 		v.Verdict = harness.Violated
 		v.Detail += fmt.Sprintf(", %d violated, %s", violated, first)
+	case held == r.Planned && held > 0 && len(r.Untried) > 0:
+		v.Detail += fmt.Sprintf(", and %s of procedure and members not tried: see the notes", counted(len(r.Untried), "pair"))
 	case held == r.Planned && held > 0:
 		v.Verdict = harness.Held
 	case other > 0:
