@@ -24,7 +24,7 @@ func (r *Result) fit() {
 		}
 	}
 	for _, line := range lines {
-		var counted []Run
+		var counting []Run
 		var sizes []Size
 		for _, run := range r.Runs {
 			of := run.Point
@@ -32,18 +32,18 @@ func (r *Result) fit() {
 			if of != line || !run.Counts() || run.DatabaseBytes == 0 {
 				continue
 			}
-			counted = append(counted, run)
+			counting = append(counting, run)
 			if !slices.Contains(sizes, run.Size) {
 				sizes = append(sizes, run.Size)
 			}
 		}
 		if len(sizes) < MinSizes {
-			r.Unfitted = append(r.Unfitted, fmt.Sprintf("%s with %d members and values of %d bytes: %d of the %d sizes that a line needs",
-				line.Procedure, line.Members, line.ValueSize, len(sizes), MinSizes))
+			r.Unfitted = append(r.Unfitted, fmt.Sprintf("%s with %s and values of %d bytes: %d of the %d sizes that a line needs",
+				line.Procedure, counted(line.Members, "member"), line.ValueSize, len(sizes), MinSizes))
 			continue
 		}
 		for _, phase := range Phases() {
-			if f, ok := fitPhase(line, phase, counted); ok {
+			if f, ok := fitPhase(line, phase, counting); ok {
 				r.Fits = append(r.Fits, f)
 			}
 		}

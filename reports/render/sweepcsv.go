@@ -12,7 +12,9 @@ import (
 )
 
 // SweepCSV writes every run of a sweep, a line each under a line of names. What was
-// not seen is empty. Times are whole milliseconds.
+// not seen is empty. Times are whole milliseconds. unrecovered_ms is for how long at
+// least there was no service where it was not back when the drill ended. Pairs of
+// procedure and members that were not tried have no runs, and so no line.
 func SweepCSV(to io.Writer, r policy.Result) error {
 	header := []string{
 		"policy", "interval", "time_scale", "runtime", "etcd_version", "procedure", "members", "value_size_bytes", "size_bytes",
@@ -21,7 +23,7 @@ func SweepCSV(to io.Writer, r policy.Result) error {
 	for _, phase := range policy.Phases() {
 		header = append(header, string(phase)+"_ms")
 	}
-	header = append(header, "recovered_ms", "acked_writes", "lost_writes", "lost_ms", "backup_age_ms", "bound_ms", "exceeded", "drill")
+	header = append(header, "recovered_ms", "unrecovered_ms", "acked_writes", "lost_writes", "lost_ms", "backup_age_ms", "bound_ms", "exceeded", "drill")
 	w := csv.NewWriter(to)
 	lines := [][]string{header}
 	for _, run := range r.Runs {
@@ -47,7 +49,7 @@ func csvLine(r policy.Result, run policy.Run) []string {
 	for _, phase := range policy.Phases() {
 		line = append(line, seen(run.Phases[phase]))
 	}
-	line = append(line, seen(run.Recovered))
+	line = append(line, seen(run.Recovered), seen(run.Unrecovered))
 	if l := run.Loss; l != nil {
 		whole := func(n int64) string { return strconv.FormatInt(n, 10) }
 		line = append(line, whole(l.AckedWrites), whole(l.LostWrites), whole(l.LostMS), seen(l.AgeMS), whole(l.BoundMS))

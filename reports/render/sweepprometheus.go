@@ -37,6 +37,9 @@ func (p *exposition) sweep(r policy.Result) {
 	p.set("planned_runs", "Drills that were planned.", float64(r.Planned))
 	p.set("time_scale", "How many times shorter the policy's interval was in the drills.", r.Sweep.TimeScale)
 	p.set("interval_seconds", "The policy's interval, in production.", time.Duration(r.Policy.Interval).Seconds())
+	for _, u := range r.Untried {
+		p.set("untried", "Pairs of procedure and members that were not tried; always 1.", 1, "procedure", u.Procedure, "members", strconv.Itoa(u.Members))
+	}
 	for _, a := range r.Alternatives {
 		p.set("computed_loss_seconds", "Most that a policy of this interval may lose, computed by what was measured at the largest size.", inSeconds(a.LossMS), "alternative", a.Name)
 	}
@@ -51,6 +54,10 @@ func (p *exposition) summary(s policy.Summary) {
 	p.set("runs", "Drills that were run.", float64(s.Runs), point...)
 	p.set("runs_held", "Drills whose promises all held.", float64(s.Held), point...)
 	p.set("runs_counted", "Drills whose figures are counted.", float64(s.Counted), point...)
+	p.set("runs_left_out", "Drills with a verdict whose figures are not counted, for the machine was too busy.", float64(s.LeftOut), point...)
+	if s.LeftOutMS > 0 {
+		p.set("left_out_worst_seconds", "Longest that one of the drills left out took to recover.", inSeconds(s.LeftOutMS), point...)
+	}
 	p.set("runs_exceeded", "Drills that lost more than the policy can explain.", float64(s.Exceeded), point...)
 	spread := func(name, help string, of policy.Spread, scale float64, labels []string) {
 		if of.Of == 0 {
