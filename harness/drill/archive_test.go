@@ -74,6 +74,7 @@ var spoilt = []spoiling{
 // name and reason, and where it becomes of all, nothing is fetched and no step
 // after that is done.
 func TestAnObjectIsSpoilt(t *testing.T) {
+	t.Parallel()
 	for _, c := range spoilt {
 		for _, all := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, all %v", c.name, all), func(t *testing.T) {
@@ -177,6 +178,7 @@ func TestTheStoreFailsInTheMiddle(t *testing.T) {
 // Whatever becomes of the bundle of certificates, nothing comes onto a host and no step
 // after that is done.
 func TestTheBundleIsSpoilt(t *testing.T) {
+	t.Parallel()
 	for _, c := range append(slices.Clone(spoilt), spoiling{"another site's", "another object", func(path string) error {
 		authority, err := pki.New("another", time.Now())
 		if err != nil {
@@ -401,6 +403,7 @@ func TestTheBundle(t *testing.T) {
 // A bundle that leads out of its directory, or has no authority, is refused
 // before anything is made of it.
 func TestABundleIsRefused(t *testing.T) {
+	t.Parallel()
 	authority, err := pki.New("another", time.Now())
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 // A backup that was damaged where it is kept is passed over. One that is there
 // no more, or cannot be read, is the harness's trouble: nobody chose an older one.
 func TestABackupIsSpoilt(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(path string) error{
 		"damaged": func(path string) error {
 			f, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -65,6 +66,7 @@ func TestABackupIsSpoilt(t *testing.T) {
 // However long backups take and whenever the steady state was seen: the newest is
 // as old at the strike as the scenario says.
 func TestTheStrikeFindsABackupOfThatAge(t *testing.T) {
+	t.Parallel()
 	for _, age := range []time.Duration{time.Millisecond, 200 * time.Millisecond, 399 * time.Millisecond} {
 		t.Run(age.String(), func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,16 +29,20 @@ func (r rig) evidence(t *testing.T) harness.Evidence {
 }
 
 func TestPreloadedKeys(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{0, 1, 1000} {
-		r := newRig(t)
-		r.held(t, crash(), drill.Options{PreloadKeys: n, ValueSize: 11})
-		ev := r.evidence(t)
-		switch {
-		case n == 0 && ev.DatasetBefore != nil:
-			t.Errorf("born with nothing, and the evidence says %+v", ev.DatasetBefore)
-		case n > 0 && (ev.DatasetBefore == nil || ev.DatasetBefore.Keys != int64(n) || *ev.DatasetBefore != *ev.DatasetAfter):
-			t.Errorf("born with %d keys: before %+v, after %+v", n, ev.DatasetBefore, ev.DatasetAfter)
-		}
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.held(t, crash(), drill.Options{PreloadKeys: n, ValueSize: 11})
+			ev := r.evidence(t)
+			switch {
+			case n == 0 && ev.DatasetBefore != nil:
+				t.Errorf("born with nothing, and the evidence says %+v", ev.DatasetBefore)
+			case n > 0 && (ev.DatasetBefore == nil || ev.DatasetBefore.Keys != int64(n) || *ev.DatasetBefore != *ev.DatasetAfter):
+				t.Errorf("born with %d keys: before %+v, after %+v", n, ev.DatasetBefore, ev.DatasetAfter)
+			}
+		})
 	}
 }
 
@@ -72,9 +77,11 @@ func holds(t *testing.T, dir, text string) (files []string) {
 
 // A user's own data is gone with the hosts, whatever the drill's end.
 func TestAUsersSnapshotIsNotKept(t *testing.T) {
+	t.Parallel()
 	path, info := snapshot(t)
 	for name, then := range map[string][]harness.Step{"held": nil, "violated": {onEveryone("give up", "exit 1")}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			s := stopped(then...)
 			s.Backups.Every = 300 * time.Millisecond
@@ -97,6 +104,7 @@ func TestAUsersSnapshotIsNotKept(t *testing.T) {
 }
 
 func TestASnapshotThatIsNone(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	path, _ := snapshot(t)
 	if err := os.Truncate(path, 5000); err != nil {
@@ -112,6 +120,7 @@ func TestASnapshotThatIsNone(t *testing.T) {
 // Kept is what was asked to be kept, once the drill came to its end: the hosts
 // run until Hold returns, then their disks stay until they are swept.
 func TestKeep(t *testing.T) {
+	t.Parallel()
 	path, _ := snapshot(t)
 	r := newRig(t)
 	s := stopped(onEveryone("give up", "exit 1"))
@@ -149,6 +158,7 @@ func TestKeep(t *testing.T) {
 
 // A drill that broke is nobody's to look around in.
 func TestABrokenDrillIsNotKept(t *testing.T) {
+	t.Parallel()
 	path, _ := snapshot(t)
 	r := newRig(t)
 	enough := errors.New("enough")

@@ -19,6 +19,7 @@ import (
 
 // An etcd that does not start before the steady state is not waited for.
 func TestEtcdThatDoesNotStart(t *testing.T) {
+	t.Parallel()
 	for arg, word := range map[string]string{
 		"--listen-metrics-urls=bogus": `invalid value "bogus" for flag -listen-metrics-urls`,
 		"--no-such-flag=1":            "flag provided but not defined: -no-such-flag",
@@ -108,6 +109,7 @@ func (h lossyHost) Etcd(ctx context.Context) (harness.EtcdState, error) {
 // A host whose methods say that the agent is lost, and tells no event: the error
 // comes from wherever it was noticed, also where other errors are seen as etcd's.
 func TestAMethodLosesTheAgent(t *testing.T) {
+	t.Parallel()
 	fetching := stopped(harness.Step{Name: "fetch", On: harness.Everyone, Do: harness.FetchBackup{To: "/root/x.db"}})
 	fetching.Backups.Every = 200 * time.Millisecond
 	backups := crash()
@@ -138,6 +140,7 @@ func TestAMethodLosesTheAgent(t *testing.T) {
 }
 
 func TestAnAgentIsKilled(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ at, phase string }{
 		{"etcd started", "boot the cluster"},
 		{"etcd acknowledges writes", "reach a steady state"},
@@ -171,6 +174,7 @@ var errEnough = errors.New("somebody had enough")
 // Whenever the drill is told to end, it says where it was and leaves its
 // directory and nothing else.
 func TestCancelledAtEveryPhase(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ at, phase string }{
 		{"host is on", "provision hosts"},
 		{"preloading", "preload"},
@@ -218,6 +222,7 @@ func TestCancelledAtEveryPhase(t *testing.T) {
 
 // A deadline of the caller's is no deadline of the drill's.
 func TestTheCallersDeadline(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
@@ -233,6 +238,7 @@ type panicky struct{ check.NoAlarms }
 func (panicky) Needs() []harness.TrialSpec { panic("out of order") }
 
 func TestPanics(t *testing.T) {
+	t.Parallel()
 	broken := func() (harness.Output, error) { panic("out of order") }
 	inCheck, inFault := crash(), crash()
 	inCheck.Promises = []harness.Check{panicky{}}
@@ -254,6 +260,7 @@ func TestPanics(t *testing.T) {
 
 // What watches a drill is called from its hosts' goroutines and its clients' too.
 func TestTheAudiencePanics(t *testing.T) {
+	t.Parallel()
 	for _, at := range []string{"host is on", "etcd started", "etcd acknowledges writes", "backup backup-002", "host is gone"} {
 		t.Run(at, func(t *testing.T) {
 			t.Parallel()
@@ -288,6 +295,7 @@ func TestACheckPanics(t *testing.T) {
 }
 
 func TestUnwritableOut(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

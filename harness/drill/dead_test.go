@@ -63,6 +63,7 @@ func TestTheDeadAreRefused(t *testing.T) {
 // Until the procedure points clients elsewhere, and is complete, a host that is off
 // is missed.
 func TestWhoIsOffIsMissed(t *testing.T) {
+	t.Parallel()
 	for name, steps := range map[string]runbook{
 		"nobody left it": {{Name: "point clients at all", Do: harness.Announce{Hosts: []string{"m1", "m2", "m3"}}}},
 		"the procedure failed half-way": {

@@ -24,6 +24,7 @@ import (
 // transcript are those that it renders, once what only a running drill can know
 // is put back to its placeholder.
 func TestExplainedIsWhatRuns(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		strikes harness.Fault

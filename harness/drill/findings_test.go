@@ -27,6 +27,7 @@ func onEveryone(name, script string) harness.Step {
 // What a procedure that refuses did to the hosts' disks is seen, though no etcd ran
 // that could have told of it; and where nothing was done, nothing is.
 func TestWhatARefusalLeavesOnDisk(t *testing.T) {
+	t.Parallel()
 	refuses := onEveryone("check the site", "echo two are needed; exit 1")
 	refuses.Precondition = true
 	for name, c := range map[string]struct {
@@ -62,6 +63,7 @@ func TestWhatARefusalLeavesOnDisk(t *testing.T) {
 // What the procedure does is a finding, never an error, and can be read in
 // transcript and evidence: the command, what it printed, how it ended.
 func TestTheProceduresFailuresAreFindings(t *testing.T) {
+	t.Parallel()
 	fails := onEveryone("give up", "echo going down; echo and why >&2; exit 3")
 	endless := onEveryone("take for ever", "echo still here; while true; do sleep 0.05; done")
 	never := onEveryone("wait for ever", "echo not yet; exit 1")
@@ -136,6 +138,7 @@ func TestTheProceduresFailuresAreFindings(t *testing.T) {
 // A host that is off is the procedure's to deal with, and its data directory
 // cannot be saved: that is told, and no more.
 func TestAStepOnAHostThatIsOff(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s := stopped()
 	s.Break = []harness.Fault{fault.PowerOff{Who: harness.Everyone}}
@@ -190,6 +193,7 @@ func dataOf(t *testing.T, dir, host string) {
 
 // A run directory is nobody else's to read.
 func TestTheRunDirectoryIsPrivate(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	s := crash()
 	s.Backups.Every = 200 * time.Millisecond
@@ -220,6 +224,7 @@ func TestTheRunDirectoryIsPrivate(t *testing.T) {
 // The drill's context is over when the verdict is being reached: what was seen
 // is judged all the same.
 func TestToldToEndAfterTheLastLook(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -159,6 +159,9 @@ func awaited(ctx context.Context, s harness.Strike) error {
 func TestOldBackupsAreRemoved(t *testing.T) {
 	for _, where := range []string{"its own directory", "a directory", "its own bucket", "a bucket"} {
 		t.Run(where, func(t *testing.T) {
+			if where != "a bucket" { // its credentials are in the environment
+				t.Parallel()
+			}
 			r := newRig(t)
 			var o drill.Options
 			s := stopped(harness.Step{Name: "fetch", On: harness.Everyone, Do: harness.FetchBackup{To: "/root/x.db"}})
@@ -214,6 +217,9 @@ func TestADrillClearsTheStore(t *testing.T) {
 	for _, where := range []string{"a directory", "a bucket"} {
 		for _, ends := range []string{"held", "broken", "kept"} {
 			t.Run(where+", "+ends, func(t *testing.T) {
+				if where != "a bucket" { // its credentials are in the environment
+					t.Parallel()
+				}
 				r := newRig(t)
 				o := drill.Options{Store: filepath.Join(t.TempDir(), "store")}
 				if where == "a bucket" {

@@ -88,6 +88,7 @@ func TestRejudge(t *testing.T) {
 
 // A flipped digit is still JSON: only the checksum of its line tells.
 func TestRejudgeNamesTheLine(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.held(t, crash(), drill.Options{})
 	path := filepath.Join(r.latest(t), "evidence.json")

@@ -164,6 +164,7 @@ firedrill host exec -n m1 -- ls /root/by-script </dev/zero
 
 // TestRunbookEnds: how a runbook ends is a finding, with what it printed.
 func TestRunbookEnds(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		script string
 		within time.Duration
