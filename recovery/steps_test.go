@@ -101,6 +101,23 @@ func TestWhatIsRestoredIsThereBeforeAnythingIsTouched(t *testing.T) {
 	}
 }
 
+// The step that restores is what a policy's sweep times as the restore, and holds
+// procedures against each other by: nobody else reads the snapshot in it.
+func TestTheStepThatRestoresDoesOnlyThat(t *testing.T) {
+	for name, p := range procedures() {
+		steps, err := p.Steps(hosts(suited(p)[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range steps {
+			does := s.Do.String()
+			if restores := strings.Contains(does, "etcdutl snapshot restore"); restores && (s.Completes != harness.Restore || strings.Count(does, "etcdutl") > 1 || strings.Contains(does, "etcdctl")) {
+				t.Errorf("%s: step %q completes %q and does %s", name, s.Name, s.Completes, does)
+			}
+		}
+	}
+}
+
 func touches(script string) bool {
 	return slices.ContainsFunc([]string{"rm -rf " + harness.DataDir, "mv " + harness.DataDir, "mv " + harness.ManifestPath, "rm -f " + harness.ManifestPath},
 		func(does string) bool { return strings.Contains(script, does) })

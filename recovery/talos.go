@@ -143,20 +143,22 @@ func (p TalosRecover) getHold(node string) harness.Step {
 
 func (p TalosRecover) bootstrap(node string) []harness.Step {
 	on, from := harness.Hosts(node), talos("recovering from the backup")
-	restore := harness.Step{Name: "bootstrap " + node + " from the snapshot", From: from, On: on, Replaces: true, Completes: harness.Restore}
-	if p.DBCopy {
-		restore.Do = harness.Script(`echo "recovering from snapshot: $(etcdutl snapshot status `+talosSnapshot+`)" &&
-`) + restoreAlone(talosSnapshot, "--skip-hash-check")
-		restore.Why = "a copied database has no hash to be checked by"
-	} else {
-		// As the backup's taking printed them, and as the node reads them now.
-		restore.Do = harness.Script(`info=$(etcdutl snapshot status `+talosSnapshot+`) && json=$(etcdutl snapshot status `+talosSnapshot+` --write-out=json) &&
+	figures := harness.Step{Name: "hold the snapshot against what was saved", From: from, On: on,
+		Do: harness.Script(`info=$(etcdutl snapshot status ` + talosSnapshot + `) && json=$(etcdutl snapshot status ` + talosSnapshot + ` --write-out=json) &&
 echo "recovering from snapshot: $info" &&
 case "$info" in "{{known "hash at save"}}, {{known "revision at save"}}, {{known "total keys at save"}}, "*) ;; *) echo "this is not what was saved"; exit 1 ;; esac &&
-case "$json" in *'"totalSize":{{known "total size at save"}},'*) ;; *) echo "this has not the size that was saved"; exit 1 ;; esac &&
-`) + restoreAlone(talosSnapshot)
+case "$json" in *'"totalSize":{{known "total size at save"}},'*) ;; *) echo "this has not the size that was saved"; exit 1 ;; esac`),
+		Why: "talosctl bootstrap prints the figures before it restores: they are to be those that the snapshot's taking printed"}
+	restore := harness.Step{Name: "bootstrap " + node + " from the snapshot", From: from, On: on, Replaces: true, Completes: harness.Restore,
+		Do: restoreAlone(talosSnapshot)}
+	if p.DBCopy {
+		figures.Name, figures.Do = "read the figures of the copy", harness.Script(`echo "recovering from snapshot: $(etcdutl snapshot status `+talosSnapshot+`)"`)
+		figures.Why = "talosctl bootstrap prints them before it restores; of a copy there are none to hold them against"
+		restore.Do = restoreAlone(talosSnapshot, "--skip-hash-check")
+		restore.Why = "a copied database has no hash to be checked by"
 	}
 	return []harness.Step{
+		figures,
 		restore,
 		{Name: "start etcd on " + node, From: from, On: on, Do: startWith(node, "initial-cluster="+onlyMember, "initial-cluster-state=new")},
 		{Name: "wait until " + node + " is healthy", From: from, On: on, Await: true, Do: healthy(node)},

@@ -290,7 +290,7 @@ func carelessTalos() []Control {
 			Catches:  "cut-at-snapshot",
 			Scenario: slipped(talosRecoverSnapshot(), instead("get hold of the latest snapshot", harness.FetchBackup{To: "/root/db.snapshot", Back: 1}))},
 		{Name: "talos-another-snapshot", Summary: "another snapshot than the one whose figures were noted down lies on the node",
-			Catches: "procedure-completed", Says: "(bootstrap m1 from the snapshot)",
+			Catches: "procedure-completed", Says: "(hold the snapshot against what was saved)",
 			Scenario: slipped(talosRecoverSnapshot(),
 				after("get hold of the latest snapshot", harness.Step{Name: "fetch another snapshot", On: harness.Hosts("m1"), Do: harness.FetchBackup{To: "/root/db.snapshot", Back: 1}}))},
 		{Name: "talos-not-wiped", Summary: "the survivor's EPHEMERAL partition is not wiped, and it never gets to Preparing",

@@ -152,32 +152,38 @@ echo "STATE Preparing"' &
 done
 all_done
 
-step '13. bootstrap m1 from the snapshot'
+step '13. hold the snapshot against what was saved'
 # from talos-disaster-recovery.md, recovering from the backup
-# from here on members start from other data than clients were last told
+# talosctl bootstrap prints the figures before it restores: they are to be those that the snapshot's
+# taking printed
 firedrill host exec m1 -- sh -c "info=\$(etcdutl snapshot status /root/db.snapshot) && json=\$(etcdutl snapshot status /root/db.snapshot --write-out=json) &&
 echo \"recovering from snapshot: \$info\" &&
 case \"\$info\" in \"$hash_at_save, $revision_at_save, $total_keys_at_save, \"*) ;; *) echo \"this is not what was saved\"; exit 1 ;; esac &&
-case \"\$json\" in *'\"totalSize\":$total_size_at_save,'*) ;; *) echo \"this has not the size that was saved\"; exit 1 ;; esac &&
-etcdutl snapshot restore /root/db.snapshot --data-dir /var/lib/etcd \\
-  --name m1 --initial-advertise-peer-urls $FIREDRILL_PEER_URL_m1 \\
-  --initial-cluster m1=$FIREDRILL_PEER_URL_m1 --initial-cluster-token $FIREDRILL_CLUSTER_TOKEN"
+case \"\$json\" in *'\"totalSize\":$total_size_at_save,'*) ;; *) echo \"this has not the size that was saved\"; exit 1 ;; esac"
 
-step '14. start etcd on m1'
+step '14. bootstrap m1 from the snapshot'
+# from talos-disaster-recovery.md, recovering from the backup
+# from here on members start from other data than clients were last told
+firedrill host exec m1 -- etcdutl snapshot restore /root/db.snapshot --data-dir /var/lib/etcd \
+    --name m1 --initial-advertise-peer-urls "$FIREDRILL_PEER_URL_m1" \
+    --initial-cluster "m1=$FIREDRILL_PEER_URL_m1" \
+    --initial-cluster-token "$FIREDRILL_CLUSTER_TOKEN"
+
+step '15. start etcd on m1'
 # from talos-disaster-recovery.md, recovering from the backup
 firedrill host start m1 --initial-cluster="m1=$FIREDRILL_PEER_URL_m1" \
     --initial-cluster-state=new
 
-step '15. wait until m1 is healthy'
+step '16. wait until m1 is healthy'
 # from talos-disaster-recovery.md, recovering from the backup
 until_ok firedrill host exec m1 -- etcdctl \
     --endpoints="$FIREDRILL_CLIENT_URL_m1" endpoint health
 
-step '16. point clients at m1'
+step '17. point clients at m1'
 # the control plane endpoint becomes available on this node first
 firedrill announce m1
 
-step '17. add m2 to the members'
+step '18. add m2 to the members'
 # from talos-disaster-recovery.md, recovering from the backup
 # repeated while etcd refuses because a member has not been connected for its 5 s health interval
 said=$(until_ok firedrill host exec m1 -- etcdctl \
@@ -186,23 +192,23 @@ said=$(until_ok firedrill host exec m1 -- etcdctl \
 printf '%s\n' "$said"
 id_of_m2=$(printf '%s\n' "$said" | learn 'ID of m2' '^.*Member +([0-9a-f]+) added.*$')
 
-step '18. start etcd on m2'
+step '19. start etcd on m2'
 # from talos-disaster-recovery.md, recovering from the backup
 firedrill host start m2 --initial-cluster="m1=$FIREDRILL_PEER_URL_m1,m2=$FIREDRILL_PEER_URL_m2" \
     --initial-cluster-state=existing
 
-step '19. verify that m2 has joined'
+step '20. verify that m2 has joined'
 # from talos-disaster-recovery.md, recovering from the backup
 until_ok firedrill host exec m1 -- sh -c 'list=$(etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m1"' member list) && echo "$list" &&
 case "$list" in *", started, m2, "*) ;; *) echo "m2 has not joined yet"; exit 1 ;; esac'
 
-step '20. promote the learner on m2'
+step '21. promote the learner on m2'
 # from etcd operations guide: runtime reconfiguration, promote a learner member
 # repeated while etcd refuses because the learner is not in sync with the leader
 until_ok firedrill host exec m1 -- etcdctl \
     --endpoints="$FIREDRILL_CLIENT_URL_m1" member promote "$id_of_m2"
 
-step '21. add m3 to the members'
+step '22. add m3 to the members'
 # from talos-disaster-recovery.md, recovering from the backup
 # repeated while etcd refuses because a member has not been connected for its 5 s health interval
 said=$(until_ok firedrill host exec m1 -- etcdctl \
@@ -211,28 +217,28 @@ said=$(until_ok firedrill host exec m1 -- etcdctl \
 printf '%s\n' "$said"
 id_of_m3=$(printf '%s\n' "$said" | learn 'ID of m3' '^.*Member +([0-9a-f]+) added.*$')
 
-step '22. start etcd on m3'
+step '23. start etcd on m3'
 # from talos-disaster-recovery.md, recovering from the backup
 firedrill host start m3 \
     --initial-cluster="m1=$FIREDRILL_PEER_URL_m1,m2=$FIREDRILL_PEER_URL_m2,m3=$FIREDRILL_PEER_URL_m3" \
     --initial-cluster-state=existing
 
-step '23. verify that m3 has joined'
+step '24. verify that m3 has joined'
 # from talos-disaster-recovery.md, recovering from the backup
 until_ok firedrill host exec m1 -- sh -c 'list=$(etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m1"' member list) && echo "$list" &&
 case "$list" in *", started, m3, "*) ;; *) echo "m3 has not joined yet"; exit 1 ;; esac'
 
-step '24. promote the learner on m3'
+step '25. promote the learner on m3'
 # from etcd operations guide: runtime reconfiguration, promote a learner member
 # repeated while etcd refuses because the learner is not in sync with the leader
 until_ok firedrill host exec m1 -- etcdctl \
     --endpoints="$FIREDRILL_CLIENT_URL_m1" member promote "$id_of_m3"
 
-step '25. wait until every member is healthy'
+step '26. wait until every member is healthy'
 # from talos-disaster-recovery.md, recovering from the backup
 until_ok firedrill host exec m1 -- etcdctl \
     --endpoints="$FIREDRILL_CLIENT_URL_m1,$FIREDRILL_CLIENT_URL_m2,$FIREDRILL_CLIENT_URL_m3" endpoint health
 
-step '26. point clients at all nodes'
+step '27. point clients at all nodes'
 # the API server of each node uses the etcd of its own node
 firedrill announce m1 m2 m3

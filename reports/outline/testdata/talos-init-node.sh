@@ -143,32 +143,38 @@ echo "STATE Preparing"' &
 done
 all_done
 
-step '11. bootstrap m1 from the snapshot'
+step '11. hold the snapshot against what was saved'
 # from talos-disaster-recovery.md, recovering from the backup
-# from here on members start from other data than clients were last told
+# talosctl bootstrap prints the figures before it restores: they are to be those that the snapshot's
+# taking printed
 firedrill host exec m1 -- sh -c "info=\$(etcdutl snapshot status /root/db.snapshot) && json=\$(etcdutl snapshot status /root/db.snapshot --write-out=json) &&
 echo \"recovering from snapshot: \$info\" &&
 case \"\$info\" in \"$hash_at_save, $revision_at_save, $total_keys_at_save, \"*) ;; *) echo \"this is not what was saved\"; exit 1 ;; esac &&
-case \"\$json\" in *'\"totalSize\":$total_size_at_save,'*) ;; *) echo \"this has not the size that was saved\"; exit 1 ;; esac &&
-etcdutl snapshot restore /root/db.snapshot --data-dir /var/lib/etcd \\
-  --name m1 --initial-advertise-peer-urls $FIREDRILL_PEER_URL_m1 \\
-  --initial-cluster m1=$FIREDRILL_PEER_URL_m1 --initial-cluster-token $FIREDRILL_CLUSTER_TOKEN"
+case \"\$json\" in *'\"totalSize\":$total_size_at_save,'*) ;; *) echo \"this has not the size that was saved\"; exit 1 ;; esac"
 
-step '12. start etcd on m1'
+step '12. bootstrap m1 from the snapshot'
+# from talos-disaster-recovery.md, recovering from the backup
+# from here on members start from other data than clients were last told
+firedrill host exec m1 -- etcdutl snapshot restore /root/db.snapshot --data-dir /var/lib/etcd \
+    --name m1 --initial-advertise-peer-urls "$FIREDRILL_PEER_URL_m1" \
+    --initial-cluster "m1=$FIREDRILL_PEER_URL_m1" \
+    --initial-cluster-token "$FIREDRILL_CLUSTER_TOKEN"
+
+step '13. start etcd on m1'
 # from talos-disaster-recovery.md, recovering from the backup
 firedrill host start m1 --initial-cluster="m1=$FIREDRILL_PEER_URL_m1" \
     --initial-cluster-state=new
 
-step '13. wait until m1 is healthy'
+step '14. wait until m1 is healthy'
 # from talos-disaster-recovery.md, recovering from the backup
 until_ok firedrill host exec m1 -- etcdctl \
     --endpoints="$FIREDRILL_CLIENT_URL_m1" endpoint health
 
-step '14. point clients at m1'
+step '15. point clients at m1'
 # the control plane endpoint becomes available on this node first
 firedrill announce m1
 
-step '15. add m2 to the members'
+step '16. add m2 to the members'
 # from talos-disaster-recovery.md, recovering from the backup
 # repeated while etcd refuses because a member has not been connected for its 5 s health interval
 said=$(until_ok firedrill host exec m1 -- etcdctl \
@@ -177,23 +183,23 @@ said=$(until_ok firedrill host exec m1 -- etcdctl \
 printf '%s\n' "$said"
 id_of_m2=$(printf '%s\n' "$said" | learn 'ID of m2' '^.*Member +([0-9a-f]+) added.*$')
 
-step '16. start etcd on m2'
+step '17. start etcd on m2'
 # from talos-disaster-recovery.md, recovering from the backup
 firedrill host start m2 --initial-cluster="m1=$FIREDRILL_PEER_URL_m1,m2=$FIREDRILL_PEER_URL_m2" \
     --initial-cluster-state=existing
 
-step '17. verify that m2 has joined'
+step '18. verify that m2 has joined'
 # from talos-disaster-recovery.md, recovering from the backup
 until_ok firedrill host exec m1 -- sh -c 'list=$(etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m1"' member list) && echo "$list" &&
 case "$list" in *", started, m2, "*) ;; *) echo "m2 has not joined yet"; exit 1 ;; esac'
 
-step '18. promote the learner on m2'
+step '19. promote the learner on m2'
 # from etcd operations guide: runtime reconfiguration, promote a learner member
 # repeated while etcd refuses because the learner is not in sync with the leader
 until_ok firedrill host exec m1 -- etcdctl \
     --endpoints="$FIREDRILL_CLIENT_URL_m1" member promote "$id_of_m2"
 
-step '19. add m3 to the members'
+step '20. add m3 to the members'
 # from talos-disaster-recovery.md, recovering from the backup
 # repeated while etcd refuses because a member has not been connected for its 5 s health interval
 said=$(until_ok firedrill host exec m1 -- etcdctl \
@@ -202,28 +208,28 @@ said=$(until_ok firedrill host exec m1 -- etcdctl \
 printf '%s\n' "$said"
 id_of_m3=$(printf '%s\n' "$said" | learn 'ID of m3' '^.*Member +([0-9a-f]+) added.*$')
 
-step '20. start etcd on m3'
+step '21. start etcd on m3'
 # from talos-disaster-recovery.md, recovering from the backup
 firedrill host start m3 \
     --initial-cluster="m1=$FIREDRILL_PEER_URL_m1,m2=$FIREDRILL_PEER_URL_m2,m3=$FIREDRILL_PEER_URL_m3" \
     --initial-cluster-state=existing
 
-step '21. verify that m3 has joined'
+step '22. verify that m3 has joined'
 # from talos-disaster-recovery.md, recovering from the backup
 until_ok firedrill host exec m1 -- sh -c 'list=$(etcdctl --endpoints='"$FIREDRILL_CLIENT_URL_m1"' member list) && echo "$list" &&
 case "$list" in *", started, m3, "*) ;; *) echo "m3 has not joined yet"; exit 1 ;; esac'
 
-step '22. promote the learner on m3'
+step '23. promote the learner on m3'
 # from etcd operations guide: runtime reconfiguration, promote a learner member
 # repeated while etcd refuses because the learner is not in sync with the leader
 until_ok firedrill host exec m1 -- etcdctl \
     --endpoints="$FIREDRILL_CLIENT_URL_m1" member promote "$id_of_m3"
 
-step '23. wait until every member is healthy'
+step '24. wait until every member is healthy'
 # from talos-disaster-recovery.md, recovering from the backup
 until_ok firedrill host exec m1 -- etcdctl \
     --endpoints="$FIREDRILL_CLIENT_URL_m1,$FIREDRILL_CLIENT_URL_m2,$FIREDRILL_CLIENT_URL_m3" endpoint health
 
-step '24. point clients at all nodes'
+step '25. point clients at all nodes'
 # the API server of each node uses the etcd of its own node
 firedrill announce m1 m2 m3

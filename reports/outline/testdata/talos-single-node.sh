@@ -85,36 +85,42 @@ firedrill host exec m1 -- sh -c 'if pidof etcd; then echo "STATE Running"; exit 
 if test -e /var/lib/etcd && test -n "$(ls -A /var/lib/etcd)"; then echo "STATE Finished, the data directory is not empty"; exit 1; fi
 echo "STATE Preparing"'
 
-step '5. bootstrap m1 from the snapshot'
+step '5. hold the snapshot against what was saved'
 # from talos-disaster-recovery.md, recovering from the backup
-# from here on members start from other data than clients were last told
+# talosctl bootstrap prints the figures before it restores: they are to be those that the snapshot's
+# taking printed
 firedrill host exec m1 -- sh -c "info=\$(etcdutl snapshot status /root/db.snapshot) && json=\$(etcdutl snapshot status /root/db.snapshot --write-out=json) &&
 echo \"recovering from snapshot: \$info\" &&
 case \"\$info\" in \"$hash_at_save, $revision_at_save, $total_keys_at_save, \"*) ;; *) echo \"this is not what was saved\"; exit 1 ;; esac &&
-case \"\$json\" in *'\"totalSize\":$total_size_at_save,'*) ;; *) echo \"this has not the size that was saved\"; exit 1 ;; esac &&
-etcdutl snapshot restore /root/db.snapshot --data-dir /var/lib/etcd \\
-  --name m1 --initial-advertise-peer-urls $FIREDRILL_PEER_URL_m1 \\
-  --initial-cluster m1=$FIREDRILL_PEER_URL_m1 --initial-cluster-token $FIREDRILL_CLUSTER_TOKEN"
+case \"\$json\" in *'\"totalSize\":$total_size_at_save,'*) ;; *) echo \"this has not the size that was saved\"; exit 1 ;; esac"
 
-step '6. start etcd on m1'
+step '6. bootstrap m1 from the snapshot'
+# from talos-disaster-recovery.md, recovering from the backup
+# from here on members start from other data than clients were last told
+firedrill host exec m1 -- etcdutl snapshot restore /root/db.snapshot --data-dir /var/lib/etcd \
+    --name m1 --initial-advertise-peer-urls "$FIREDRILL_PEER_URL_m1" \
+    --initial-cluster "m1=$FIREDRILL_PEER_URL_m1" \
+    --initial-cluster-token "$FIREDRILL_CLUSTER_TOKEN"
+
+step '7. start etcd on m1'
 # from talos-disaster-recovery.md, recovering from the backup
 firedrill host start m1 --initial-cluster="m1=$FIREDRILL_PEER_URL_m1" \
     --initial-cluster-state=new
 
-step '7. wait until m1 is healthy'
+step '8. wait until m1 is healthy'
 # from talos-disaster-recovery.md, recovering from the backup
 until_ok firedrill host exec m1 -- etcdctl \
     --endpoints="$FIREDRILL_CLIENT_URL_m1" endpoint health
 
-step '8. point clients at m1'
+step '9. point clients at m1'
 # the control plane endpoint becomes available on this node first
 firedrill announce m1
 
-step '9. wait until every member is healthy'
+step '10. wait until every member is healthy'
 # from talos-disaster-recovery.md, recovering from the backup
 until_ok firedrill host exec m1 -- etcdctl \
     --endpoints="$FIREDRILL_CLIENT_URL_m1" endpoint health
 
-step '10. point clients at all nodes'
+step '11. point clients at all nodes'
 # the API server of each node uses the etcd of its own node
 firedrill announce m1
