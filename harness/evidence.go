@@ -201,13 +201,19 @@ type Backup struct {
 	// What Took is made of, one after another. 0: it did not come to that, or the
 	// evidence is of an older version.
 	Snapshot time.Duration `json:"snapshot_ns,omitempty"` // saved on its host, and pulled off it
-	Status   time.Duration `json:"status_ns,omitempty"`   // what is in it, told by etcdutl snapshot status; in older versions a part of Snapshot
 	Verify   time.Duration `json:"verify_ns,omitempty"`   // its trailer hash computed
 	Upload   time.Duration `json:"upload_ns,omitempty"`   // put where backups are kept
+	// Status is what the drill took to see what is in it, by etcdutl snapshot status,
+	// after it was kept; no other backup is begun meanwhile. In older versions it came
+	// before, and was a part of Took, or of Snapshot.
+	Status time.Duration `json:"status_ns,omitempty"`
 	// Removed is when it was removed from where backups are kept, because newer ones
 	// were; 0: it was not.
 	Removed time.Duration `json:"removed_ns,omitempty"`
 }
+
+// Busy is how long the job was busy with the backup, so that it could not begin another.
+func (b Backup) Busy() time.Duration { return max(b.Took, b.Snapshot+b.Verify+b.Upload+b.Status) }
 
 // Kept tells whether the backup was ever put where backups are kept, verified or not.
 func (b Backup) Kept() bool { return b.Verified || b.Unverified }

@@ -29,6 +29,20 @@ func long(begun time.Duration) harness.Backup {
 	return b
 }
 
+// seen is a backup into which the drill looked for 500 ms after it was kept.
+func seen(begun time.Duration) harness.Backup {
+	b := backup("b1", begun)
+	b.Snapshot, b.Verify, b.Upload, b.Status = 70*time.Millisecond, 10*time.Millisecond, 20*time.Millisecond, 500*time.Millisecond
+	return b
+}
+
+// seenBefore is one as older versions took it, which looked into it first.
+func seenBefore(begun time.Duration) harness.Backup {
+	b := seen(begun)
+	b.Took += b.Status
+	return b
+}
+
 func backups(list ...harness.Backup) func(*harness.Evidence, *book) {
 	return func(ev *harness.Evidence, _ *book) { ev.Backups = slices.Clone(list) }
 }
@@ -118,6 +132,13 @@ var policyCases = []judged{
 
 	{tight, "backups take longer than the interval", backups(long(1300 * time.Millisecond)), harness.Held, "the policy explains 0.90 s"},
 	{tight, "and the newest is older for that", backups(long(900 * time.Millisecond)), harness.Inconclusive, "which the job could not keep"},
+	{bounded, "what is in it was seen after it was kept", backups(seen(1300 * time.Millisecond)), harness.Held, "a backup of 0.10 s"},
+	{bounded, "it was late by as much as seeing that took", backups(seen(850 * time.Millisecond)), harness.Violated, "begun 1.15 s before the strike; the policy explains 1.10 s"},
+	{tight, "seeing that takes longer than the interval", backups(seen(1600 * time.Millisecond)), harness.Held, "the policy explains 0.40 s"},
+	{tight, "and it is older for that", backups(seen(1350 * time.Millisecond)), harness.Inconclusive, "backups, and seeing what is in them, took 0.60 s, longer than the interval"},
+	{tight, "and it is older than that explains", backups(seen(1250 * time.Millisecond)), harness.Violated, "begun 0.75 s before the strike"},
+	{tight, "seen before it was kept, by an older version", backups(seenBefore(850 * time.Millisecond)), harness.Inconclusive, "backups took longer than the interval"},
+	{tight, "and older than that explains", backups(seenBefore(750 * time.Millisecond)), harness.Violated, "a backup of 0.60 s"},
 	{tight, "and it is older than even that explains", backups(long(700 * time.Millisecond)), harness.Violated, "begun 1.30 s before the strike"},
 
 	{check.LossWithinPolicy{}, "no interval", backedUp, harness.Inconclusive, "no interval"},

@@ -15,6 +15,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/crew"
+	"github.com/etcd-firedrill/firedrill/harness/store"
 )
 
 // backupJob is the site's own backup job: while traffic runs it takes a
@@ -32,6 +33,7 @@ type backupJob struct {
 	taken    []harness.Backup
 	begun    time.Duration // the newest, an offset
 	underWay bool          // it has not ended yet
+	looking  bool          // it is kept, and the drill looks at what is in it
 	held     chan struct{} // closed when another may be begun; nil: it may
 }
 
@@ -135,6 +137,22 @@ func (j *backupJob) newest() (begun time.Duration, underWay bool) {
 	return j.begun, j.underWay
 }
 
+// looked waits while the drill looks into a backup that is kept already: it may be
+// longer about that than the backup took, and no site would lose the backup by it.
+func (j *backupJob) looked(ctx context.Context) error {
+	return poll(ctx, "the drill has looked into the newest backup", func(context.Context) (bool, string) {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		return !j.looking, "it is looking"
+	})
+}
+
+func (j *backupJob) looks(now bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.looking = now
+}
+
 func (j *backupJob) stop() {
 	j.cancel()
 	<-j.done
@@ -159,14 +177,18 @@ const backupScript = `rm -f ` + onHost + ` && {{etcdctl name}} --command-timeout
 {{etcdctl name}} snapshot save ` + onHost + ` >&2`
 
 // statusScript tells what is in a snapshot, which the checks ask for. It takes the
-// longer the larger the snapshot is, and is no part of taking one.
+// longer the larger the snapshot is, and no policy has it: see look.
 const statusScript = `etcdutl snapshot status ` + onHost + ` --write-out=json`
 
 // take takes one backup from the first host whose etcd can give one. What etcd
 // refuses is the backup's Problem; the error is the harness's.
 func (j *backupJob) take(ctx context.Context, n int, begun time.Duration) (b harness.Backup, err error) {
 	b = harness.Backup{Name: fmt.Sprintf("backup-%03d.db", n), Begun: begun}
-	defer func() { b.Took = j.d.timeline.now() - b.Begun }()
+	defer func() {
+		if !b.Kept() {
+			b.Took = j.d.timeline.now() - b.Begun
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, takeDeadline+j.d.weight(takeDeadline))
 	defer cancel()
 	b.Problem = "no host is there to take it from"
@@ -189,7 +211,8 @@ func (j *backupJob) take(ctx context.Context, n int, begun time.Duration) (b har
 			b.Problem = lastLine(out.Stderr)
 			continue
 		}
-		return b, ignoreEnd(ctx, j.pull(ctx, h, &b))
+		err = j.pull(ctx, h, &b)
+		return b, ignoreEnd(ctx, err)
 	}
 	return b, nil
 }
@@ -215,11 +238,6 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, b *harness.Backup)
 	}
 	pulled := j.d.timeline.now()
 	b.Snapshot = pulled - b.Begun
-	if known, err := status(ctx, h, b); !known {
-		return err
-	}
-	told := j.d.timeline.now()
-	b.Status = told - pulled
 	if !j.Unverified {
 		if _, err = dataset.Verify(ctx, partial); err != nil {
 			b.Problem = err.Error()
@@ -231,15 +249,38 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, b *harness.Backup)
 	}
 	verified := j.d.timeline.now()
 	if !j.Unverified {
-		b.Verify = verified - told
+		b.Verify = verified - pulled
 	}
 	if b.SHA256, err = j.d.archive.keep(ctx, b.Name, partial); err != nil {
 		b.Problem = err.Error()
 		return err
 	}
-	b.Upload = j.d.timeline.now() - verified
+	kept := j.d.timeline.now()
+	b.Upload, b.Took = kept-verified, kept-b.Begun
 	b.Verified, b.Unverified, b.Problem = !j.Unverified, j.Unverified, ""
-	return nil
+	return j.look(ctx, h, b)
+}
+
+// look notes down what is in a backup that is kept. That is for the drill alone, so it
+// comes last, and is no part of what the backup took. One of which it cannot be told,
+// because its host was lost, is taken out of the store again: nothing could be proven
+// of a cluster that was restored from it.
+func (j *backupJob) look(ctx context.Context, h harness.Host, b *harness.Backup) error {
+	j.looks(true)
+	defer j.looks(false)
+	begun := j.d.timeline.now()
+	known, err := status(ctx, h, b)
+	b.Status = j.d.timeline.now() - begun
+	if known {
+		return nil
+	}
+	b.Verified, b.Unverified = false, false
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeDeadline)
+	defer cancel()
+	if gone := j.d.archive.remove(whole, b.Name); gone != nil && !errors.Is(gone, store.ErrNotFound) {
+		err = errors.Join(err, fmt.Errorf("remove backup %s: %w", b.Name, gone))
+	}
+	return err
 }
 
 // status notes down what is in the snapshot on its host; false: it is not known, and

@@ -164,7 +164,7 @@ func (d *drill) untilTheStrike(ctx context.Context) error {
 	case <-time.After(begun + age - d.timeline.now()):
 	}
 	if d.scenario.Backups.Age == 0 {
-		return nil // it may well be under way
+		return d.backups.looked(ctx) // the backup itself may well be under way
 	}
 	return poll(ctx, "the last backup before the strike has been taken", func(context.Context) (bool, string) {
 		_, underWay := d.backups.newest()
@@ -184,7 +184,7 @@ func (d *drill) untilLongDead(ctx context.Context) error {
 	begun, _ := d.backups.newest()
 	var longest time.Duration
 	for _, b := range d.backups.list() {
-		longest = max(longest, b.Took)
+		longest = max(longest, b.Took+b.Status)
 	}
 	select {
 	case <-ctx.Done():
