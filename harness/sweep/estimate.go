@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -10,16 +11,22 @@ import (
 )
 
 // estimate is how long the tasks will take if each takes what runs took that were
-// most like it: of its own point, else of its size, else of the size nearest to
-// it, which is said. Before any run has ended there is none.
+// most like it: of its own point, else of its size, else what runs of other sizes
+// make likely, which is said. Before any run has ended there is none.
 func estimate(left []task, runs []policy.Run) string {
+	runs = slices.DeleteFunc(slices.Clone(runs), func(r policy.Run) bool { return r.Broke != "" })
+	if len(runs) == 0 {
+		return "no estimate yet"
+	}
 	total, rough := time.Duration(0), false
 	for _, t := range left {
-		took, like := expected(t, runs)
-		if like == nothing {
-			return "no estimate yet"
+		took, ok := mean(runs, func(r policy.Run) bool { return r.Point == t.Point })
+		if !ok {
+			took, ok = mean(runs, func(r policy.Run) bool { return r.Size == t.Size })
 		}
-		rough = rough || like == nearest
+		if !ok {
+			took, rough = ofAnotherSize(t.Size, runs), true
+		}
 		total += took
 	}
 	text := "about " + roundly(total)
@@ -29,53 +36,50 @@ func estimate(left []task, runs []policy.Run) string {
 	return text
 }
 
-// likeness is how much the runs that a task is judged by are like it.
-type likeness int
-
-const (
-	nothing likeness = iota
-	nearest          // of another size
-	size
-	point
-)
-
-// expected is the mean of what the runs most like a task took.
-func expected(t task, runs []policy.Run) (took time.Duration, like likeness) {
-	whole := slices.DeleteFunc(slices.Clone(runs), func(r policy.Run) bool { return r.Broke != "" })
-	var of []policy.Run
-	for _, c := range []struct {
-		like likeness
-		is   func(policy.Run) bool
-	}{
-		{point, func(r policy.Run) bool { return r.Point == t.Point }},
-		{size, func(r policy.Run) bool { return r.Size == t.Size }},
-		{nearest, func(r policy.Run) bool { return r.Size == closest(t.Size, whole) }},
-	} {
-		of = slices.DeleteFunc(slices.Clone(whole), func(r policy.Run) bool { return !c.is(r) })
-		if like = c.like; len(of) > 0 {
-			break
+// mean is what these of the runs took; false: there are none of them.
+func mean(runs []policy.Run, these func(policy.Run) bool) (took time.Duration, ok bool) {
+	var sum, n int64
+	for _, r := range runs {
+		if these(r) {
+			sum, n = sum+r.Took, n+1
 		}
 	}
-	if len(of) == 0 {
-		return 0, nothing
+	if n == 0 {
+		return 0, false
 	}
-	var sum int64
-	for _, r := range of {
-		sum += r.Took
-	}
-	return time.Duration(sum/int64(len(of))) * time.Millisecond, like
+	return time.Duration(sum/n) * time.Millisecond, true
 }
 
-// closest is the size of a run that differs by the least factor.
-func closest(to policy.Size, runs []policy.Run) policy.Size {
-	var best policy.Size
-	off := math.Inf(1)
+// ofAnotherSize is what a run of a size is likely to take of which there was none yet,
+// by those that there were. Between two sizes, and beyond the largest two, it is on the
+// straight line through them. A drill takes some time whatever the size, so one of a
+// smaller size than any is taken for as long as the smallest, and one of a larger for no
+// shorter than the largest, nor for longer by a greater factor than it is larger.
+func ofAnotherSize(size policy.Size, runs []policy.Run) time.Duration {
+	means := map[policy.Size]time.Duration{}
 	for _, r := range runs {
-		if factor := math.Abs(math.Log(float64(r.Size) / float64(to))); factor < off {
-			best, off = r.Size, factor
-		}
+		means[r.Size], _ = mean(runs, func(other policy.Run) bool { return other.Size == r.Size })
 	}
-	return best
+	sizes := slices.Sorted(maps.Keys(means))
+	above, _ := slices.BinarySearch(sizes, size)
+	if above == 0 {
+		return means[sizes[0]]
+	}
+	if above < len(sizes) {
+		return onLine(size, sizes[above-1], sizes[above], means)
+	}
+	largest := sizes[above-1]
+	least, most := means[largest], time.Duration(float64(means[largest])*float64(size)/float64(largest))
+	if above == 1 {
+		return most
+	}
+	return min(max(onLine(size, sizes[above-2], largest, means), least), most)
+}
+
+// onLine is what a size takes on the line through two others.
+func onLine(size, a, b policy.Size, means map[policy.Size]time.Duration) time.Duration {
+	each := float64(means[b]-means[a]) / float64(b-a)
+	return means[a] + time.Duration(math.Round(each*float64(size-a)))
 }
 
 // roundly is a time as nobody takes for exact.
