@@ -234,7 +234,7 @@ func (a *app) sweepThrough(ctx context.Context, s *study, plan policy.Plan, stor
 		return err
 	}
 	defer func() { err = errors.Join(err, book.Close()) }()
-	all.runtime, all.dir, all.say = rt, dir, a.progressOf(s)
+	all.runtime, all.dir, all.progress = rt, dir, a.progressOf(s)
 	defer func() { err = errors.Join(err, all.close()) }()
 	if err := all.hasRoom(os.TempDir()); err != nil {
 		return err
@@ -242,7 +242,8 @@ func (a *app) sweepThrough(ctx context.Context, s *study, plan policy.Plan, stor
 	if err := all.prepare(ctx); err != nil {
 		return hint(err, "firedrill policy --resume %s goes on with it", quoted(dir))
 	}
-	result, broke := book.Run(ctx, all.drill, all.say)
+	result, broke := book.Run(ctx, all.drill, all.progress.say)
+	all.progress.clear()
 	if err := a.studied(s, result); err != nil {
 		return errors.Join(broke, err)
 	}
@@ -273,19 +274,6 @@ func (s *study) book(all rounds, stored *policy.Result, runtime string) (*sweeps
 	}
 	book, err := sweeps.Begin(dir, head)
 	return book, dir, err
-}
-
-// progressOf tells each step of a sweep where it does not mix with the result.
-func (a *app) progressOf(s *study) func(string) {
-	to := a.out
-	if s.json {
-		to = a.err
-	}
-	return func(line string) {
-		a.lines.Lock()
-		defer a.lines.Unlock()
-		fmt.Fprintln(to, line)
-	}
 }
 
 // studied shows a result, writes the files that were asked for, and sets the exit code.

@@ -25,10 +25,10 @@ type rounds struct {
 	keep      bool             // backups in the policy's store
 	untried   []policy.Untried // see suit
 
-	runtime harness.Runtime
-	dir     string // of the sweep
-	born    births
-	say     func(string)
+	runtime  harness.Runtime
+	dir      string // of the sweep
+	born     births
+	progress *progress
 }
 
 // points are the combinations that there are drills for.
@@ -87,8 +87,6 @@ func (r *rounds) options(p policy.Point, seed int64) drill.Options {
 		BackupKeep:       harness.Retention{Count: r.plan.Policy.Retention.Count, Age: r.plan.Sweep.Scaled(r.plan.Policy.Retention.Age)},
 		BackupUnverified: r.plan.Policy.Verify == policy.VerifyNone,
 		Promises:         []harness.Check{check.LossWithinPolicy{Interval: every}},
-
-		Progress: func(harness.Event) {}, // a sweep tells runs, and the evidence has the rest
 	}
 }
 
@@ -122,7 +120,7 @@ func (r *rounds) rerun(p policy.Point, seed int64) string {
 // drill runs one drill of a point.
 func (r *rounds) drill(ctx context.Context, p policy.Point, _ int, seed int64) (reports.Report, error) {
 	o := r.options(p, seed)
-	o.Rerun = r.rerun(p, seed)
+	o.Rerun, o.Progress = r.rerun(p, seed), r.progress.drill()
 	return r.run(ctx, r.runtime, r.scenarios[p.Procedure], o)
 }
 
@@ -135,12 +133,13 @@ func (r *rounds) prepare(ctx context.Context) (err error) {
 		if r.born[of] != "" {
 			continue
 		}
+		r.progress.say(fmt.Sprintf("making a database of %s with values of %d bytes", p.Size, p.ValueSize))
 		made, err := r.born.make(ctx, r.dir, of)
 		if err != nil {
 			return fmt.Errorf("make a database of %s with values of %d bytes: %w", p.Size, p.ValueSize, err)
 		}
-		r.say(made)
+		r.progress.say(made)
 	}
-	r.say(fmt.Sprintf("datasets made in %.1f s", time.Since(begun).Seconds()))
+	r.progress.say(fmt.Sprintf("datasets made in %.1f s", time.Since(begun).Seconds()))
 	return nil
 }
