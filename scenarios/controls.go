@@ -58,12 +58,12 @@ func sabotaged() []Control {
 				rewrite("start etcd on every host", "(token) `-restored`", "(token)")), 20*time.Second)},
 		{Name: "restored-without-bump", Summary: "the revisions are not bumped and marked compacted",
 			Catches: "watcher-informed",
-			Scenario: losing(slipped(etcdSnapshotRestore(),
-				rewrite("restore the snapshot on every host", " \\\n  --bump-revision 1000000000 --mark-compacted", "")))},
+			Scenario: slipped(etcdSnapshotRestore(),
+				rewrite("restore the snapshot on every host", " \\\n  --bump-revision 1000000000 --mark-compacted", ""))},
 		{Name: "revisions-handed-out-again", Summary: "as restored-without-bump: lost revisions are handed out a second time",
 			Catches: "revisions-unique",
-			Scenario: losing(slipped(etcdSnapshotRestore(),
-				rewrite("restore the snapshot on every host", " \\\n  --bump-revision 1000000000 --mark-compacted", "")))},
+			Scenario: slipped(etcdSnapshotRestore(),
+				rewrite("restore the snapshot on every host", " \\\n  --bump-revision 1000000000 --mark-compacted", ""))},
 		{Name: "lease-times-started-anew", Summary: "a restore as etcd has it: the times of leases start anew",
 			Catches:  "lease-terms-kept",
 			Scenario: strictly(etcdSnapshotRestore())},
@@ -270,7 +270,7 @@ func carelessRke() []Control {
 					Do: harness.FetchBackup{To: "/opt/rke/etcd-snapshots/snapshot.db", Back: 1}}))},
 		{Name: "rke-components-not-restarted", Summary: "step 7 is left out: the components go on from the revision that they saw last",
 			Catches:  "caches-fresh",
-			Scenario: losing(slipped(rkeRestoreCleanedNodes(), skip("restart the components")))},
+			Scenario: slipped(rkeRestoreCleanedNodes(), skip("restart the components"))},
 		{Name: "rke-node-not-cleaned", Summary: "m3 is not cleaned, and the old data is in the way of the restore",
 			Catches: "procedure-completed", Says: "(restore the snapshot on every node)",
 			Scenario: slipped(rkeRestoreCleanedNodes(), on("clean the nodes", harness.AllBut("m3")))},
@@ -405,17 +405,10 @@ func hurried(s harness.Scenario, within time.Duration) harness.Scenario {
 	return s
 }
 
-// losing lets the strike come half an interval after the newest backup: what
-// these slips do shows only if something was lost.
-func losing(s harness.Scenario) harness.Scenario {
-	s.Backups.Age = s.Backups.Every / 2
-	return s
-}
-
 // died lets the backup job stop after so many backups, long before the strike. The
 // scenario's own interval is the policy that is held against what is lost.
 func died(s harness.Scenario, after int) harness.Scenario {
-	s.Backups.Dies = after
+	s.Backups.Dies, s.Backups.Age = after, 0
 	return withinPolicy(s)
 }
 

@@ -15,8 +15,8 @@ import (
 //
 // What was written after the snapshot is lost, and the report says how much. The
 // restore bumps revisions and marks them compacted, so that no revision is handed
-// out twice and held watchers are told: both are promises here. The times of
-// leases start anew with it.
+// out twice and held watchers are told: both are promises here, and so chance must
+// not have it that nothing was written. The times of leases start anew with it.
 func etcdSnapshotRestore() harness.Scenario {
 	return harness.Scenario{
 		Name:     "etcd-snapshot-restore",
@@ -25,7 +25,7 @@ func etcdSnapshotRestore() harness.Scenario {
 		Labels:   []string{"etcd", "snapshot", "quorum-loss"},
 		Given:    harness.ClusterSpec{Members: 3},
 		Under:    harness.KubernetesTraffic,
-		Backups:  harness.BackupJob{Every: time.Second},
+		Backups:  harness.BackupJob{Every: time.Second, Age: time.Second / 2},
 		Break:    []harness.Fault{fault.LoseHost{Who: harness.AllBut("m1")}},
 		Premises: []harness.Check{check.QuorumWasLost{}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.EtcdSnapshotRestore{Survivor: "m1"},

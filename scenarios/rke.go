@@ -14,6 +14,9 @@ import (
 // nodes with other names are restored from the snapshot and the bundle of
 // certificates in S3. Their addresses are new, so the cluster ID is, although the
 // token is RKE's: the old nodes, if they come back, cannot reach into it.
+//
+// That the components are told is promised, and so chance must not have it that nothing
+// was written after the snapshot: they would have nothing to be told.
 func rkeRestoreNewNodes() harness.Scenario {
 	return harness.Scenario{
 		Name:     "rke-restore-new-nodes",
@@ -22,7 +25,7 @@ func rkeRestoreNewNodes() harness.Scenario {
 		Labels:   []string{"rke", "snapshot", "quorum-loss", "host-loss", "s3"},
 		Given:    harness.ClusterSpec{Members: 3, Token: recovery.RkeToken, TLS: rkeTLS},
 		Under:    harness.KubernetesTraffic,
-		Backups:  harness.BackupJob{Every: time.Second, Bucket: "rke-etcd-snapshots", Bundle: "pki.bundle.tar.gz"},
+		Backups:  harness.BackupJob{Every: time.Second, Age: time.Second / 2, Bucket: "rke-etcd-snapshots", Bundle: "pki.bundle.tar.gz"},
 		Break:    []harness.Fault{fault.PowerOff{Who: harness.Everyone}},
 		Premises: []harness.Check{check.HostsWereOff{Who: harness.Everyone}, check.WritesWereAcknowledged{}},
 		Recover:  recovery.RkeRestore{NewNodes: true},

@@ -27,17 +27,12 @@ var command = sync.OnceValues(func() (string, error) {
 
 var _ = AfterSuite(gexec.CleanupBuildArtifacts)
 
-// firstBackup is what a runbook restores whose mistake shows only where something was
-// lost. There are two at least before the strike, and chance may leave nothing
-// after the newest.
-const firstBackup = "backup-001.db"
-
 // tearDown is how long a drill that is told to end may take before it is killed.
 const tearDown = 90 * time.Second
 
 // drillBy runs a scenario by a runbook, as a user does, and returns the report and
 // the exit code.
-func drillBy(ctx SpecContext, rt place, r runbooks.Runbook, env ...string) (reports.Report, int) {
+func drillBy(ctx SpecContext, rt place, r runbooks.Runbook) (reports.Report, int) {
 	GinkgoHelper()
 	rt.must(ctx) // or skip
 	binary, err := command()
@@ -48,7 +43,6 @@ func drillBy(ctx SpecContext, rt place, r runbooks.Runbook, env ...string) (repo
 	file := filepath.Join(dir, filepath.Base(r.File))
 	Expect(os.WriteFile(file, text, 0o700)).To(Succeed())
 	cmd := exec.CommandContext(ctx, binary, "run", r.Scenario, "--runbook", file, "--runtime", rt.name, "--json", "--out", filepath.Join(dir, "runs"))
-	cmd.Env = append(os.Environ(), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = tearDown
 	var out bytes.Buffer
@@ -75,11 +69,7 @@ var _ = Describe("runbook", func() {
 				continue // what catches them does not depend on where hosts come from
 			}
 			It(r.Name+" is caught by "+r.Catches+" on the "+rt.name+" runtime", Label(rt.name, "runbook", "control"), func(ctx SpecContext) {
-				var env []string
-				if r.NeedsLoss {
-					env = []string{"BACKUP=" + firstBackup}
-				}
-				report, code := drillBy(ctx, rt, r, env...)
+				report, code := drillBy(ctx, rt, r)
 				Expect(report.Verdict).To(Equal(harness.Violated), "%s", explain(report))
 				Expect(verdictOf(report, r.Catches)).To(Equal(harness.Violated), "%s", explain(report))
 				Expect(verdictOf(report, "procedure-completed")).To(Equal(harness.Held), "it went through to its end: %s", explain(report))

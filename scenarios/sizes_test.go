@@ -3,6 +3,7 @@ package scenarios_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -59,6 +60,27 @@ func TestScenariosFitTheirMembers(t *testing.T) {
 		if !names[name] {
 			t.Errorf("%s does not say what it is for one member", name)
 		}
+	}
+}
+
+// A restore that lost nothing keeps these promises whatever it does: where they are made
+// something was written after the backup, of however many members.
+func TestWhatHangsOnALossHasOne(t *testing.T) {
+	hang := []string{check.RevisionsUnique{}.Name(), check.WatcherInformed{}.Name(), check.CachesFresh{}.Name()}
+	var found []string
+	for _, s := range scenarios.All() {
+		for _, members := range []int{s.Given.Members, 1} {
+			of := s.WithMembers(members)
+			if !scenarios.Restores(of) || !slices.ContainsFunc(of.Promises, func(c harness.Check) bool { return slices.Contains(hang, c.Name()) }) {
+				continue
+			}
+			if found = append(found, s.Name); of.Backups.Age < 300*time.Millisecond {
+				t.Errorf("%s with %d members: the backup is %v old when disaster strikes", s.Name, members, of.Backups.Age)
+			}
+		}
+	}
+	if found = slices.Compact(found); len(found) != 4 {
+		t.Errorf("it is promised by %q", found)
 	}
 }
 

@@ -40,6 +40,11 @@ var _ = Describe("scenario", func() {
 					Expect(report.Loss).NotTo(BeNil())
 					Expect(report.Loss.LostWrites).To(BeNumerically(">=", check.Behind), "%s", explain(report))
 				}
+				// What is promised of revisions, watchers and caches hangs on a loss.
+				if s.Backups.Age > 0 {
+					Expect(report.Loss).NotTo(BeNil())
+					Expect(report.Loss.LostWrites).To(BeNumerically(">", 0), "%s", explain(report))
+				}
 				// With a member that never connects, who asks for the members hangs too.
 				if s.Name == "dcos-2-scale-up-crash" {
 					Expect(report.Listed).NotTo(BeNil())

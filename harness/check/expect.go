@@ -32,7 +32,7 @@ func (e Expectation) Of(promises []harness.Check) ([]harness.Check, error) {
 				return nil, fmt.Errorf("expect member %q: a host's name is lower-case letters, digits and -", name)
 			}
 		}
-		out = instead(out, MembersAre{Who: harness.Hosts(e.Members...)}, MembersAre{}.Name(), MemberReplaced{}.Name())
+		out = elsewhere(instead(out, MembersAre{Who: harness.Hosts(e.Members...)}, MembersAre{}.Name()), e.Members)
 	}
 	switch e.ClusterID {
 	case "":
@@ -54,6 +54,18 @@ func (e Expectation) Of(promises []harness.Check) ([]harness.Check, error) {
 		return nil, fmt.Errorf("expect loss %q: it is none, snapshot, or survivor=HOST", e.Loss)
 	}
 	return out, nil
+}
+
+// elsewhere has what was lost be gone, and the new one have its name only where it is
+// among the members that are expected. The checks are the caller's own.
+func elsewhere(checks []harness.Check, members []string) []harness.Check {
+	for i, c := range checks {
+		if replaced, ok := c.(MemberReplaced); ok {
+			replaced.Elsewhere = !slices.Contains(members, replaced.Host)
+			checks[i] = replaced
+		}
+	}
+	return checks
 }
 
 // instead puts a check in the place of the first one of these names, or at the

@@ -31,6 +31,21 @@ func TestExpectation(t *testing.T) {
 			t.Errorf("%+v: %v, %v", c.of, got, err)
 		}
 	}
+	// Who was lost is gone, whoever is expected; its name is a new one's if it is expected.
+	replaced := []harness.Check{check.NothingLost{}, check.MembersAre{Who: harness.Everyone}, check.MemberReplaced{Host: "m3"}}
+	for members, want := range map[string]check.MemberReplaced{
+		"m1 m2 m3": {Host: "m3"},
+		"m1 m2 m4": {Host: "m3", Elsewhere: true},
+	} {
+		names := strings.Fields(members)
+		got, err := check.Expectation{Members: names}.Of(replaced)
+		if err != nil || !reflect.DeepEqual(got, []harness.Check{check.NothingLost{}, check.MembersAre{Who: harness.Hosts(names...)}, want}) {
+			t.Errorf("%s: %v, %v", members, got, err)
+		}
+	}
+	if replaced[2] != (check.MemberReplaced{Host: "m3"}) {
+		t.Errorf("the scenario's own promises were changed: %v", replaced)
+	}
 	// What the scenario does not promise is promised then.
 	got, err := check.Expectation{Loss: "none", ClusterID: "kept", Members: []string{"m1"}}.Of(nil)
 	if err != nil || len(got) != 3 {

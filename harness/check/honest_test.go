@@ -251,7 +251,7 @@ func honestChecks() []harness.Check {
 		case check.HostsWereOff:
 			checks[i] = check.HostsWereOff{Who: harness.AllBut("m1")}
 		case check.MemberReplaced:
-			checks[i] = check.MemberReplaced{Host: "m3"}
+			checks[i] = check.MemberReplaced{Host: "m3", Elsewhere: true}
 		case check.CutAtSurvivor:
 			checks[i] = check.CutAtSurvivor{Host: "m1"}
 		case check.LossWithinPolicy:

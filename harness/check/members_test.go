@@ -12,6 +12,7 @@ var (
 	alarms  = check.NoAlarms{}
 	serving = check.EveryMemberServes{}
 	another = check.MemberReplaced{Host: "m3"}
+	removed = check.MemberReplaced{Host: "m3", Elsewhere: true}
 )
 
 func clusters(ids ...uint64) func(*harness.Evidence, *book) {
@@ -41,6 +42,11 @@ var memberCases = []judged{
 	{another, "who was there before is not known", func(ev *harness.Evidence, _ *book) { ev.Before[2].Error = "refused" }, harness.Inconclusive, "not known"},
 	{another, "it was not asked before", func(ev *harness.Evidence, _ *book) { ev.Before = ev.Before[:2] }, harness.Inconclusive, "not known"},
 	{another, "one is silent", silent("m2"), harness.Inconclusive, "m2 did not answer"},
+	{removed, "nobody has its name", told(func(v *harness.MemberView) { v.Members = v.Members[:2] }), harness.Held, "21 is in nobody's list"},
+	{removed, "the old one is still listed", func(ev *harness.Evidence, _ *book) {
+		ev.After[0].Members = append(ev.After[0].Members, harness.Member{ID: 33, Name: "m3"})
+	}, harness.Violated, "m1 still lists the lost member 21"},
+	{removed, "one is silent", silent("m2"), harness.Inconclusive, "m2 did not answer"},
 
 	{members, "one was lost and never replaced", func(ev *harness.Evidence, _ *book) {
 		ev.Hosts, ev.After = ev.Hosts[:2], ev.After[:2]

@@ -23,13 +23,13 @@ func Recovered(promises []harness.Check, born []string) []string {
 		members = fmt.Sprintf("%s are the members, each with the ID that it had.", listed(born))
 		id, loss = ClusterID{Kept: true}.words(), NothingLost{}.words()
 	}
-	replaced := false
+	replaced := ""
 	for _, p := range promises {
 		switch c := p.(type) {
 		case MembersAre:
 			members = membersWords(c.hosts(born))
 		case MemberReplaced:
-			replaced = true
+			replaced = c.words()
 		case ClusterID:
 			id = c.words()
 		case NothingLost:
@@ -47,9 +47,7 @@ func Recovered(promises []harness.Check, born []string) []string {
 		}
 	}
 	add(members)
-	if replaced {
-		add("A member that is lost for good is removed, and a new one takes its name.")
-	}
+	add(replaced)
 	add(id)
 	add(loss)
 	var works []string
@@ -108,6 +106,13 @@ func membersWords(names []string) string {
 		return fmt.Sprintf("%s is the only member.", names[0])
 	}
 	return fmt.Sprintf("%s are the members, all of them voters, and nobody else is.", listed(names))
+}
+
+func (c MemberReplaced) words() string {
+	if c.Elsewhere {
+		return "A member that is lost for good is removed."
+	}
+	return "A member that is lost for good is removed, and a new one takes its name."
 }
 
 func (c ClusterID) words() string {

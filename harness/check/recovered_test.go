@@ -39,6 +39,13 @@ func TestRecovered(t *testing.T) {
 				"The cluster ID is the one that it was.", "No write that was acknowledged is lost.", leaveIt,
 			},
 		},
+		"a member replaced by one of another name": {
+			[]harness.Check{MembersAre{Who: harness.AllBut("m3")}, MemberReplaced{Host: "m3", Elsewhere: true}},
+			[]string{
+				"m1 and m2 are the members, all of them voters, and nobody else is.", "A member that is lost for good is removed.",
+				"The cluster ID may be another one than it was.", leaveIt,
+			},
+		},
 		"one that is to be left alone": {
 			[]harness.Check{ProcedureRefused{}, NothingChanged{}},
 			[]string{

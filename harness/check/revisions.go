@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -9,7 +10,9 @@ import (
 
 // RevisionsUnique holds when no revision was handed out twice: two changes of
 // different requests acknowledged with one revision mislead every client that
-// resumes by revision.
+// resumes by revision. Where a backup was restored beyond which nothing lay there was
+// none to be handed out twice, and nothing is said of what the procedure does to them,
+// unless the new history is seen to begin far beyond.
 type RevisionsUnique struct{ none }
 
 // Name is revisions-unique.
@@ -43,6 +46,9 @@ func (RevisionsUnique) Judge(ev *harness.Evidence) harness.Result {
 		return notSeen("only %d writes were acknowledged", count)
 	}
 	if again == 0 {
+		if why := noneToRepeat(ev); why != "" {
+			return notSeen("%s", why)
+		}
 		return held("%d changes, each with a revision of its own", count)
 	}
 	for o, err := range ev.Ledger.Operations() {
@@ -59,6 +65,33 @@ func (RevisionsUnique) Judge(ev *harness.Evidence) harness.Result {
 	}
 	slices.Sort(offending)
 	return violated(offending, "%d revisions were handed out twice", again)
+}
+
+// noneToRepeat says why no revision could have been handed out twice; "": some could.
+func noneToRepeat(ev *harness.Evidence) string {
+	h, err := readHistories(ev)
+	if err != nil {
+		return fmt.Sprintf("the ledger cannot be read: %v", err)
+	}
+	if !h.replaced {
+		return ""
+	}
+	for _, b := range ev.Backups {
+		switch {
+		case !b.Kept() || b.Revision < h.greatest:
+			continue // were it restored, something would be lost
+		case h.firstAnew != math.MaxInt64 && h.firstAnew-b.Revision > h.acked:
+			continue // more were left out than could have been lost
+		}
+		c, err := findCut(ev, h, interval{b.Revision, b.Revision})
+		if err != nil {
+			return fmt.Sprintf("what came back cannot be read: %v", err)
+		}
+		if len(c.revisions) > 0 && len(c.wrong) == 0 {
+			return fmt.Sprintf("nothing that was acknowledged lay beyond %s, so no revision could be handed out twice", b.Name)
+		}
+	}
+	return ""
 }
 
 // bitmap is a set of revisions.

@@ -46,6 +46,14 @@ func TestWhatIsStoredIsLoaded(t *testing.T) {
 	}
 }
 
+// Evidence of older versions knows nothing of a replacement by another name.
+func TestAnOlderParameterIsLoaded(t *testing.T) {
+	loaded, err := check.Load(harness.StoredCheck{Kind: harness.Promise, Name: another.Name(), Params: json.RawMessage(`{"Host":"m3"}`)})
+	if err != nil || loaded != another {
+		t.Errorf("%#v, %v", loaded, err)
+	}
+}
+
 // The parameters of the honest checks differ from zero ones, so that a
 // parameter that gets lost on the way is seen.
 func TestHonestChecksHaveParameters(t *testing.T) {

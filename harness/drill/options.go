@@ -169,7 +169,8 @@ func (p *plan) policy(o Options) error {
 		return errors.New("it takes no backups, so no interval, no retention and no promise of a snapshot policy applies to it\nhint: choose a scenario that restores a snapshot, such as etcd-snapshot-restore")
 	}
 	if o.BackupEvery != 0 {
-		p.backups.Every = o.BackupEvery
+		// A policy is tried at any moment of its interval, and not at the scenario's own.
+		p.backups.Every, p.backups.Age = o.BackupEvery, 0
 	}
 	if o.BackupKeep != (harness.Retention{}) {
 		p.backups.Keep = o.BackupKeep

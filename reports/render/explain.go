@@ -29,7 +29,11 @@ func (s Style) Explain(sc harness.Scenario) (string, error) {
 	hang(&b, "under", explainColumn, fmt.Sprintf("%s, %d writes/s, values of %d bytes, %s, one probe every 20 ms",
 		plural(int64(sc.Under.Writers), "writer"), sc.Under.Rate, sc.Under.ValueSize, plural(int64(sc.Under.Leases), "lease")))
 	if sc.Backups.Every > 0 {
-		hang(&b, "backups", explainColumn, "a snapshot every "+limit(sc.Backups.Every))
+		text := "a snapshot every " + limit(sc.Backups.Every)
+		if age := sc.Backups.Age; age > 0 {
+			text += ", the newest " + limit(age) + " old when disaster strikes"
+		}
+		hang(&b, "backups", explainColumn, text)
 	}
 	label := "break"
 	for _, f := range sc.Break {

@@ -43,7 +43,7 @@ func scenario() harness.Scenario {
 	return harness.Scenario{
 		Name: "kubeadm-force-new-cluster", Source: from("Recovering from a major etcd failure"),
 		Summary: "quorum lost for good; rebuild from the one survivor", Labels: []string{"kubeadm", "quorum-loss"},
-		Given: harness.ClusterSpec{Members: 3, Token: "k8s"}, Under: harness.KubernetesTraffic, Backups: harness.BackupJob{Every: 2 * time.Second},
+		Given: harness.ClusterSpec{Members: 3, Token: "k8s"}, Under: harness.KubernetesTraffic, Backups: harness.BackupJob{Every: 2 * time.Second, Age: time.Second / 2},
 		Break:    []harness.Fault{fault("ruin the data directory on all-but(m1)"), fault("kill etcd on m1")},
 		Premises: []harness.Check{check{name: "quorum-was-lost", claim: "no member knew a leader"}},
 		Recover: runbook{
