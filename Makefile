@@ -12,16 +12,17 @@ all: build
 build:
 	$(GO) build -trimpath -o bin/firedrill ./cmd/firedrill
 
-# Every test, on both runtimes where a Docker engine answers. Packages, and then
-# scenarios, run side by side, one more than there are cores, and no more: drills wait
-# for half of their time, and measure it, and would steal it from each other. On a slow
-# machine twice as many took as long, and were too busy for a verdict.
-# go test ./scenarios runs them one by one. The package that takes longest comes first.
+# Every test, on both runtimes where a Docker engine answers. Packages run side by
+# side, one more than there are cores, the one that takes longest first. Scenarios run
+# two for each core: a drill waits for half of its time, and five hundred of them, four
+# at a time on two cores, were none too busy for a verdict.
+# go test ./scenarios runs them one by one.
 PROCS ?= $(shell echo $$(( $$(nproc) + 1 )))
+DRILLS ?= $(shell echo $$(( $$(nproc) * 2 )))
 test:
 	$(GO) vet ./...
 	$(GO) test -count=1 -p $(PROCS) -timeout 60m ./harness/drill $$($(GO) list ./... | grep -v -e /scenarios$$ -e /harness/drill$$)
-	$(GO) run github.com/onsi/ginkgo/v2/ginkgo --procs=$(PROCS) --timeout 75m --junit-report=scenarios.junit.xml --output-dir=bin ./scenarios
+	$(GO) run github.com/onsi/ginkgo/v2/ginkgo --procs=$(DRILLS) --timeout 75m --junit-report=scenarios.junit.xml --output-dir=bin ./scenarios
 
 # Only what needs no cluster.
 short:
