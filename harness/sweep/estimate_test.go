@@ -18,6 +18,14 @@ func TestEstimateIsByTheRunsMostAlike(t *testing.T) {
 		}
 		return all
 	}
+	phased := func(p policy.Point, seconds, ms int64) policy.Run {
+		r := run(p, seconds)
+		r.Phases = map[policy.Phase]int64{policy.Ack: 60_000, policy.Outage: 70_000}
+		for i, phase := range []policy.Phase{policy.Snapshot, policy.VerifyTaken, policy.Upload, policy.Fetch, policy.VerifyFetched, policy.RestoreHost} {
+			r.Phases[phase] = ms/6 + int64(i)*10 - 25
+		}
+		return r
+	}
 	broke := run(at("a", 64), 1)
 	broke.Broke = "no disk"
 	for name, c := range map[string]struct {
@@ -32,6 +40,8 @@ func TestEstimateIsByTheRunsMostAlike(t *testing.T) {
 		"between two sizes":    {left(at("a", 256)), []policy.Run{run(at("a", 16), 10), run(at("a", 1036), 265)}, "about 70 s, judged by other sizes"},
 		"the nearest two":      {left(at("a", 48)), []policy.Run{run(at("a", 2), 1), run(at("a", 32), 10), run(at("a", 64), 30), run(at("a", 512), 900)}, "about 20 s, judged by other sizes"},
 		"a larger one":         {left(at("a", 4096)), []policy.Run{run(at("a", 256), 30)}, "about 8 min, judged by other sizes"},
+		"by what grows":        {left(at("a", 256)), []policy.Run{phased(at("a", 16), 20, 600), phased(at("b", 16), 30, 1200)}, "about 66 s, judged by other sizes"},
+		"by that, and no more": {left(at("a", 256)), []policy.Run{phased(at("a", 64), 20, 60_000)}, "about 80 s, judged by other sizes"},
 		"a larger one by two":  {left(at("a", 4096)), []policy.Run{run(at("b", 256), 34), run(at("a", 1024), 80), run(at("b", 256), 30)}, "about 5 min, judged by other sizes"},
 		"larger, not shorter":  {left(at("a", 512)), []policy.Run{run(at("a", 16), 40), run(at("a", 64), 30)}, "about 30 s, judged by other sizes"},
 		"larger by that much":  {left(at("a", 512)), []policy.Run{run(at("a", 240), 2), run(at("a", 256), 30)}, "about 60 s, judged by other sizes"},
