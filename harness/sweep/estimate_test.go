@@ -58,12 +58,16 @@ func TestEstimateIsByTheRunsMostAlike(t *testing.T) {
 }
 
 func TestOutcomeInALine(t *testing.T) {
+	undecided := harness.Inconclusive
 	for want, run := range map[string]policy.Run{
 		"held in 20.00 s; recovered after 3.20 s; 4 writes over 0.03 s lost, of 1.02 s that the policy explains": {
 			Took: 20_000, Verdict: harness.Held, Recovered: 3200, Loss: &policy.Loss{LostWrites: 4, LostMS: 30, BoundMS: 1020},
 		},
 		"VIOLATED in 20.00 s; no recovery was seen; 400 writes over 9.00 s lost, by a backup 9.50 s old: MORE THAN THE 1.02 s that the policy explains; not held: loss-within-policy": {
 			Took: 20_000, Verdict: harness.Violated, Loss: &policy.Loss{LostWrites: 400, LostMS: 9000, AgeMS: 9500, BoundMS: 1020}, Failed: []string{"loss-within-policy"},
+		},
+		"INCONCLUSIVE in 20.00 s; no recovery was seen; 4 writes over 1.30 s lost; whether the policy explains it cannot be told: backups, and seeing what is in them, took longer than the interval": {
+			Took: 20_000, Loss: &policy.Loss{LostWrites: 4, LostMS: 1300, BoundMS: 1020, Verdict: &undecided},
 		},
 		"INCONCLUSIVE in 1.00 s; recovered after 0.10 s; loss unknown; figures are not counted: busy": {
 			Took: 1000, Recovered: 100, Unfit: []string{"busy"},
