@@ -52,9 +52,10 @@ func mean(runs []policy.Run, these func(policy.Run) bool) (took time.Duration, o
 
 // ofAnotherSize is what a run of a size is likely to take of which there was none yet,
 // by those that there were. Between two sizes, and beyond the largest two, it is on the
-// straight line through them. A drill takes some time whatever the size, so one of a
-// smaller size than any is taken for as long as the smallest, and one of a larger for no
-// shorter than the largest, nor for longer by a greater factor than it is larger.
+// straight line through them; beyond a single one, what grows is told by its phases. A
+// drill takes some time whatever the size, so one of a smaller size than any is taken for
+// as long as the smallest, and one of a larger for no shorter than the largest, nor for
+// longer by a greater factor than it is larger.
 func ofAnotherSize(size policy.Size, runs []policy.Run) time.Duration {
 	means := map[policy.Size]time.Duration{}
 	for _, r := range runs {
@@ -70,10 +71,30 @@ func ofAnotherSize(size policy.Size, runs []policy.Run) time.Duration {
 	}
 	largest := sizes[above-1]
 	least, most := means[largest], time.Duration(float64(means[largest])*float64(size)/float64(largest))
-	if above == 1 {
+	if above > 1 {
+		return min(max(onLine(size, sizes[above-2], largest, means), least), most)
+	}
+	grows := passes * growing(runs)
+	if grows == 0 {
 		return most
 	}
-	return min(max(onLine(size, sizes[above-2], largest, means), least), most)
+	return min(least+time.Duration(float64(grows)*(float64(size)/float64(largest)-1)), most)
+}
+
+// passes is how many times as long as what growing counts a drill is about the database
+// altogether, as seen in sweeps: it is born with it, backs it up at least twice, and reads
+// what came back.
+const passes = 3
+
+// growing is the mean of what the phases took that the whole database goes through.
+func growing(runs []policy.Run) time.Duration {
+	var sum int64
+	for _, r := range runs {
+		for _, p := range []policy.Phase{policy.Snapshot, policy.VerifyTaken, policy.Upload, policy.Fetch, policy.VerifyFetched, policy.RestoreHost} {
+			sum += r.Phases[p]
+		}
+	}
+	return time.Duration(sum/int64(len(runs))) * time.Millisecond
 }
 
 // onLine is what a size takes on the line through two others.

@@ -18,6 +18,14 @@ func TestEstimateIsByTheRunsMostAlike(t *testing.T) {
 		}
 		return all
 	}
+	phased := func(p policy.Point, seconds, ms int64) policy.Run {
+		r := run(p, seconds)
+		r.Phases = map[policy.Phase]int64{policy.Ack: 60_000, policy.Outage: 70_000}
+		for i, phase := range []policy.Phase{policy.Snapshot, policy.VerifyTaken, policy.Upload, policy.Fetch, policy.VerifyFetched, policy.RestoreHost} {
+			r.Phases[phase] = ms/6 + int64(i)*10 - 25
+		}
+		return r
+	}
 	broke := run(at("a", 64), 1)
 	broke.Broke = "no disk"
 	for name, c := range map[string]struct {
@@ -32,6 +40,8 @@ func TestEstimateIsByTheRunsMostAlike(t *testing.T) {
 		"between two sizes":    {left(at("a", 256)), []policy.Run{run(at("a", 16), 10), run(at("a", 1036), 265)}, "about 70 s, judged by other sizes"},
 		"the nearest two":      {left(at("a", 48)), []policy.Run{run(at("a", 2), 1), run(at("a", 32), 10), run(at("a", 64), 30), run(at("a", 512), 900)}, "about 20 s, judged by other sizes"},
 		"a larger one":         {left(at("a", 4096)), []policy.Run{run(at("a", 256), 30)}, "about 8 min, judged by other sizes"},
+		"by what grows":        {left(at("a", 256)), []policy.Run{phased(at("a", 16), 20, 600), phased(at("b", 16), 30, 1200)}, "about 66 s, judged by other sizes"},
+		"by that, and no more": {left(at("a", 256)), []policy.Run{phased(at("a", 64), 20, 60_000)}, "about 80 s, judged by other sizes"},
 		"a larger one by two":  {left(at("a", 4096)), []policy.Run{run(at("b", 256), 34), run(at("a", 1024), 80), run(at("b", 256), 30)}, "about 5 min, judged by other sizes"},
 		"larger, not shorter":  {left(at("a", 512)), []policy.Run{run(at("a", 16), 40), run(at("a", 64), 30)}, "about 30 s, judged by other sizes"},
 		"larger by that much":  {left(at("a", 512)), []policy.Run{run(at("a", 240), 2), run(at("a", 256), 30)}, "about 60 s, judged by other sizes"},
@@ -48,12 +58,16 @@ func TestEstimateIsByTheRunsMostAlike(t *testing.T) {
 }
 
 func TestOutcomeInALine(t *testing.T) {
+	undecided := harness.Inconclusive
 	for want, run := range map[string]policy.Run{
 		"held in 20.00 s; recovered after 3.20 s; 4 writes over 0.03 s lost, of 1.02 s that the policy explains": {
 			Took: 20_000, Verdict: harness.Held, Recovered: 3200, Loss: &policy.Loss{LostWrites: 4, LostMS: 30, BoundMS: 1020},
 		},
 		"VIOLATED in 20.00 s; no recovery was seen; 400 writes over 9.00 s lost, by a backup 9.50 s old: MORE THAN THE 1.02 s that the policy explains; not held: loss-within-policy": {
 			Took: 20_000, Verdict: harness.Violated, Loss: &policy.Loss{LostWrites: 400, LostMS: 9000, AgeMS: 9500, BoundMS: 1020}, Failed: []string{"loss-within-policy"},
+		},
+		"INCONCLUSIVE in 20.00 s; no recovery was seen; 4 writes over 1.30 s lost; whether the policy explains it cannot be told: backups, and seeing what is in them, took longer than the interval": {
+			Took: 20_000, Loss: &policy.Loss{LostWrites: 4, LostMS: 1300, BoundMS: 1020, Verdict: &undecided},
 		},
 		"INCONCLUSIVE in 1.00 s; recovered after 0.10 s; loss unknown; figures are not counted: busy": {
 			Took: 1000, Recovered: 100, Unfit: []string{"busy"},

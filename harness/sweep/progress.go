@@ -26,7 +26,7 @@ func outcome(r policy.Run) string {
 	case r.Loss == nil:
 		parts = append(parts, "loss unknown")
 	case r.Loss.Undecided():
-		parts = append(parts, fmt.Sprintf("%d writes over %s lost; whether the policy explains it cannot be told: backups took longer than the interval", r.Loss.LostWrites, seconds(r.Loss.LostMS)))
+		parts = append(parts, fmt.Sprintf("%d writes over %s lost; whether the policy explains it cannot be told: backups, and seeing what is in them, took longer than the interval", r.Loss.LostWrites, seconds(r.Loss.LostMS)))
 	case r.Loss.Exceeded():
 		parts = append(parts, fmt.Sprintf("%d writes over %s lost, by a backup %s old: MORE THAN THE %s that the policy explains",
 			r.Loss.LostWrites, seconds(r.Loss.LostMS), seconds(r.Loss.AgeMS), seconds(r.Loss.BoundMS)))
