@@ -304,7 +304,7 @@ func TestComputedIsSaidToBeComputed(t *testing.T) {
 			t.Errorf("%s is followed by %q", heading, line)
 		}
 	}
-	for _, want := range []string{"Time scale 60×", "in the drills the interval of 30m was 30s", "too few runs"} {
+	for _, want := range []string{"Time scale 60×", "in the drills the interval of 30 min was 30 s", "too few runs"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no %q", want)
 		}

@@ -180,7 +180,7 @@ func alternatives(r policy.Result) [][]string {
 		if a.MeetsRPO != nil {
 			meets = map[bool]string{true: "yes", false: "NO"}[*a.MeetsRPO]
 		}
-		rows = append(rows, []string{a.Name, a.Interval.String(), kept, stored, fmt.Sprintf("%.3g", a.SnapshotsPerDay), lasting(a.LossMS), meets})
+		rows = append(rows, []string{a.Name, spanOf(a.Interval), kept, stored, fmt.Sprintf("%.3g", a.SnapshotsPerDay), lasting(a.LossMS), meets})
 	}
 	return rows
 }
