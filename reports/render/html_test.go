@@ -110,6 +110,7 @@ func pages(t *testing.T) map[string]string {
 		"huge range":    sweepPage(t, huge, nil),
 		"no figures":    sweepPage(t, bare, nil),
 		"one run":       sweepPage(t, single, nil),
+		"not recovered": sweepPage(t, unrecovered(), nil),
 		"nothing swept": sweepPage(t, policy.Result{}, nil),
 		"hostile drill": drillsPage(t, one(hostile())),
 		"hostile sweep": sweepPage(t, hostileSweep(), nil),

@@ -72,7 +72,7 @@ func results() map[string]policy.Result {
 	cut.Policy.Retention, cut.Policy.Targets, cut.Sweep.TimeScale = policy.Retention{}, policy.Targets{}, 1
 	cut.Image, cut.EtcdArgs, cut.Runtime, cut.Policy.Store, cut.Policy.Verify = "etcd:3.5", []string{"--auto-compaction-retention=1h"}, "container", "s3://bucket/prefix", policy.VerifyNone
 	return map[string]policy.Result{
-		"held": swept(5, false), "trouble": swept(5, true), "twenty": swept(20, false), "cut": cut.Assemble(cut.Runs[:7]), "begun": cut.Assemble(nil),
+		"held": swept(5, false), "trouble": swept(5, true), "twenty": swept(20, false), "cut": cut.Assemble(cut.Runs[:7]), "begun": cut.Assemble(nil), "unrecovered": unrecovered(),
 	}
 }
 
