@@ -262,12 +262,20 @@ func TestTargets(t *testing.T) {
 		"it took just so long": {
 			func(_ *policy.Result, runs []policy.Run) []policy.Run { slow(&runs[4], time.Hour); return runs }, held, held, held, held, held,
 		},
-		"it was under way when disaster struck": {
+		"it took longer from the strike on": {
 			func(_ *policy.Result, runs []policy.Run) []policy.Run {
 				slow(&runs[4], 2*time.Hour)
 				runs[4].Backups[0].Completed = false
 				return runs
 			}, held, held, held, held, held,
+		},
+		"it had taken longer when disaster struck": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				slow(&runs[4], 40*time.Minute)
+				more := policy.Backup{Name: "b3", UnderWay: time.Hour.Milliseconds() + 1}
+				runs[4].Backups = append(runs[4].Backups, more)
+				return runs
+			}, held, violated, held, held, violated,
 		},
 		"a backup took longer in a run that is left out": {
 			func(_ *policy.Result, runs []policy.Run) []policy.Run {

@@ -36,7 +36,7 @@ func whole(t testing.TB) policy.Result {
 	runs[3].Verdict, runs[3].Failed = harness.Violated, []string{"no-alarms"}
 	runs[4].Unfit = []string{"busy"}
 	runs[7].Recovered, runs[7].Unrecovered = 0, 140_000
-	runs[8].Backups[0].Completed, runs[8].Backups[0].Problem = false, "the host was lost"
+	runs[8].Backups[0].Completed, runs[8].Backups[0].UnderWay, runs[8].Backups[0].Problem = false, 70, "the host was lost"
 	runs[5].Drill, runs[5].Directory = "d1", "runs/d1"
 	runs[6].Broke, runs[6].Loss = "no disk", nil
 	return r.Assemble(runs)
@@ -77,6 +77,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"a loss below 0":    {`"lost_writes": 100,`, `"lost_writes": -100,`, "a loss is below 0"},
 		"a time below 0":    {`"took_ms": 20000`, `"took_ms": -1`, "below 0"},
 		"a backup below 0":  {`"upload_ms": `, `"upload_ms": -`, "a figure of backup b1 is below 0"},
+		"one under way":     {`"under_way_ms": 70`, `"under_way_ms": -70`, "a figure of backup b1 is below 0"},
 		"a host below 0":    {`"restore_ms": `, `"restore_ms": -`, "a time of host m1 is below 0"},
 		"half of it":        {text[len(text)/2:], "", "unexpected end"},
 		"text for a number": {`"planned_runs": `, `"planned_runs": "x`, "read a sweep"},

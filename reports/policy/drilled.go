@@ -18,9 +18,12 @@ type Backup struct {
 	Keys     int64  `json:"keys,omitempty"`
 	// Completed: it was kept before the strike, whether or not it was removed or passed
 	// over since.
-	Completed bool   `json:"completed"`
-	Restored  bool   `json:"restored,omitempty"` // the one that was fetched last
-	Problem   string `json:"problem,omitempty"`  // why it was not kept, or was passed over when it was fetched
+	Completed bool `json:"completed"`
+	// UnderWay is how long it had been under way when disaster struck, what only the
+	// drill does with it left out. Absent: it was not.
+	UnderWay int64  `json:"under_way_ms,omitempty"`
+	Restored bool   `json:"restored,omitempty"` // the one that was fetched last
+	Problem  string `json:"problem,omitempty"`  // why it was not kept, or was passed over when it was fetched
 }
 
 // HostTimes is what one host needed of the backup that was restored. What did not
@@ -34,16 +37,19 @@ type HostTimes struct {
 
 // LongestBackup is how long the longest of the run's backups took, until it could be
 // restored: what a policy loses beyond its interval, whichever of them was restored. 0:
-// it was not seen how long any took. One that disaster met under way counts only if it
-// was restored: what it took is no longer the policy's alone.
+// it was not seen how long any took. One that disaster met under way counts for as long
+// as it had taken, up to twice the longest, as check.LossWithinPolicy has it; what it took
+// from then on is no longer the policy's alone.
 func (r Run) LongestBackup() int64 {
-	var longest int64
+	var longest, underWay int64
 	for _, b := range r.Backups {
 		if b.Completed || b.Restored {
 			longest = max(longest, b.Snapshot+b.Verify+b.Upload)
+		} else {
+			underWay = max(underWay, b.UnderWay)
 		}
 	}
-	return longest
+	return max(longest, min(underWay, 2*longest))
 }
 
 // restoredOf is the name of the backup that was restored; "": none was fetched.
@@ -58,12 +64,17 @@ func backupsOf(r reports.Report) []Backup {
 	restored := restoredOf(r)
 	var list []Backup
 	for _, b := range r.Backups {
-		before := len(r.Strikes) == 0 || b.At+b.Took <= r.Strikes[0].At
-		list = append(list, Backup{
+		is := Backup{
 			Name: b.Name, Snapshot: b.Snapshot, Verify: b.Verify, Upload: b.Upload, Bytes: b.Bytes, Keys: b.Keys, Problem: b.Problem,
-			// What retention removed was kept until then, before the strike or not.
-			Completed: b.Kept || b.Removed > 0 && before, Restored: b.Name != "" && b.Name == restored,
-		})
+			Completed: b.Kept, Restored: b.Name != "" && b.Name == restored,
+		}
+		switch before := len(r.Strikes) == 0 || b.At+b.Took <= r.Strikes[0].At; {
+		case before && b.Removed > 0: // by the retention, which had kept it until then
+			is.Completed = true
+		case !before && !b.Kept:
+			is.UnderWay = max(r.Strikes[0].At-b.At-b.Status, 0)
+		}
+		list = append(list, is)
 	}
 	return list
 }
@@ -121,7 +132,7 @@ func slowest(backups []reports.Backup) int64 {
 }
 
 func (b Backup) negative() bool {
-	return min(b.Snapshot, b.Verify, b.Upload, b.Bytes, b.Keys) < 0
+	return min(b.Snapshot, b.Verify, b.Upload, b.UnderWay, b.Bytes, b.Keys) < 0
 }
 
 func (h HostTimes) negative() bool { return min(h.Fetch, h.Verify, h.Restore) < 0 }

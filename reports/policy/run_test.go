@@ -65,7 +65,7 @@ func TestNewRun(t *testing.T) {
 		Backups: []policy.Backup{
 			{Name: "b1", Snapshot: 400, Verify: 50, Upload: 30, Bytes: 1000, Keys: 10, Completed: true},
 			{Name: "b2", Snapshot: 300, Verify: 40, Upload: 20, Bytes: 1100, Keys: 11, Completed: true, Restored: true},
-			{Name: "b3", Snapshot: 8000, Problem: "the host was lost"},
+			{Name: "b3", Snapshot: 8000, UnderWay: 100, Problem: "the host was lost"},
 		},
 		Hosts: []policy.HostTimes{{Host: "m1", Fetch: 70, Verify: 9, Restore: 210}, {Host: "m2", Fetch: 60, Verify: 11, Restore: 230}},
 	}
@@ -92,6 +92,7 @@ func TestNewRunOfWhatWasNotSeen(t *testing.T) {
 	for _, b := range r.Backups { // none of which was restored
 		want.Backups = append(want.Backups, policy.Backup{Name: b.Name, Snapshot: b.Snapshot, Verify: b.Verify, Upload: b.Upload, Bytes: b.Bytes, Keys: b.Keys, Completed: b.Kept, Problem: b.Problem})
 	}
+	want.Backups[2].UnderWay = 100
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -118,10 +119,19 @@ func TestLongestBackup(t *testing.T) {
 		"it was passed over": {func(r *reports.Report) { r.Backups[0].Problem = "passed over when it was fetched: torn" }, 480},
 		"it was under way at the strike": {func(r *reports.Report) {
 			r.Backups[0].Kept, r.Backups[0].Removed, r.Backups[0].At = false, 0, 8500
+		}, 500},
+		"it was under way, and looked into for the drill": {func(r *reports.Report) {
+			r.Backups[0].Kept, r.Backups[0].Removed, r.Backups[0].At, r.Backups[0].Status = false, 0, 8500, 90
+		}, 410},
+		"it hung": {func(r *reports.Report) {
+			r.Backups[0].Kept, r.Backups[0].Removed, r.Backups[0].Took = false, 0, 9000
+		}, 720},
+		"it was begun after the strike": {func(r *reports.Report) {
+			r.Backups[0].Kept, r.Backups[0].Removed, r.Backups[0].At = false, 0, 9100
 		}, 360},
 		"it was under way, and removed later": {func(r *reports.Report) {
 			r.Backups[0].Kept, r.Backups[0].Removed, r.Backups[0].At = false, 9950, 8500
-		}, 360},
+		}, 500},
 		"it was under way, and is the one that was restored": {func(r *reports.Report) {
 			r.Backups[0].Kept, r.Backups[0].At = false, 8500
 			r.Fetches = []reports.Fetch{{Backup: "b1", Host: "m1", Fetch: 1}}
@@ -136,8 +146,14 @@ func TestLongestBackup(t *testing.T) {
 	} {
 		r := drilled()
 		c.change(&r)
-		if got := nightly(t).NewRun(policy.Point{}, 1, r, 0).LongestBackup(); got != c.want {
+		run := nightly(t).NewRun(policy.Point{}, 1, r, 0)
+		if got := run.LongestBackup(); got != c.want {
 			t.Errorf("%s: %d ms, want %d", name, got, c.want)
+		}
+		for _, b := range run.Backups {
+			if b.UnderWay < 0 {
+				t.Errorf("%s: %s was under way for %d ms", name, b.Name, b.UnderWay)
+			}
 		}
 	}
 }

@@ -91,6 +91,18 @@ func TestRunsThatDidNotRecoverAreShown(t *testing.T) {
 	}
 }
 
+// However its promises ended, a run that did not recover is one to look at.
+func TestARunThatDidNotRecoverIsToBeLookedAt(t *testing.T) {
+	r := swept(5, false)
+	r.Runs[6].Recovered, r.Runs[6].Unrecovered = 0, 140_000
+	r = r.Assemble(r.Runs)
+	for name, text := range forPeople(t, r) {
+		if name != "HTML" && strings.Count(text, "no service for more than 2 min 20 s, and it was not back when watching ended") != 1 {
+			t.Errorf("%s does not list it", name)
+		}
+	}
+}
+
 // The worst run is one that did not recover, if there is one.
 func TestWorstRun(t *testing.T) {
 	run := func(directory string, recovered, unrecovered int64, unfit ...string) policy.Run {
