@@ -91,6 +91,19 @@ func TestRunsThatDidNotRecoverAreShown(t *testing.T) {
 	}
 }
 
+// Where none recovered at any size, that is no table without a row.
+func TestWhereNoneRecoveredIsSaid(t *testing.T) {
+	r := swept(5, false)
+	for i := range r.Runs {
+		r.Runs[i].Recovered, r.Runs[i].Unrecovered = 0, 140_000
+	}
+	for name, text := range forPeople(t, r.Assemble(r.Runs)) {
+		if got := strings.Count(text, "not seen to recover in 5 of 5"); got != 6 {
+			t.Errorf("%s says so of %d points, want all 6", name, got)
+		}
+	}
+}
+
 // However its promises ended, a run that did not recover is one to look at.
 func TestARunThatDidNotRecoverIsToBeLookedAt(t *testing.T) {
 	r := swept(5, false)
