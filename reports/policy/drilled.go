@@ -19,8 +19,7 @@ type Backup struct {
 	// Completed: it was kept before the strike, whether or not it was removed or passed
 	// over since.
 	Completed bool `json:"completed"`
-	// UnderWay is how long it had been under way when disaster struck, what only the
-	// drill does with it left out. Absent: it was not.
+	// UnderWay is how long it had been under way when disaster struck. Absent: it was not.
 	UnderWay int64  `json:"under_way_ms,omitempty"`
 	Restored bool   `json:"restored,omitempty"` // the one that was fetched last
 	Problem  string `json:"problem,omitempty"`  // why it was not kept, or was passed over when it was fetched
@@ -72,7 +71,7 @@ func backupsOf(r reports.Report) []Backup {
 		case before && b.Removed > 0: // by the retention, which had kept it until then
 			is.Completed = true
 		case !before && !b.Kept:
-			is.UnderWay = max(r.Strikes[0].At-b.At-b.Status, 0)
+			is.UnderWay = max(r.Strikes[0].At-b.At, 0)
 		}
 		list = append(list, is)
 	}
@@ -125,7 +124,7 @@ func slowest(backups []reports.Backup) int64 {
 	var ms int64
 	for _, b := range backups {
 		if b.Problem == "" {
-			ms = max(ms, b.Snapshot+b.Status+b.Verify+b.Upload)
+			ms = max(ms, b.Snapshot+b.Verify+b.Upload)
 		}
 	}
 	return ms

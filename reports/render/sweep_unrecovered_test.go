@@ -59,6 +59,7 @@ func TestRunsThatDidNotRecoverAreShown(t *testing.T) {
 		`<path class="unended" d=`:           4, // the two runs of which it is known, in two pictures
 		`<path class="unended" transform=`:   2, // the legends
 		"&gt; 2 min 20 s, not back when":     2, // the titles of the dots
+		", &gt; 2 min 20 s, 3.":              2, // what is said of the pictures
 		">&gt; 2 min 20 s</td>":              2, // the run's first write, and its outage
 		">&gt; 2 min 20 s<br>":               1, // the worst of its point
 		"service was not back when watching": 2,
