@@ -8,7 +8,7 @@ import (
 const day = Duration(24 * time.Hour)
 
 // alternatives computes this policy, one of half as many snapshots and one of
-// twice as many, by what snapshot and upload took at the largest size that was
+// twice as many, by what the longest backup took at the largest size that was
 // measured. None without such figures.
 func (r Result) alternatives() []Alternative {
 	var largest Size
@@ -17,24 +17,28 @@ func (r Result) alternatives() []Alternative {
 			largest = max(largest, run.Size)
 		}
 	}
-	var bytes, backup int64
+	var bytes, backup, late int64
 	for _, run := range r.Runs {
-		if run.measured() && run.Size == largest {
-			bytes, backup = max(bytes, run.DatabaseBytes), max(backup, run.taking())
+		switch {
+		case run.Size != largest:
+		case run.measured():
+			bytes, backup = max(bytes, run.DatabaseBytes), max(backup, run.LongestBackup())
+		case run.leftOut():
+			late = max(late, run.LongestBackup())
 		}
 	}
 	if largest == 0 {
 		return []Alternative{}
 	}
 	return []Alternative{
-		r.alternative(AsItIs, r.Policy.Interval, bytes, backup),
-		r.alternative(Cheaper, 2*r.Policy.Interval, bytes, backup),
-		r.alternative(Safer, r.Policy.Interval/2, bytes, backup),
+		r.alternative(AsItIs, r.Policy.Interval, bytes, backup, late),
+		r.alternative(Cheaper, 2*r.Policy.Interval, bytes, backup, late),
+		r.alternative(Safer, r.Policy.Interval/2, bytes, backup, late),
 	}
 }
 
 // measured tells whether a run says how large a backup is and how long it takes.
-func (r Run) measured() bool { return r.Counts() && r.DatabaseBytes > 0 && r.taking() > 0 }
+func (r Run) measured() bool { return r.Counts() && r.DatabaseBytes > 0 && r.LongestBackup() > 0 }
 
 // The names of alternatives.
 const (
@@ -43,7 +47,7 @@ const (
 	Safer   = "safer"
 )
 
-func (r Result) alternative(name string, interval Duration, bytes, backup int64) Alternative {
+func (r Result) alternative(name string, interval Duration, bytes, backup, late int64) Alternative {
 	// Where a backup takes longer than the interval, the next begins as soon as it can.
 	possible, every := backup < milliseconds(interval), max(milliseconds(interval), backup)
 	a := Alternative{
@@ -60,8 +64,13 @@ func (r Result) alternative(name string, interval Duration, bytes, backup int64)
 		a.Detail = fmt.Sprintf("not possible: a snapshot and its upload alone took %s", plain(backup))
 	case a.Count == 0:
 		a.Detail = "everything is kept, so that what is stored grows for ever"
-	default:
-		a.Detail = fmt.Sprintf("the newest snapshots reach back %s", Duration(a.Count)*interval)
+	case a.Count == 1:
+		a.Detail = "none but the newest snapshot is kept"
+	default: // the newest may be of just now
+		a.Detail = fmt.Sprintf("the newest snapshots reach back at least %s", (Duration(a.Count-1) * interval).Words())
+	}
+	if a.MeetsRPO != nil && *a.MeetsRPO && max(milliseconds(interval), late)+late > milliseconds(r.Policy.Targets.RPO) {
+		a.Detail += fmt.Sprintf("; a backup of a run that is left out took %s, with which the RPO would not be met", plain(late))
 	}
 	return a
 }

@@ -74,6 +74,8 @@ func ofPoint(runs []Run, p Point) []Run {
 
 func summarise(p Point, runs []Run) Summary {
 	s := Summary{Point: p, Runs: len(runs), Phases: map[Phase]Spread{}}
+	out := leftOut(runs)
+	s.LeftOut, s.LeftOutMS = len(out), recoveriesOf(out).longest
 	var recovered, lost, writes, bound []int64
 	phases := map[Phase][]int64{}
 	for _, run := range runs {
@@ -82,9 +84,6 @@ func summarise(p Point, runs []Run) Summary {
 		}
 		if run.Loss != nil && run.Loss.Exceeded() {
 			s.Exceeded++
-		}
-		if run.leftOut() {
-			s.LeftOut, s.LeftOutMS = s.LeftOut+1, max(s.LeftOutMS, run.Recovered)
 		}
 		if !run.Counts() {
 			continue
@@ -95,6 +94,8 @@ func summarise(p Point, runs []Run) Summary {
 		}
 		if run.Recovered > 0 {
 			recovered = append(recovered, run.Recovered)
+		} else {
+			s.Unrecovered, s.UnrecoveredMS = s.Unrecovered+1, max(s.UnrecoveredMS, run.Unrecovered)
 		}
 		if run.Loss != nil {
 			lost, writes, bound = append(lost, run.Loss.LostMS), append(writes, run.Loss.LostWrites), append(bound, run.Loss.BoundMS)

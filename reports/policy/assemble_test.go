@@ -34,8 +34,21 @@ func good(p policy.Point, number int) policy.Run {
 	for _, phase := range policy.Phases() {
 		run.Phases[phase] = took
 	}
+	run.Backups = []policy.Backup{
+		{Name: "b1", Snapshot: took, Upload: took, Bytes: bytes - 1, Keys: run.Keys, Completed: true},
+		{Name: "b2", Snapshot: took, Verify: took, Upload: took, Bytes: bytes, Keys: run.Keys, Completed: true, Restored: true},
+	}
+	run.Hosts = []policy.HostTimes{{Host: "m1", Fetch: took, Verify: took - 1, Restore: took}, {Host: "m2", Fetch: took - 1, Verify: took}}
 	return run
 }
+
+// slow makes the backup that was not restored take so long.
+func slow(run *policy.Run, took time.Duration) {
+	run.Backups[0].Snapshot = took.Milliseconds() - run.Backups[0].Verify - run.Backups[0].Upload
+}
+
+// aside leaves a run out.
+func aside(run *policy.Run) { run.Unfit = []string{"busy"} }
 
 func all(r policy.Result) []policy.Run {
 	var runs []policy.Run
@@ -200,6 +213,106 @@ func TestTargets(t *testing.T) {
 				return append(runs, more)
 			}, inconclusive, held, held, held, inconclusive,
 		},
+		"one that is left out had not recovered when more time had passed": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				aside(&runs[4])
+				runs[4].Recovered, runs[4].Unrecovered = 0, 120_001
+				return runs
+			}, inconclusive, held, held, held, inconclusive,
+		},
+		"one that is left out had not recovered, and was not watched for so long": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				aside(&runs[4])
+				runs[4].Recovered, runs[4].Unrecovered = 0, 9000
+				return runs
+			}, inconclusive, held, held, held, inconclusive,
+		},
+		"one that is left out was not seen to recover": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				aside(&runs[4])
+				runs[4].Recovered = 0
+				return runs
+			}, inconclusive, held, held, held, inconclusive,
+		},
+		"an inconclusive one took longer": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				runs[4].Verdict, runs[4].Recovered = inconclusive, 120_001
+				return runs
+			}, inconclusive, held, held, inconclusive, inconclusive,
+		},
+		"an inconclusive one had not recovered": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				runs[4].Verdict, runs[4].Recovered, runs[4].Unrecovered = inconclusive, 0, 120_001
+				return runs
+			}, inconclusive, held, held, inconclusive, inconclusive,
+		},
+		"one that counts took longer, and one that is left out was not seen to recover": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				aside(&runs[4])
+				runs[4].Recovered, runs[5].Recovered = 0, 120_001
+				return runs
+			}, violated, held, held, held, violated,
+		},
+		"a backup that was not restored took longer": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				slow(&runs[4], time.Hour+time.Millisecond)
+				return runs
+			}, held, violated, held, held, violated,
+		},
+		"it took just so long": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run { slow(&runs[4], time.Hour); return runs }, held, held, held, held, held,
+		},
+		"it took longer from the strike on": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				slow(&runs[4], 2*time.Hour)
+				runs[4].Backups[0].Completed = false
+				return runs
+			}, held, held, held, held, held,
+		},
+		"it had taken longer when disaster struck": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				slow(&runs[4], 40*time.Minute)
+				more := policy.Backup{Name: "b3", UnderWay: time.Hour.Milliseconds() + 1}
+				runs[4].Backups = append(runs[4].Backups, more)
+				return runs
+			}, held, violated, held, held, violated,
+		},
+		"a backup took longer in a run that is left out": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				aside(&runs[4])
+				slow(&runs[4], 2*time.Hour)
+				return runs
+			}, held, inconclusive, held, held, inconclusive,
+		},
+		"a backup took longer in an inconclusive run": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				runs[4].Verdict = inconclusive
+				slow(&runs[4], 2*time.Hour)
+				return runs
+			}, held, inconclusive, held, inconclusive, inconclusive,
+		},
+		"a run that is left out shows no backup": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run {
+				aside(&runs[4])
+				runs[4].Backups = nil
+				return runs
+			}, held, inconclusive, held, held, inconclusive,
+		},
+		"an older firedrill kept one run": {
+			func(_ *policy.Result, runs []policy.Run) []policy.Run { runs[4].Backups = nil; return runs }, held, inconclusive, held, held, inconclusive,
+		},
+		"backups take longer than the interval": {
+			func(r *policy.Result, runs []policy.Run) []policy.Run {
+				// 2 s from one to the next, and 2 s of the next itself, and not 1 s and 2 s.
+				r.Sweep.TimeScale, r.Policy.Interval, r.Policy.Retention = 1, policy.Duration(time.Second), policy.Retention{}
+				r.Policy.Targets.RPO = policy.Duration(3500 * time.Millisecond)
+				for i := range runs {
+					runs[i].Loss.LostMS = 1000
+					slow(&runs[i], 2*time.Second)
+				}
+				return runs
+			}, held, violated, held, held, violated,
+		},
 		"one that is left out was quick": {
 			func(_ *policy.Result, runs []policy.Run) []policy.Run {
 				runs[4].Unfit = []string{"busy"}
@@ -288,7 +401,7 @@ func TestTargetsTellTheirFigures(t *testing.T) {
 	// A day, and what the slowest snapshot and upload took.
 	largest := good(r.Sweep.Points()[2], 1)
 	beyond := largest.Loss.BoundMS - 6000
-	if got := target(t, r, "rpo"); got.Wanted != 25*3600_000 || got.Worst != 24*3600_000+beyond || !strings.Contains(got.Detail, "computed") || !strings.Contains(got.Detail, "compressed to 6s") {
+	if got := target(t, r, "rpo"); got.Wanted != 25*3600_000 || got.Worst != 24*3600_000+beyond || !strings.Contains(got.Detail, "computed") || !strings.Contains(got.Detail, "compressed to 6 s") {
 		t.Errorf("%+v", got)
 	}
 	// Without such targets nothing is said of them.
@@ -296,6 +409,67 @@ func TestTargetsTellTheirFigures(t *testing.T) {
 	r = r.Assemble(runs)
 	if got := verdicts(r); len(got) != 2 || r.Verdict() != harness.Held {
 		t.Errorf("%v", got)
+	}
+}
+
+// Why a target is not held is said, and what is left out is not hidden.
+func TestTargetsTellWhatIsLeftOut(t *testing.T) {
+	for want, change := range map[string]func([]policy.Run){
+		"rto: 1 run left out, for the machine was too busy, the worst of 3.001 s": func(runs []policy.Run) { aside(&runs[4]) },
+		"rto: 1 run left out, for the drill was inconclusive, the worst of 2 min 0.001 s, longer than promised, whatever the cause": func(runs []policy.Run) {
+			runs[4].Verdict, runs[4].Recovered = harness.Inconclusive, 120_001
+		},
+		"rto: 2 runs left out, 1 for the machine was too busy, 1 for the drill was inconclusive, 1 not seen to recover, the worst of more than 2 min 20 s, longer than promised": func(runs []policy.Run) {
+			aside(&runs[4])
+			runs[5].Verdict, runs[5].Recovered, runs[5].Unrecovered = harness.Inconclusive, 0, 140_000
+		},
+		"rto: 1 run left out, for the machine was too busy, 1 not seen to recover": func(runs []policy.Run) { aside(&runs[4]); runs[4].Recovered = 0 },
+		"rto: 29 times seen, 1 time not, 1 run longer than promised":               func(runs []policy.Run) { runs[4].Recovered, runs[4].Unrecovered = 0, 140_000 },
+		"rpo: in a run that is left out a backup took 2 h, with which more is lost than promised": func(runs []policy.Run) {
+			aside(&runs[4])
+			slow(&runs[4], 2*time.Hour)
+		},
+		"rpo: 1 run left out did not show how long a backup takes":   func(runs []policy.Run) { aside(&runs[4]); runs[4].Backups = nil },
+		"rpo: shows none: runs that an older firedrill kept tell of": func(runs []policy.Run) { runs[4].Backups = nil },
+		"rpo: no run counts that shows how long a backup takes: runs that an older firedrill kept": func(runs []policy.Run) {
+			for i := range runs {
+				runs[i].Backups = nil
+			}
+		},
+	} {
+		r := head(t)
+		runs := all(r)
+		change(runs)
+		name, text, _ := strings.Cut(want, ": ")
+		if got := target(t, r.Assemble(runs), name); !strings.Contains(got.Detail, text) {
+			t.Errorf("%q is not in %q", text, got.Detail)
+		}
+	}
+	// A worst that was not the end of it is said to be none.
+	r := head(t)
+	runs := all(r)
+	runs[4].Recovered, runs[4].Unrecovered = 0, 140_000
+	if got := target(t, r.Assemble(runs), "rto"); got.Worst != 140_000 || !got.AtLeast {
+		t.Errorf("%+v", got)
+	}
+	runs[5].Recovered = 140_001
+	if got := target(t, r.Assemble(runs), "rto"); got.Worst != 140_001 || got.AtLeast {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Runs that never recovered are in no spread, and are counted beside it.
+func TestSummariesCountWhatDidNotRecover(t *testing.T) {
+	r := head(t)
+	runs := all(r)
+	runs[0].Recovered, runs[0].Unrecovered = 0, 9000
+	runs[6].Recovered, runs[6].Unrecovered = 0, 140_000
+	aside(&runs[12])
+	runs[12].Recovered, runs[12].Unrecovered = 0, 150_000
+	runs[18].Verdict = harness.Inconclusive // all of the first point
+	s := r.Assemble(runs).Summaries[0]
+	if s.Counted != 3 || s.Recovered.Of != 1 || s.Unrecovered != 2 || s.UnrecoveredMS != 140_000 || s.LeftOut != 2 || s.LeftOutMS != 150_000 {
+		t.Errorf("%+v", s)
 	}
 }
 
@@ -336,9 +510,9 @@ func TestAlternatives(t *testing.T) {
 	beyond := good(r.Sweep.Points()[2], 1).Loss.BoundMS - 6000
 	const hour = 3600_000
 	want := []policy.Alternative{
-		{Name: "as it is", Interval: policy.Duration(24 * time.Hour), Count: 7, LossMS: 24*hour + beyond, Bytes: 7 * bytes, SnapshotsPerDay: 1, MeetsRPO: &yes, Detail: "the newest snapshots reach back 168h"},
-		{Name: "cheaper", Interval: policy.Duration(48 * time.Hour), Count: 4, LossMS: 48*hour + beyond, Bytes: 4 * bytes, SnapshotsPerDay: 0.5, MeetsRPO: &no, Detail: "the newest snapshots reach back 192h"},
-		{Name: "safer", Interval: policy.Duration(12 * time.Hour), Count: 7, LossMS: 12*hour + beyond, Bytes: 7 * bytes, SnapshotsPerDay: 2, MeetsRPO: &yes, Detail: "the newest snapshots reach back 84h"},
+		{Name: "as it is", Interval: policy.Duration(24 * time.Hour), Count: 7, LossMS: 24*hour + beyond, Bytes: 7 * bytes, SnapshotsPerDay: 1, MeetsRPO: &yes, Detail: "the newest snapshots reach back at least 144 h"},
+		{Name: "cheaper", Interval: policy.Duration(48 * time.Hour), Count: 4, LossMS: 48*hour + beyond, Bytes: 4 * bytes, SnapshotsPerDay: 0.5, MeetsRPO: &no, Detail: "the newest snapshots reach back at least 144 h"},
+		{Name: "safer", Interval: policy.Duration(12 * time.Hour), Count: 7, LossMS: 12*hour + beyond, Bytes: 7 * bytes, SnapshotsPerDay: 2, MeetsRPO: &yes, Detail: "the newest snapshots reach back at least 72 h"},
 	}
 	if diff := cmp.Diff(want, r.Alternatives); diff != "" {
 		t.Error(diff)
@@ -348,9 +522,14 @@ func TestAlternatives(t *testing.T) {
 	if a := r.Alternatives[0]; a.Count != 0 || a.Bytes != 0 || a.MeetsRPO != nil || !strings.Contains(a.Detail, "for ever") {
 		t.Errorf("%+v", a)
 	}
+	r.Policy.Retention.Count = 1
+	if a := r.Assemble(r.Runs).Alternatives[0]; a.Detail != "none but the newest snapshot is kept" {
+		t.Errorf("%+v", a)
+	}
+	r.Policy.Retention.Count = 0
 	r.Policy.Interval, r.Sweep.TimeScale = policy.Duration(time.Second), 1
 	for i := range r.Runs {
-		r.Runs[i].Phases[policy.Snapshot] = 700
+		slow(&r.Runs[i], 1500*time.Millisecond)
 	}
 	r.Policy.Targets.RPO = policy.Duration(time.Hour)
 	r = r.Assemble(r.Runs)
@@ -360,6 +539,22 @@ func TestAlternatives(t *testing.T) {
 	}
 	if a := r.Alternatives[1]; a.MeetsRPO == nil || !*a.MeetsRPO {
 		t.Errorf("%+v", a)
+	}
+	// It is the longest backup that counts, and one of a run that is left out is told of.
+	r = head(t)
+	runs := all(r)
+	slow(&runs[2], 30*time.Minute)
+	aside(&runs[8]) // of the same size
+	slow(&runs[8], 2*time.Hour)
+	slow(&runs[1], 3*time.Hour) // of another
+	r = r.Assemble(runs)
+	if a := r.Alternatives[0]; a.LossMS != (24*time.Hour+30*time.Minute).Milliseconds() || !*a.MeetsRPO || !strings.HasSuffix(a.Detail, "; a backup of a run that is left out took 2 h, with which the RPO would not be met") {
+		t.Errorf("%+v", a)
+	}
+	for _, a := range r.Alternatives[1:] { // one does not meet it, the other does even then
+		if strings.Contains(a.Detail, "left out") {
+			t.Errorf("%+v", a)
+		}
 	}
 	if r = r.Assemble(nil); len(r.Alternatives) != 0 {
 		t.Errorf("of no runs: %+v", r.Alternatives)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Kind is the value of Result.Kind.
@@ -89,6 +90,12 @@ func (r Run) valid() error {
 		if ms < 0 {
 			return fmt.Errorf("phase %s is below 0", phase)
 		}
+	}
+	if i := slices.IndexFunc(r.Backups, Backup.negative); i >= 0 {
+		return fmt.Errorf("a figure of backup %s is below 0", r.Backups[i].Name)
+	}
+	if i := slices.IndexFunc(r.Hosts, HostTimes.negative); i >= 0 {
+		return fmt.Errorf("a time of host %s is below 0", r.Hosts[i].Host)
 	}
 	return nil
 }

@@ -35,6 +35,8 @@ func whole(t testing.TB) policy.Result {
 	}
 	runs[3].Verdict, runs[3].Failed = harness.Violated, []string{"no-alarms"}
 	runs[4].Unfit = []string{"busy"}
+	runs[7].Recovered, runs[7].Unrecovered = 0, 140_000
+	runs[8].Backups[0].Completed, runs[8].Backups[0].UnderWay, runs[8].Backups[0].Problem = false, 70, "the host was lost"
 	runs[5].Drill, runs[5].Directory = "d1", "runs/d1"
 	runs[6].Broke, runs[6].Loss = "no disk", nil
 	return r.Assemble(runs)
@@ -74,6 +76,9 @@ func TestDecodeRefuses(t *testing.T) {
 		"a bad verdict":     {`"verdict": "held"`, `"verdict": "passed"`, "none of inconclusive"},
 		"a loss below 0":    {`"lost_writes": 100,`, `"lost_writes": -100,`, "a loss is below 0"},
 		"a time below 0":    {`"took_ms": 20000`, `"took_ms": -1`, "below 0"},
+		"a backup below 0":  {`"upload_ms": `, `"upload_ms": -`, "a figure of backup b1 is below 0"},
+		"one under way":     {`"under_way_ms": 70`, `"under_way_ms": -70`, "a figure of backup b1 is below 0"},
+		"a host below 0":    {`"restore_ms": `, `"restore_ms": -`, "a time of host m1 is below 0"},
 		"half of it":        {text[len(text)/2:], "", "unexpected end"},
 		"text for a number": {`"planned_runs": `, `"planned_runs": "x`, "read a sweep"},
 	} {
@@ -92,6 +97,38 @@ func TestDecodeRefuses(t *testing.T) {
 		if r, err := policy.DecodeRun([]byte(line)); err == nil {
 			t.Errorf("%s is the run %+v", line, r)
 		}
+	}
+}
+
+// A run of an older firedrill, which told of no backup but the restored one and of no
+// host, is read, and its lack is no 0 of anything.
+func TestOlderRunsAreRead(t *testing.T) {
+	r := head(t)
+	runs := all(r)
+	for i := range runs {
+		line, err := json.Marshal(runs[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys map[string]json.RawMessage
+		if err := json.Unmarshal(line, &keys); err != nil {
+			t.Fatal(err)
+		}
+		delete(keys, "backups")
+		delete(keys, "hosts")
+		if line, err = json.Marshal(keys); err != nil {
+			t.Fatal(err)
+		}
+		if runs[i], err = policy.DecodeRun(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := policy.Decode(encoded(t, r.Assemble(runs)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := target(t, r, policy.TargetRPO); got.Verdict != harness.Inconclusive || got.Worst != 0 || len(r.Alternatives) != 0 {
+		t.Errorf("%+v, %+v", got, r.Alternatives)
 	}
 }
 

@@ -21,9 +21,15 @@ func (r Result) Notes() []string {
 		if s.LeftOut == 0 {
 			continue
 		}
-		note := fmt.Sprintf("%s: %s left out of the figures, for the machine was too busy", s.Title(), counted(s.LeftOut, "run"))
-		if s.LeftOutMS > 0 {
-			note += "; their worst recovery was " + plain(s.LeftOutMS)
+		out := leftOut(ofPoint(r.Runs, s.Point))
+		note := fmt.Sprintf("%s: %s left out of the figures, %s", s.Title(), counted(s.LeftOut, "run"), causes(out))
+		switch shown := recoveriesOf(out); {
+		case shown.open:
+			note += fmt.Sprintf("; one had no service for %s, and it was not back when watching ended", plain(shown.longest))
+		case shown.longest > 0 && shown.unseen > 0:
+			note += fmt.Sprintf("; their worst recovery was %s, and %d not seen", plain(shown.longest), shown.unseen)
+		case shown.longest > 0:
+			note += "; their worst recovery was " + plain(shown.longest)
 		}
 		notes = append(notes, note)
 	}

@@ -33,14 +33,28 @@ func TestNotes(t *testing.T) {
 		"talos-init-node-converted with 1 member was not tried, because no node survives",
 		"members with a database of " + runs[3].Size.String() + " were started with --quota-backend-bytes=8589934592",
 		"the retention was not exercised",
-		runs[5].Title() + ": 1 run left out of the figures, for the machine was too busy; their worst recovery was 9s",
+		runs[5].Title() + ": 1 run left out of the figures, for the machine was too busy; their worst recovery was 9 s",
 	} {
 		if strings.Count(got, want) != 1 {
 			t.Errorf("%q is not once in\n%s", want, got)
 		}
 	}
-	if rto := target(t, r, policy.TargetRTO); !strings.Contains(rto.Detail, "1 run left out") || !strings.Contains(rto.Detail, "the worst of 9s") {
+	if rto := target(t, r, policy.TargetRTO); !strings.Contains(rto.Detail, "1 run left out") || !strings.Contains(rto.Detail, "the worst of 9 s") {
 		t.Errorf("%+v", rto)
+	}
+	for want, change := range map[string]func(*policy.Run){
+		"1 run left out of the figures, for the drill was inconclusive; their worst recovery was 9 s":                                             func(run *policy.Run) { run.Unfit, run.Verdict = nil, harness.Inconclusive },
+		"1 run left out of the figures, for the machine was too busy; one had no service for 2 min 20 s, and it was not back when watching ended": func(run *policy.Run) { run.Recovered, run.Unrecovered = 0, 140_000 },
+		"2 runs left out of the figures, for the machine was too busy; their worst recovery was 9 s, and 1 not seen": func(*policy.Run) {
+			runs[11].Unfit, runs[11].Recovered = []string{"busy"}, 0
+		},
+	} {
+		kept, other := runs[5], runs[11]
+		change(&runs[5])
+		if got := strings.Join(r.Assemble(runs).Notes(), "\n"); !strings.HasSuffix(got, "\n"+runs[5].Title()+": "+want) {
+			t.Errorf("%q does not end\n%s", want, got)
+		}
+		runs[5], runs[11] = kept, other
 	}
 	// Who gave a quota knows it, and who keeps everything exercises no retention.
 	r.EtcdArgs, r.Policy.Retention, r.Untried = []string{"--quota-backend-bytes=8589934592"}, policy.Retention{}, nil

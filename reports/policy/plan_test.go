@@ -262,6 +262,17 @@ func TestDurationsPrintAsTheyAreWritten(t *testing.T) {
 	}
 }
 
+func TestDurationsInWords(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		24 * time.Hour: "24 h", 90 * time.Minute: "1 h 30 min", time.Hour + 5*time.Second: "1 h 5 s", 90 * time.Second: "1 min 30 s",
+		2741 * time.Millisecond: "2.741 s", 1872 * time.Millisecond: "1.872 s", 250 * time.Millisecond: "250 ms", 0: "0 ms",
+	} {
+		if got := policy.Duration(d).Words(); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}
+
 // No text makes the reader panic, and what it takes for a plan it takes again.
 func FuzzReadPlan(f *testing.F) {
 	text, err := os.ReadFile("../../fixtures/policies/nightly.yaml")

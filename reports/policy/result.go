@@ -66,10 +66,15 @@ type Summary struct {
 	Runs    int `json:"runs"`
 	Held    int `json:"held"`
 	Counted int `json:"counted"`            // runs with figures
-	LeftOut int `json:"left_out,omitempty"` // runs with a verdict, on a machine that was too busy: no figure below is theirs
-	// LeftOutMS is the longest that one of these took to recover. Absent: none did.
+	LeftOut int `json:"left_out,omitempty"` // made, but on a machine that was too busy, or inconclusive: no spread below has their figures
+	// LeftOutMS is the longest that one of these took to recover, or had no service when
+	// watching ended. Absent: neither was seen.
 	LeftOutMS int64 `json:"left_out_worst_ms,omitempty"`
-	Exceeded  int   `json:"exceeded"` // runs that lost more than the policy can explain
+	// Unrecovered are those counted that were not seen to recover, of which Recovered has
+	// nothing, and UnrecoveredMS for how long at least one of them had no service.
+	Unrecovered   int   `json:"unrecovered,omitempty"`
+	UnrecoveredMS int64 `json:"unrecovered_worst_ms,omitempty"`
+	Exceeded      int   `json:"exceeded"` // runs that lost more than the policy can explain
 
 	Phases     map[Phase]Spread `json:"phases_ms"`
 	Recovered  Spread           `json:"recovered_ms"`
@@ -119,7 +124,8 @@ type Verdict struct {
 	// because a drill's interval may be compressed; of loss-bound, what that run lost,
 	// or how old its newest backup was.
 	Worst   int64           `json:"worst_ms,omitempty"`
-	Verdict harness.Verdict `json:"verdict"` // what was not seen is never Held
+	AtLeast bool            `json:"at_least,omitempty"` // of rto: that run was not back when watching ended
+	Verdict harness.Verdict `json:"verdict"`            // what was not seen is never Held
 	Detail  string          `json:"detail"`
 }
 
@@ -130,7 +136,7 @@ type Alternative struct {
 	Interval Duration `json:"interval"`
 	Count    int      `json:"count,omitempty"` // snapshots kept; 0: all
 	// LossMS is the most that may be lost at the largest size: interval + snapshot +
-	// verification + upload.
+	// verification + upload, of the longest backup.
 	LossMS int64 `json:"loss_ms"`
 	// Bytes is what must be stored, and SnapshotsPerDay how often members are read.
 	Bytes           int64   `json:"stored_bytes"`

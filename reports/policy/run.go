@@ -49,8 +49,10 @@ type Run struct {
 	Unfit  []string        `json:"unfit,omitempty"`  // why figures are not to be counted
 	Phases map[Phase]int64 `json:"phases_ms,omitempty"`
 
-	EtcdArgs []string `json:"etcd_args,omitempty"`       // server flags that members had, the sweep's and what the size asked for
-	Removed  int      `json:"backups_removed,omitempty"` // that the retention removed
+	EtcdArgs []string    `json:"etcd_args,omitempty"`       // server flags that members had, the sweep's and what the size asked for
+	Backups  []Backup    `json:"backups,omitempty"`         // all that the job took or tried to take, in order; absent in runs of older versions too
+	Hosts    []HostTimes `json:"hosts,omitempty"`           // what Fetch, VerifyFetched and RestoreHost are the slowest of; likewise
+	Removed  int         `json:"backups_removed,omitempty"` // that the retention removed
 
 	DatabaseBytes int64 `json:"database_bytes,omitempty"` // of the snapshot that was restored
 	Keys          int64 `json:"keys,omitempty"`
@@ -106,7 +108,7 @@ func (p Plan) NewRun(point Point, number int, r reports.Report, took time.Durati
 	run := Run{
 		Point: point, Number: number, Seed: r.Seed, Started: r.Started, Drill: r.Drill, Directory: r.Directory,
 		Took: took.Milliseconds(), Verdict: r.Verdict, Unfit: slices.Clone(r.Unfit), Phases: map[Phase]int64{},
-		Recovered: r.Phases.Recovered, EtcdArgs: slices.Clone(r.EtcdArgs),
+		Recovered: r.Phases.Recovered, EtcdArgs: slices.Clone(r.EtcdArgs), Backups: backupsOf(r), Hosts: hostsOf(r),
 	}
 	for _, b := range r.Backups {
 		if b.Removed > 0 {
@@ -118,7 +120,11 @@ func (p Plan) NewRun(point Point, number int, r reports.Report, took time.Durati
 			run.Failed = append(run.Failed, f.Check)
 		}
 	}
-	run.note(RestoreHost, restoring(r.Steps))
+	for _, h := range run.Hosts {
+		run.slower(Fetch, h.Fetch)
+		run.slower(VerifyFetched, h.Verify)
+		run.slower(RestoreHost, h.Restore)
+	}
 	run.note(Ack, r.Phases.FirstAck)
 	run.note(Redundancy, r.Phases.Redundancy)
 	switch {
@@ -128,8 +134,8 @@ func (p Plan) NewRun(point Point, number int, r reports.Report, took time.Durati
 	case run.Recovered == 0:
 		run.Unrecovered = r.Phases.Outage
 	}
-	restored, ok := run.fetched(r)
-	if ok {
+	if i := slices.IndexFunc(run.Backups, func(b Backup) bool { return b.Restored }); i >= 0 {
+		restored := run.Backups[i]
 		run.note(Snapshot, restored.Snapshot)
 		run.note(VerifyTaken, restored.Verify)
 		run.note(Upload, restored.Upload)
@@ -151,10 +157,6 @@ func (p Plan) NewRun(point Point, number int, r reports.Report, took time.Durati
 // bounding is the name of check.LossWithinPolicy, which no report may import.
 const bounding = "loss-within-policy"
 
-// leftOut tells whether a run came to a verdict and its figures are not counted, for
-// the machine was too busy.
-func (r Run) leftOut() bool { return r.judged() && len(r.Unfit) > 0 }
-
 // note keeps what occurred.
 func (r *Run) note(phase Phase, ms int64) {
 	if ms > 0 {
@@ -162,63 +164,5 @@ func (r *Run) note(phase Phase, ms int64) {
 	}
 }
 
-// fetched takes the times of the slowest host, and returns the backup.
-func (r *Run) fetched(report reports.Report) (restored reports.Backup, ok bool) {
-	if len(report.Fetches) == 0 {
-		return restored, false
-	}
-	name := report.Fetches[len(report.Fetches)-1].Backup
-	var fetch, verify int64
-	for _, f := range report.Fetches {
-		if f.Backup == name {
-			fetch, verify = max(fetch, f.Fetch), max(verify, f.Verify)
-		}
-	}
-	r.note(Fetch, fetch)
-	r.note(VerifyFetched, verify)
-	i := slices.IndexFunc(report.Backups, func(b reports.Backup) bool { return b.Name == name })
-	if i < 0 {
-		return restored, false
-	}
-	return report.Backups[i], true
-}
-
-// restoring is how long the slowest host took to restore.
-func restoring(steps []reports.Step) int64 {
-	hosts := map[string]int64{}
-	var slowest int64
-	for _, s := range steps {
-		if s.Phase == "restore" {
-			hosts[s.Host] += s.Took
-			slowest = max(slowest, hosts[s.Host])
-		}
-	}
-	return slowest
-}
-
-// newestAge is how old the newest backup was that could be restored, at the strike;
-// 0: there was none.
-func newestAge(r reports.Report) int64 {
-	var age int64
-	for _, b := range r.Backups {
-		if len(r.Strikes) > 0 && b.Kept && b.Problem == "" {
-			age = max(r.Strikes[0].At-b.At, 0) // they are in order
-		}
-	}
-	return age
-}
-
-// slowest is how long the slowest of the backups took, until it could be restored.
-func slowest(backups []reports.Backup) int64 {
-	var ms int64
-	for _, b := range backups {
-		if b.Problem == "" {
-			ms = max(ms, b.Snapshot+b.Status+b.Verify+b.Upload)
-		}
-	}
-	return ms
-}
-
-// taking is how long it took to take the backup that was restored, until it could
-// be: what a policy loses beyond its interval.
-func (r Run) taking() int64 { return r.Phases[Snapshot] + r.Phases[VerifyTaken] + r.Phases[Upload] }
+// slower keeps what took longer than what is known already.
+func (r *Run) slower(phase Phase, ms int64) { r.note(phase, max(ms, r.Phases[phase])) }

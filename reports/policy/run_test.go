@@ -62,9 +62,20 @@ func TestNewRun(t *testing.T) {
 		// The interval of 6 s, and the slowest backup that was one.
 		Loss:     &policy.Loss{AckedWrites: 900, LostWrites: 40, LostMS: 700, AgeMS: 2000, BoundMS: 6000 + 480, Verdict: ptr(harness.Held)},
 		EtcdArgs: []string{"snapshot-count=7"}, Removed: 1,
+		Backups: []policy.Backup{
+			{Name: "b1", Snapshot: 400, Verify: 50, Upload: 30, Bytes: 1000, Keys: 10, Completed: true},
+			{Name: "b2", Snapshot: 300, Verify: 40, Upload: 20, Bytes: 1100, Keys: 11, Completed: true, Restored: true},
+			{Name: "b3", Snapshot: 8000, UnderWay: 100, Problem: "the host was lost"},
+		},
+		Hosts: []policy.HostTimes{{Host: "m1", Fetch: 70, Verify: 9, Restore: 210}, {Host: "m2", Fetch: 60, Verify: 11, Restore: 230}},
 	}
 	if diff := cmp.Diff(want, p.NewRun(point, 2, drilled(), 21500*time.Millisecond)); diff != "" {
 		t.Error(diff)
+	}
+	looked := drilled()
+	looked.Backups[1].Status = 5000 // by the drill, which is no part of the policy
+	if got := p.NewRun(point, 2, looked, 0).Loss.BoundMS; got != 6480 {
+		t.Errorf("with a long look into a backup the bound is %d", got)
 	}
 	judged := drilled()
 	judged.Loss.Bound = 7100 // by the check, which knows more
@@ -83,6 +94,10 @@ func TestNewRunOfWhatWasNotSeen(t *testing.T) {
 	r.Unfit = []string{"busy"}
 	got := p.NewRun(policy.Point{}, 1, r, 0)
 	want := policy.Run{Number: 1, Seed: 12, Started: began, Drill: "d1", Directory: "runs/d1", Verdict: harness.Violated, Unfit: []string{"busy"}, Phases: map[policy.Phase]int64{}, EtcdArgs: []string{"snapshot-count=7"}, Removed: 1, Unrecovered: 60_000}
+	for _, b := range r.Backups { // none of which was restored
+		want.Backups = append(want.Backups, policy.Backup{Name: b.Name, Snapshot: b.Snapshot, Verify: b.Verify, Upload: b.Upload, Bytes: b.Bytes, Keys: b.Keys, Completed: b.Kept, Problem: b.Problem})
+	}
+	want.Backups[2].UnderWay = 100
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -92,6 +107,73 @@ func TestNewRunOfWhatWasNotSeen(t *testing.T) {
 	got = p.NewRun(policy.Point{}, 1, r, 0)
 	if _, seen := got.Phases[policy.Outage]; seen || got.DatabaseBytes != 0 || got.Phases[policy.Fetch] != 5 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// What a policy loses beyond its interval is told by the longest of all backups that
+// came about before the strike, whatever became of them, and of the one that was restored.
+func TestLongestBackup(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*reports.Report)
+		want   int64
+	}{
+		"the restored one is quicker": {func(*reports.Report) {}, 480},
+		"retention removed the longest before the strike": {func(r *reports.Report) {
+			r.Backups[0].Kept, r.Backups[0].Removed = false, 8000
+		}, 480},
+		"it was passed over": {func(r *reports.Report) { r.Backups[0].Problem = "passed over when it was fetched: torn" }, 480},
+		"it was under way at the strike": {func(r *reports.Report) {
+			r.Backups[0].Kept, r.Backups[0].Removed, r.Backups[0].At = false, 0, 8500
+		}, 500},
+		"it hung": {func(r *reports.Report) {
+			r.Backups[0].Kept, r.Backups[0].Removed, r.Backups[0].Took = false, 0, 9000
+		}, 720},
+		"it was begun after the strike": {func(r *reports.Report) {
+			r.Backups[0].Kept, r.Backups[0].Removed, r.Backups[0].At = false, 0, 9100
+		}, 360},
+		"it was under way, and removed later": {func(r *reports.Report) {
+			r.Backups[0].Kept, r.Backups[0].Removed, r.Backups[0].At = false, 9950, 8500
+		}, 500},
+		"it was under way, and is the one that was restored": {func(r *reports.Report) {
+			r.Backups[0].Kept, r.Backups[0].At = false, 8500
+			r.Fetches = []reports.Fetch{{Backup: "b1", Host: "m1", Fetch: 1}}
+		}, 480},
+		"nothing struck": {func(r *reports.Report) { r.Strikes, r.Backups[0].Kept = nil, false }, 480},
+		"none was kept": {func(r *reports.Report) {
+			for i := range r.Backups {
+				r.Backups[i].Kept, r.Backups[i].Removed = false, 0
+			}
+			r.Fetches = nil
+		}, 0},
+	} {
+		r := drilled()
+		c.change(&r)
+		run := nightly(t).NewRun(policy.Point{}, 1, r, 0)
+		if got := run.LongestBackup(); got != c.want {
+			t.Errorf("%s: %d ms, want %d", name, got, c.want)
+		}
+		for _, b := range run.Backups {
+			if b.UnderWay < 0 {
+				t.Errorf("%s: %s was under way for %d ms", name, b.Name, b.UnderWay)
+			}
+		}
+	}
+}
+
+// m2 comes before m10, and a host that only fetched, or only restored, is one.
+func TestHostsOfARun(t *testing.T) {
+	r := drilled()
+	r.Fetches = append(r.Fetches, reports.Fetch{Backup: "b2", Host: "m10", Fetch: 80, Verify: 12}, reports.Fetch{Backup: "b2", Host: "m2", Fetch: 90, Verify: 10})
+	r.Steps = append(r.Steps, reports.Step{Number: 5, Host: "m3", Took: 900, Phase: "restore"})
+	run := nightly(t).NewRun(policy.Point{}, 1, r, 0)
+	want := []policy.HostTimes{
+		{Host: "m1", Fetch: 70, Verify: 9, Restore: 210}, {Host: "m2", Fetch: 90, Verify: 11, Restore: 230}, {Host: "m3", Restore: 900}, {Host: "m10", Fetch: 80, Verify: 12},
+	}
+	if diff := cmp.Diff(want, run.Hosts); diff != "" {
+		t.Error(diff)
+	}
+	if run.Phases[policy.Fetch] != 90 || run.Phases[policy.VerifyFetched] != 12 || run.Phases[policy.RestoreHost] != 900 {
+		t.Errorf("the slowest are %v", run.Phases)
 	}
 }
 

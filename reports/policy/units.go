@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,29 @@ func (d Duration) String() string {
 		}
 	}
 	return text
+}
+
+// Words is it as people say it, without the parts that are zero: "24 h", "1 h 30 min",
+// "1.5 s".
+func (d Duration) Words() string {
+	left := time.Duration(d)
+	if left < time.Second {
+		return fmt.Sprintf("%d ms", left.Milliseconds())
+	}
+	var parts []string
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{time.Hour, "h"}, {time.Minute, "min"}} {
+		if n := left / unit.length; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, unit.name))
+			left %= unit.length
+		}
+	}
+	if left > 0 {
+		parts = append(parts, strconv.FormatFloat(float64(left)/float64(time.Second), 'f', -1, 64)+" s") // Seconds would round twice
+	}
+	return strings.Join(parts, " ")
 }
 
 // MarshalText prints it as UnmarshalText reads it.

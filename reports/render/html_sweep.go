@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -186,10 +187,12 @@ func alternativesOf(result policy.Result) []alternativeView {
 }
 
 // WorstRun is the run that took longest to recover, of those whose figures count and
-// whose evidence was kept.
+// whose evidence was kept. One that had not recovered when watching ended is worse than
+// any that had.
 func WorstRun(result policy.Result) (worst policy.Run, ok bool) {
 	for _, run := range result.Runs {
-		if run.Counts() && run.Recovered > worst.Recovered && run.Directory != "" {
+		worse := cmp.Or(cmp.Compare(run.Unrecovered, worst.Unrecovered), cmp.Compare(run.Recovered, worst.Recovered)) > 0
+		if run.Counts() && worse && run.Directory != "" {
 			worst, ok = run, true
 		}
 	}
@@ -201,8 +204,12 @@ func withoutWorst(result policy.Result) string {
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf("The timeline of %s, number %d, seed %d, which took %s, is not here: where this page was made there was no report in %s. Make it again from where the sweep was run, by firedrill policy --resume with the sweep's directory.",
-		run.Title(), run.Number, run.Seed, human(run.Recovered), run.Directory)
+	took := "took " + human(run.Recovered)
+	if run.Unrecovered > 0 {
+		took = "had not recovered after " + human(run.Unrecovered)
+	}
+	return fmt.Sprintf("The timeline of %s, number %d, seed %d, which %s, is not here: where this page was made there was no report in %s. Make it again from where the sweep was run, by firedrill policy --resume with the sweep's directory.",
+		run.Title(), run.Number, run.Seed, took, run.Directory)
 }
 
 func worstOf(r reports.Report) *worstView {

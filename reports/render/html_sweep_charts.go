@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -159,9 +160,12 @@ func describe(w chart.Whole) string {
 type spreadOf struct {
 	id, title string
 	figure    func(policy.Run) (ms int64, seen bool)
-	median    func(policy.Summary) policy.Spread
-	bounds    bool // those of the runs' losses
-	limits    []chart.Limit
+	// atLeast is what is known of a run without the figure, which had not ended when
+	// watching did; 0: nothing. nil: nothing of any.
+	atLeast func(policy.Run) int64
+	median  func(policy.Summary) policy.Spread
+	bounds  bool // those of the runs' losses
+	limits  []chart.Limit
 }
 
 // pictures draws one figure of every run, a picture for each group on one scale.
@@ -200,10 +204,15 @@ func (k spreadOf) row(p pointOf) chart.Row {
 	row := chart.Row{Name: p.Size.String()}
 	for _, r := range p.runs {
 		ms, seen := k.figure(r)
-		if !seen {
+		took, open := human(ms), false
+		if !seen && k.atLeast != nil {
+			ms = k.atLeast(r)
+			took, open = beyond(ms)+", not back when watching ended", ms > 0
+		}
+		if !seen && !open {
 			continue
 		}
-		dot := chart.Dot{MS: float64(ms), Uncounted: !r.Counts(), Title: fmt.Sprintf("%s, run %d, seed %d: %s", r.Size, r.Number, r.Seed, human(ms))}
+		dot := chart.Dot{MS: float64(ms), Open: open, Uncounted: !r.Counts(), Title: fmt.Sprintf("%s, run %d, seed %d: %s", r.Size, r.Number, r.Seed, took)}
 		if k.bounds {
 			dot.Exceeds = r.Loss.Exceeded()
 			row.Bounds = append(row.Bounds, float64(r.Loss.BoundMS))
@@ -225,7 +234,11 @@ func saidOf(rows []chart.Row, limits []chart.Limit) string {
 	for _, r := range rows {
 		var figures []string
 		for _, d := range r.Dots {
-			figures = append(figures, human(int64(d.MS)))
+			figure := human(int64(d.MS))
+			if d.Open {
+				figure = beyond(int64(d.MS))
+			}
+			figures = append(figures, figure)
 		}
 		if len(figures) == 0 {
 			said = append(said, r.Name+": no figures.")
@@ -245,14 +258,29 @@ var dotsLegend = []entry{
 	{chart.AsLine, chart.Median, "the median"},
 }
 
+func unrecoveredFor(r policy.Run) int64 { return r.Unrecovered }
+
+// openLegend is that of dots some of which had not ended, where there are such.
+func openLegend(groups []group) []entry {
+	legend := dotsLegend[:len(dotsLegend):len(dotsLegend)]
+	for _, g := range groups {
+		for _, p := range g.points {
+			if slices.ContainsFunc(p.runs, func(r policy.Run) bool { return r.Unrecovered > 0 }) {
+				return append(legend, entry{chart.AsMark, chart.Unended, "one that was not back when watching ended: it took longer"})
+			}
+		}
+	}
+	return legend
+}
+
 func recoveredSpreads(result policy.Result, groups []group) spreadsView {
 	k := spreadOf{
 		id: "recovered", title: "From the strike to the first write",
-		figure: func(r policy.Run) (int64, bool) { return r.Recovered, r.Recovered > 0 },
-		median: func(s policy.Summary) policy.Spread { return s.Recovered },
+		figure:  func(r policy.Run) (int64, bool) { return r.Recovered, r.Recovered > 0 },
+		atLeast: unrecoveredFor, median: func(s policy.Summary) policy.Spread { return s.Recovered },
 	}
 	v := spreadsView{
-		Title: "How long until it serves again", Legend: dotsLegend,
+		Title: "How long until it serves again", Legend: openLegend(groups),
 		Text: "From the strike to the first acknowledged write of the recovered cluster, with whatever time it took to begin. A dot is a run.",
 	}
 	if rto := result.Policy.Targets.RTO; rto > 0 {
@@ -266,11 +294,11 @@ func recoveredSpreads(result policy.Result, groups []group) spreadsView {
 func outageSpreads(groups []group) spreadsView {
 	k := spreadOf{
 		id: "outage", title: "Outage",
-		figure: func(r policy.Run) (int64, bool) { return r.Phases[policy.Outage], r.Phases[policy.Outage] > 0 },
-		median: func(s policy.Summary) policy.Spread { return s.Phases[policy.Outage] },
+		figure:  func(r policy.Run) (int64, bool) { return r.Phases[policy.Outage], r.Phases[policy.Outage] > 0 },
+		atLeast: unrecoveredFor, median: func(s policy.Summary) policy.Spread { return s.Phases[policy.Outage] },
 	}
 	return spreadsView{
-		Title: "Outage", Legend: dotsLegend, Pictures: k.pictures(groups),
+		Title: "Outage", Legend: openLegend(groups), Pictures: k.pictures(groups),
 		Text: "All gaps longer than 250 ms without an acknowledged write, added up.",
 	}
 }

@@ -14,6 +14,7 @@ import (
 // fitsView is the lines that were computed, never without the figures that they
 // were computed from.
 type fitsView struct {
+	Missing  []string // where there is no line, and why
 	Legend   []entry
 	Pictures []picture
 	Tables   []fitTable
@@ -32,10 +33,13 @@ type fitView struct {
 const gib = 1 << 30
 
 func fitsOf(result policy.Result, groups []group) *fitsView {
-	if len(result.Fits) == 0 {
+	if len(result.Fits) == 0 && len(result.Unfitted) == 0 {
 		return nil
 	}
-	v := &fitsView{}
+	v := &fitsView{Missing: result.Unfitted}
+	if len(result.Fits) == 0 {
+		return v
+	}
 	for i, g := range groups {
 		v.Legend = append(v.Legend, entry{chart.AsMark, chart.Series(i), g.name + ": measured"})
 	}

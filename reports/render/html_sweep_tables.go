@@ -53,7 +53,7 @@ func tablesOf(groups []group) []tableView {
 	var out []tableView
 	for _, g := range groups {
 		t := tableView{Name: g.name}
-		t.Head = append(t.Head, g.spreads("strike → first write", human, func(s policy.Summary) policy.Spread { return s.Recovered })...)
+		t.Head = append(t.Head, g.recoveries()...)
 		t.Head = append(t.Head, g.spreads("loss, in time", human, func(s policy.Summary) policy.Spread { return s.LostMS })...)
 		t.Head = append(t.Head, g.spreads("loss, in writes", humanize.Comma, func(s policy.Summary) policy.Spread { return s.LostWrites })...)
 		t.Rest = append(t.Rest, g.spreads("bound of the loss", human, func(s policy.Summary) policy.Spread { return s.BoundMS })...)
@@ -65,11 +65,30 @@ func tablesOf(groups []group) []tableView {
 	return out
 }
 
+// recoveries are the rows of how long until it serves again. Runs that were not seen to
+// recover are in no spread, and are told of beside it.
+func (g group) recoveries() []spreadView {
+	rows, some := g.rows(human, func(s policy.Summary) policy.Spread { return s.Recovered })
+	for i, p := range g.points {
+		if p.summary != nil && p.summary.Unrecovered > 0 {
+			some = true
+			rows[i].Note = notSeen(*p.summary)
+			if longer := worstRecovered(*p.summary); longer != "-" {
+				rows[i].Worst = longer
+			}
+		}
+	}
+	return headed("strike → first write", rows, some)
+}
+
 // spreads are the rows of one figure, a size each. A figure that no run has is left
 // out.
 func (g group) spreads(figure string, show func(int64) string, of func(policy.Summary) policy.Spread) []spreadView {
-	var rows []spreadView
-	some := false
+	rows, some := g.rows(show, of)
+	return headed(figure, rows, some)
+}
+
+func (g group) rows(show func(int64) string, of func(policy.Summary) policy.Spread) (rows []spreadView, some bool) {
 	for _, p := range g.points {
 		row := spreadView{Size: p.Size.String(), Of: "0", P50: "–", Range: "–", P95: "–", Worst: "–"}
 		if p.summary != nil {
@@ -80,6 +99,10 @@ func (g group) spreads(figure string, show func(int64) string, of func(policy.Su
 		}
 		rows = append(rows, row)
 	}
+	return rows, some
+}
+
+func headed(figure string, rows []spreadView, some bool) []spreadView {
 	if !some {
 		return nil
 	}
@@ -142,6 +165,10 @@ func runRow(r policy.Run) runView {
 		v.Exceeded = r.Loss.Exceeded()
 	}
 	var notes []string
+	if r.Unrecovered > 0 {
+		v.Recovered, v.Outage = beyond(r.Unrecovered), beyond(r.Unrecovered)
+		notes = append(notes, "service was not back when watching ended")
+	}
 	if r.Broke != "" {
 		v.Tone, v.Word = "inconclusive", "broke"
 		notes = append(notes, r.Broke)

@@ -110,6 +110,7 @@ func pages(t *testing.T) map[string]string {
 		"huge range":    sweepPage(t, huge, nil),
 		"no figures":    sweepPage(t, bare, nil),
 		"one run":       sweepPage(t, single, nil),
+		"not recovered": sweepPage(t, unrecovered(), nil),
 		"nothing swept": sweepPage(t, policy.Result{}, nil),
 		"hostile drill": drillsPage(t, one(hostile())),
 		"hostile sweep": sweepPage(t, hostileSweep(), nil),
@@ -304,7 +305,7 @@ func TestComputedIsSaidToBeComputed(t *testing.T) {
 			t.Errorf("%s is followed by %q", heading, line)
 		}
 	}
-	for _, want := range []string{"Time scale 60×", "in the drills the interval of 30m was 30s", "too few runs"} {
+	for _, want := range []string{"Time scale 60×", "in the drills the interval of 30 min was 30 s", "too few runs"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no %q", want)
 		}

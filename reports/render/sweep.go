@@ -39,6 +39,9 @@ func (s Style) Sweep(r policy.Result) string {
 	for _, g := range groups {
 		b.WriteString("\n  " + s.paint(bold, "measured") + "  " + g.title() + "\n")
 		s.table(&b, g.overview())
+		for _, note := range g.unrecovered() {
+			hang(&b, "    "+note.Name+":", sweepColumn, note.Value)
+		}
 		b.WriteString("\n")
 		s.table(&b, g.phases())
 	}
@@ -84,10 +87,44 @@ func (g group) overview() [][]string {
 		}
 		rows = append(rows, []string{
 			s.Size.String(), p.snapshotSize(), fmt.Sprint(s.Runs), fmt.Sprint(s.Held), fmt.Sprint(s.Counted),
-			p50(s.Recovered), worst(s.Recovered), p50(s.LostMS), worst(s.LostMS), worst(s.BoundMS), fmt.Sprint(s.Exceeded),
+			p50(s.Recovered), worstRecovered(*s), p50(s.LostMS), worst(s.LostMS), worst(s.BoundMS), fmt.Sprint(s.Exceeded),
 		})
 	}
 	return rows
+}
+
+// worstRecovered is how long the slowest way back took: for longer than the slowest that
+// was seen, where one had not ended by then.
+func worstRecovered(s policy.Summary) string {
+	if s.UnrecoveredMS > s.Recovered.Worst {
+		return beyond(s.UnrecoveredMS)
+	}
+	return worst(s.Recovered)
+}
+
+// beyond is a time that had not ended.
+func beyond(ms int64) string { return "> " + human(ms) }
+
+// unrecovered tells, by size, of runs that count and were not seen to recover: they are
+// worse than any figure beside them.
+func (g group) unrecovered() (notes []fact) {
+	for _, p := range g.points {
+		if s := p.summary; s != nil && s.Unrecovered > 0 {
+			text := notSeen(*s)
+			if s.UnrecoveredMS > 0 {
+				text += fmt.Sprintf(", and one had no service for more than %s", human(s.UnrecoveredMS))
+			}
+			if s.Recovered.Of > 0 {
+				text += "; p50 is of the others"
+			}
+			notes = append(notes, fact{s.Size.String(), text})
+		}
+	}
+	return notes
+}
+
+func notSeen(s policy.Summary) string {
+	return fmt.Sprintf("not seen to recover in %d of %d", s.Unrecovered, s.Counted)
 }
 
 // snapshotSize is how large the largest snapshot was that a point's runs restored.
@@ -180,7 +217,7 @@ func alternatives(r policy.Result) [][]string {
 		if a.MeetsRPO != nil {
 			meets = map[bool]string{true: "yes", false: "NO"}[*a.MeetsRPO]
 		}
-		rows = append(rows, []string{a.Name, a.Interval.String(), kept, stored, fmt.Sprintf("%.3g", a.SnapshotsPerDay), lasting(a.LossMS), meets})
+		rows = append(rows, []string{a.Name, spanOf(a.Interval), kept, stored, fmt.Sprintf("%.3g", a.SnapshotsPerDay), lasting(a.LossMS), meets})
 	}
 	return rows
 }
@@ -188,7 +225,7 @@ func alternatives(r policy.Result) [][]string {
 // notHeld are the runs that somebody must look at, in order.
 func notHeld(r policy.Result) []policy.Run {
 	return slices.DeleteFunc(slices.Clone(r.Runs), func(run policy.Run) bool {
-		return run.Broke == "" && run.Verdict == harness.Held && len(run.Unfit) == 0 && (run.Loss == nil || !run.Loss.Exceeded())
+		return run.Broke == "" && run.Verdict == harness.Held && len(run.Unfit) == 0 && run.Unrecovered == 0 && (run.Loss == nil || !run.Loss.Exceeded())
 	})
 }
 
@@ -210,6 +247,9 @@ func trouble(run policy.Run) string {
 			age = fmt.Sprintf(", by a backup that was %s old", human(run.Loss.AgeMS))
 		}
 		parts = append(parts, fmt.Sprintf("lost %s%s, and the policy explains %s", human(run.Loss.LostMS), age, human(run.Loss.BoundMS)))
+	}
+	if run.Unrecovered > 0 {
+		parts = append(parts, fmt.Sprintf("no service for more than %s, and it was not back when watching ended", human(run.Unrecovered)))
 	}
 	for _, why := range run.Unfit {
 		parts = append(parts, "figures not counted: "+why)

@@ -161,7 +161,7 @@ func scaleWords(r policy.Result) string {
 		return "the interval in the drills was that of the policy"
 	}
 	return fmt.Sprintf("in the drills the interval of %s was %s, and ages as much shorter; losses and their bounds are in this compressed time; what etcd, the disk and the network need is not compressed",
-		r.Policy.Interval, policy.Duration(r.Sweep.Scaled(r.Policy.Interval).Round(time.Millisecond)))
+		spanOf(r.Policy.Interval), span(r.Sweep.Scaled(r.Policy.Interval).Round(time.Millisecond)))
 }
 
 // targetFigures is what a target asks for, and what it is held against, each by its
@@ -180,6 +180,8 @@ func targetFigures(t policy.Verdict) string {
 		return "target " + wanted + ", at most " + lasting(t.Worst) + ", computed"
 	case t.Worst == 0:
 		return "target " + wanted + ", none seen"
+	case t.AtLeast:
+		return "target " + wanted + ", worst seen more than " + lasting(t.Worst)
 	}
 	return "target " + wanted + ", worst seen " + lasting(t.Worst)
 }
@@ -193,27 +195,8 @@ func lasting(ms int64) string {
 	return span(d.Round(time.Second))
 }
 
-// span is a chosen time as people say it, such as 1 h 30 min,
-// without the parts that are zero.
-func span(d time.Duration) string {
-	if d < time.Second {
-		return human(d.Milliseconds())
-	}
-	var parts []string
-	for _, unit := range []struct {
-		length time.Duration
-		name   string
-	}{{time.Hour, "h"}, {time.Minute, "min"}} {
-		if n := d / unit.length; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, unit.name))
-			d %= unit.length
-		}
-	}
-	if d > 0 {
-		parts = append(parts, strconv.FormatFloat(d.Seconds(), 'f', -1, 64)+" s")
-	}
-	return strings.Join(parts, " ")
-}
+// span is a chosen time as people say it.
+func span(d time.Duration) string { return policy.Duration(d).Words() }
 
 func spanOf(d policy.Duration) string { return span(time.Duration(d)) }
 

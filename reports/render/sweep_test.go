@@ -47,6 +47,12 @@ func swept(runs int, trouble bool) policy.Result {
 					policy.VerifyFetched: took(4, 10), policy.RestoreHost: took(90, 70), policy.Ack: took(1200, 150), policy.Redundancy: took(1900, 180), policy.Outage: took(2450, 150),
 				},
 			}
+			older := policy.Backup{Name: "b1", Snapshot: took(60, 40), Verify: took(3, 10), Upload: took(5, 15), Bytes: bytes - 4096, Keys: run.Keys - 3, Completed: true}
+			newest := policy.Backup{Name: "b2", Snapshot: took(60, 40), Verify: took(3, 10), Upload: took(5, 20), Bytes: bytes, Keys: run.Keys, Completed: true, Restored: true}
+			run.Backups = []policy.Backup{older, newest}
+			for h := range int64(3) {
+				run.Hosts = append(run.Hosts, policy.HostTimes{Host: fmt.Sprint("m", h+1), Fetch: took(10, 25) - h, Verify: took(4, 10) - h, Restore: took(90, 70) - h})
+			}
 			run.Loss = &policy.Loss{AckedWrites: 900, LostWrites: int64(n * 100), LostMS: int64(n*800) % 6000, BoundMS: 6000 + took(68, 70)}
 			made = append(made, run)
 		}
@@ -66,7 +72,7 @@ func results() map[string]policy.Result {
 	cut.Policy.Retention, cut.Policy.Targets, cut.Sweep.TimeScale = policy.Retention{}, policy.Targets{}, 1
 	cut.Image, cut.EtcdArgs, cut.Runtime, cut.Policy.Store, cut.Policy.Verify = "etcd:3.5", []string{"--auto-compaction-retention=1h"}, "container", "s3://bucket/prefix", policy.VerifyNone
 	return map[string]policy.Result{
-		"held": swept(5, false), "trouble": swept(5, true), "twenty": swept(20, false), "cut": cut.Assemble(cut.Runs[:7]), "begun": cut.Assemble(nil),
+		"held": swept(5, false), "trouble": swept(5, true), "twenty": swept(20, false), "cut": cut.Assemble(cut.Runs[:7]), "begun": cut.Assemble(nil), "unrecovered": unrecovered(),
 	}
 }
 
@@ -134,7 +140,7 @@ func TestEveryOutputTellsTheSameFacts(t *testing.T) {
 		for _, want := range []string{
 			"quay.io/etcd:3.6", "/opt/etcd", "--auto-compaction-retention=1h --snapshot-count=5", "A Processor @ 2.00GHz", "ext4", "6.1.0", "v0.4.0", "3.7.3",
 			"7 snapshots, none older than 48 h", "s3://bucket/prefix at http://127.0.0.1:9000", "not at all", "16 MiB, 64 MiB, 256 MiB", "seeds from 1", "450", "2 min", "25 h",
-			"29 of 30", "in the drills the interval of 24h was 6s",
+			"29 of 30", "in the drills the interval of 24 h was 6 s",
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s does not tell %q", name, want)

@@ -12,9 +12,12 @@ import (
 )
 
 // SweepCSV writes every run of a sweep, a line each under a line of names. What was
-// not seen is empty. Times are whole milliseconds. unrecovered_ms is for how long at
-// least there was no service where it was not back when the drill ended. Pairs of
-// procedure and members that were not tried have no runs, and so no line.
+// not seen is empty. Times are whole milliseconds. snapshot_ms to upload_ms are of the
+// backup that was restored, and longest_backup_ms is all three of the longest there was;
+// fetch_ms to restore_ms are of the slowest host: sweep.json has every backup and host.
+// unrecovered_ms is for how long at least there was no service where it was not back when
+// the drill ended. Pairs of procedure and members that were not tried have no runs, and
+// so no line.
 func SweepCSV(to io.Writer, r policy.Result) error {
 	header := []string{
 		"policy", "interval", "time_scale", "runtime", "etcd_version", "procedure", "members", "value_size_bytes", "size_bytes",
@@ -23,7 +26,7 @@ func SweepCSV(to io.Writer, r policy.Result) error {
 	for _, phase := range policy.Phases() {
 		header = append(header, string(phase)+"_ms")
 	}
-	header = append(header, "recovered_ms", "unrecovered_ms", "acked_writes", "lost_writes", "lost_ms", "backup_age_ms", "bound_ms", "exceeded", "drill")
+	header = append(header, "recovered_ms", "unrecovered_ms", "acked_writes", "lost_writes", "lost_ms", "backup_age_ms", "bound_ms", "exceeded", "drill", "longest_backup_ms")
 	w := csv.NewWriter(to)
 	lines := [][]string{header}
 	for _, run := range r.Runs {
@@ -53,9 +56,9 @@ func csvLine(r policy.Result, run policy.Run) []string {
 	if l := run.Loss; l != nil {
 		whole := func(n int64) string { return strconv.FormatInt(n, 10) }
 		line = append(line, whole(l.AckedWrites), whole(l.LostWrites), whole(l.LostMS), seen(l.AgeMS), whole(l.BoundMS))
-		return append(line, strconv.FormatBool(l.Exceeded()), run.Drill)
+		return append(line, strconv.FormatBool(l.Exceeded()), run.Drill, seen(run.LongestBackup()))
 	}
-	return append(line, "", "", "", "", "", "", run.Drill)
+	return append(line, "", "", "", "", "", "", run.Drill, seen(run.LongestBackup()))
 }
 
 // seen is a figure that is 0 where it was not seen.

@@ -32,6 +32,13 @@ func SweepMarkdown(r policy.Result) string {
 	for _, g := range groups {
 		fmt.Fprintf(&b, "\n#### %s\n\n", plain(g.title()))
 		b.WriteString(markdown(g.overview(), 11) + "\n")
+		notes := g.unrecovered()
+		for _, note := range notes {
+			fmt.Fprintf(&b, "- %s: %s\n", note.Name, note.Value)
+		}
+		if len(notes) > 0 {
+			b.WriteString("\n")
+		}
 		b.WriteString(markdown(g.phases(), 7))
 	}
 	b.WriteString("\n### Computed, not measured\n\n")

@@ -54,9 +54,13 @@ func (p *exposition) summary(s policy.Summary) {
 	p.set("runs", "Drills that were run.", float64(s.Runs), point...)
 	p.set("runs_held", "Drills whose promises all held.", float64(s.Held), point...)
 	p.set("runs_counted", "Drills whose figures are counted.", float64(s.Counted), point...)
-	p.set("runs_left_out", "Drills with a verdict whose figures are not counted, for the machine was too busy.", float64(s.LeftOut), point...)
+	p.set("runs_left_out", "Drills that were made and whose figures are not counted, for the machine was too busy or the drill was inconclusive.", float64(s.LeftOut), point...)
 	if s.LeftOutMS > 0 {
-		p.set("left_out_worst_seconds", "Longest that one of the drills left out took to recover.", inSeconds(s.LeftOutMS), point...)
+		p.set("left_out_worst_seconds", "Longest that one of the drills left out took to recover, or had no service when watching ended.", inSeconds(s.LeftOutMS), point...)
+	}
+	p.set("runs_unrecovered", "Drills whose figures are counted and that were not seen to recover: recovered_seconds is of the others.", float64(s.Unrecovered), point...)
+	if s.UnrecoveredMS > 0 {
+		p.set("unrecovered_worst_seconds", "For how long at least one of the drills that were not seen to recover had no service.", inSeconds(s.UnrecoveredMS), point...)
 	}
 	p.set("runs_exceeded", "Drills that lost more than the policy can explain.", float64(s.Exceeded), point...)
 	spread := func(name, help string, of policy.Spread, scale float64, labels []string) {

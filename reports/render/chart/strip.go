@@ -28,6 +28,7 @@ type Dot struct {
 	Title     string
 	Exceeds   bool // it is greater than it may be
 	Uncounted bool // it was seen, and is not relied upon
+	Open      bool // it had not ended: it is longer than that
 }
 
 // Limit is what was promised, a line through all rows.
@@ -136,6 +137,8 @@ func (k Strip) dots(c *canvas, dots []Dot, middle float64) {
 		switch {
 		case d.Exceeds:
 			paint = Failed
+		case d.Open:
+			paint = Unended
 		case d.Uncounted:
 			paint = Uncounted
 		}

@@ -73,6 +73,7 @@ const (
 	Advice  Paint = "advice"   // a hint was given
 
 	Uncounted Paint = "uncounted" // a figure that is not relied upon
+	Unended   Paint = "unended"   // the true figure is greater
 )
 
 // Series are the paints of clouds, in order; a fifth cloud is painted as the first.
@@ -160,13 +161,14 @@ const (
 	diamond  = "M0,-5L4.2,0L0,5L-4.2,0Z"
 	cross    = "M-4,-4L4,4M-4,4L4,-4"
 	flag     = "M0,0L11,5L0,10Z"
+	onward   = "M-3.6,-4.6L5,0L-3.6,4.6Z"
 	saltire  = "M-6,-4L-4,-6L0,-2L4,-6L6,-4L2,0L6,4L4,6L0,2L-4,6L-6,4L-2,0Z"
 	bubble   = "M-6,-5H6V3H1L-3,6.5V3H-6Z"
 )
 
 var shapes = map[Paint]string{
 	SeriesA: circle, SeriesB: square, SeriesC: triangle, SeriesD: diamond,
-	Moment: diamond, Failed: cross, Strike: flag, Wrong: saltire, Advice: bubble,
+	Moment: diamond, Failed: cross, Strike: flag, Wrong: saltire, Advice: bubble, Unended: onward,
 }
 
 // mark is a small shape at a place; paints without one of their own are circles.
