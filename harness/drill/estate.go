@@ -34,7 +34,7 @@ func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code
 	}
 	host, shown := hostOf(c), e.shown(c)
 	record := e.hand.step(c.By, host, summary(shown), typed(shown))
-	e.hand.game.stepBegins(record)
+	e.hand.game.stepBegins(c, record)
 	out, complaints := relay.Clip{Most: mostCallKept}, relay.Clip{Most: mostCallKept}
 	outKept, complaintsKept := e.d.secrets.Writer(&out), e.d.secrets.Writer(&complaints)
 	if tells(c.Verb) {

@@ -90,7 +90,11 @@ func renews(text []byte) bool {
 func (h *hand) replaced() {
 	h.beginning.Lock()
 	defer h.beginning.Unlock()
-	if h.began || h.early() {
+	if h.early() {
+		return
+	}
+	h.game.beginsAnew()
+	if h.began {
 		return
 	}
 	h.began = true
