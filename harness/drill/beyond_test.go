@@ -95,8 +95,8 @@ func TestBeyondWhatServes(t *testing.T) {
 			g.d.ev.Marks[harness.HistoryReplaced] = 13 * time.Second
 			c.then(g)
 			g.did(m1, rm(), func() { clearData(m1) })
-			if text := g.moved(t); text != c.want {
-				t.Errorf("marked: %q", text)
+			if text := g.moved(t); text != c.want || len(g.record().GivenUp) > 0 {
+				t.Errorf("marked: %q; given up: %+v", text, g.record().GivenUp)
 			}
 			g.did(m1, rm(), func() {})
 			if n := len(g.record().WrongMoves); n > 1 {

@@ -151,7 +151,7 @@ func (m *moves) after(c bastion.Call, step harness.StepRecord, printed int64) {
 // gone is told that a host has its data no more, when a call had ended. m.mu is held.
 func (m *moves) gone(ctx context.Context, h harness.Host, had *held, step harness.StepRecord) {
 	host := h.Name()
-	w := harness.WrongMove{At: m.g.clock(), Step: step.Number, By: step.By, Host: host}
+	w := harness.WrongMove{At: m.g.clock(), Step: step.Number, Host: host}
 	w.By, w.During = m.suspects(host, step)
 	needed := m.g.needed()
 	if needed {

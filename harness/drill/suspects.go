@@ -21,8 +21,7 @@ type doing struct {
 // mostDoing is how many of a host are remembered.
 const mostDoing = 100
 
-// before is told of a call that begins. One that looks only at its own end would name
-// whoever comes to an end first, and not whoever did it.
+// before is told of a call that begins: whoever comes to an end first need not be who did it.
 func (m *moves) before(c bastion.Call, step harness.StepRecord) {
 	if !touches(c) {
 		return
