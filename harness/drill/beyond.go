@@ -82,17 +82,13 @@ func (m *moves) beyond(host string, was *held) string {
 	serving := m.g.led()
 	m.told.Lock()
 	defer m.told.Unlock()
-	mine := m.known[host].revision
-	missed := mine
-	if survivor := m.g.survivor(); survivor != "" {
-		missed = min(missed, m.known[survivor].revision)
-	}
+	missed := m.missed(host)
 	if again := m.serves.again; again == 0 || missed < again {
 		return ""
 	}
 	for name, c := range m.copies {
-		if name == host || !c.still || slices.Contains(serving, name) {
-			continue // what serves was begun from those, or from less
+		if name == host || !c.still || serving[name] > m.serves.lost {
+			continue // that is what serves
 		}
 		if theirs := m.known[name]; theirs.at < m.serves.lost || theirs.revision >= missed {
 			return ""
@@ -101,19 +97,30 @@ func (m *moves) beyond(host string, was *held) string {
 	if slices.ContainsFunc(kept, func(b harness.Backup) bool { return b.Revision >= missed }) {
 		return ""
 	}
-	return fmt.Sprintf("wiped %s's data (revision %d), the last that went so far; what serves was begun from before revision %d", host, mine, m.serves.again)
+	return fmt.Sprintf("wiped %s's data (revision %d), the last that went so far; what serves was begun from before revision %d", host, m.known[host].revision, m.serves.again)
 }
 
-// led are the hosts whose members knew a leader when they were last asked.
-func (e *exercise) led() (names []string) {
+// missed is how much of a host's data is missed when they are gone: where the scenario keeps
+// what one survivor has, no more than that. m.told is held.
+func (m *moves) missed(host string) int64 {
+	mine := m.known[host].revision
+	if survivor := m.g.survivor(); survivor != "" {
+		return min(mine, m.known[survivor].revision)
+	}
+	return mine
+}
+
+// led are the hosts whose members knew a leader when they were last asked, and when that was.
+func (e *exercise) led() map[string]time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	led := map[string]time.Duration{}
 	for _, h := range e.hosts {
 		if h.Leader != "" {
-			names = append(names, h.Name)
+			led[h.Name] = h.Asked
 		}
 	}
-	return names
+	return led
 }
 
 // survivor is the host whose data the scenario keeps, "" if it names none.

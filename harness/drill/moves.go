@@ -202,14 +202,14 @@ func (m *moves) loss(host string, was *held) string {
 	lost := m.g.lostAt()
 	m.told.Lock()
 	defer m.told.Unlock()
-	mine := m.known[host]
+	mine, missed := m.known[host], m.missed(host)
 	best, of := int64(0), ""
 	for name, c := range m.copies {
 		if name == host || !c.still {
 			continue
 		}
 		theirs := m.known[name]
-		if theirs.at < lost || theirs.revision >= mine.revision {
+		if theirs.at < lost || theirs.revision >= missed {
 			return ""
 		}
 		if of == "" || theirs.revision > best {

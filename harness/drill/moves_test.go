@@ -252,6 +252,24 @@ func TestWhatIsLeft(t *testing.T) {
 	}
 }
 
+// Where the document keeps what a survivor has, it gives up what that never had.
+func TestWhatASurvivorNeverHad(t *testing.T) {
+	for survivor, want := range map[string]string{
+		"m1": "wiped m1's data (revision 1042); what is left, m2's, ends at 990",
+		"m2": "",
+	} {
+		m1 := etcdsDisk("m1")
+		g, _ := lostService(t, m1, etcdsDisk("m2"))
+		g.d.plan.promises = []harness.Check{check.CutAtSurvivor{Host: survivor}}
+		g.moves.learns("m1", 1042, 12*time.Second)
+		g.moves.learns("m2", 990, 12*time.Second)
+		g.did(m1, rm(), func() { clear(m1.files) })
+		if text := g.moved(t); text != want {
+			t.Errorf("it keeps what %s has, and %q is marked", survivor, text)
+		}
+	}
+}
+
 // What was put aside before is not lost, wherever it lies.
 func TestPutAside(t *testing.T) {
 	aside := func(h *disk, dir string) {
