@@ -256,7 +256,7 @@ func (g *game) givesUp(w harness.WrongMove) {
 		g.kept.GivenUp = append(g.kept.GivenUp, w)
 	}
 	g.mu.Unlock()
-	g.d.timeline.say(harness.TeamEvent, w.Host, "%s, by %s", w.Text, w.By)
+	g.d.timeline.say(harness.TeamEvent, w.Host, "wiped by %s, %s", w.By, w.Text)
 }
 
 // mostWrongMoves is how many are kept; a cluster has not so many hosts.

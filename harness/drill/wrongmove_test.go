@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
@@ -82,5 +83,25 @@ func TestTheStaleSurvivor(t *testing.T) {
 	moves := p.evidence.GameDay.WrongMoves
 	if len(moves) != 1 || moves[0].Host != "m1" || !strings.Contains(moves[0].Text, "the last that went so far; what serves was begun from before revision ") {
 		t.Fatalf("%+v", moves)
+	}
+}
+
+// TestTheDocumentRestoresABackup: whoever wipes what is left by the document, which promises what a
+// backup holds and nothing else, has made no wrong move.
+func TestTheDocumentRestoresABackup(t *testing.T) {
+	t.Parallel()
+	s := stoppedByHand()
+	s.Name, s.Given.Members, s.Break = "restored-by-the-document", 3, []harness.Fault{fault.LoseHost{Who: harness.AllBut("m1")}}
+	s.Backups.Every = 300 * time.Millisecond
+	s.Promises = []harness.Check{check.ProcedureCompleted{}, check.CutAtSnapshot{}}
+	p := plays(t, s, drill.Options{}, func(ctx context.Context, m mate) {
+		m.awaitAlarm(ctx)
+		m.does(ctx, bastion.Stop, "m1")
+		m.does(ctx, bastion.Exec, "m1", "rm", "-rf", harness.DataDir)
+		m.does(ctx, bastion.CallOff, "enough was seen")
+	})
+	g := p.report.GameDay
+	if len(g.WrongMoves) != 0 || len(g.GivenUp) != 1 || g.GivenUp[0].By != "ann" || g.GivenUp[0].Host != "m1" || !strings.Contains(g.GivenUp[0].Command, "rm -rf") {
+		t.Errorf("wrong: %+v; given up: %+v", g.WrongMoves, g.GivenUp)
 	}
 }
