@@ -27,6 +27,9 @@ type GameDayRecord struct {
 	Pauses     []PauseRecord `json:"pauses"`
 	Hints      []HintRecord  `json:"hints"`
 	WrongMoves []WrongMove   `json:"wrong_moves"`
+	// GivenUp is what was destroyed as a wrong move does it, in a scenario whose recovery
+	// restores a backup and gives up whatever else there is: it was no wrong move.
+	GivenUp []WrongMove `json:"given_up,omitempty"`
 }
 
 // Deed is something that somebody did, and when. The zero value: nobody did.
@@ -55,14 +58,25 @@ type HintRecord struct {
 	Text string        `json:"text"`
 }
 
-// WrongMove is something that was done while nothing served and that destroyed data
-// which no other copy at hand had: seen on the host, whatever was typed.
+// WrongMove is something that destroyed data which were still needed and which no other
+// copy at hand had: seen on the host, whatever was typed.
 type WrongMove struct {
 	At   time.Duration `json:"at_ns"`
-	Step int           `json:"step"` // its StepRecord's number
-	By   string        `json:"by"`
+	Step int           `json:"step"` // the StepRecord's number of the call that had ended when it was seen
+	By   string        `json:"by"`   // "ann or bob" where it may have been either
 	Host string        `json:"host"`
 	Text string        `json:"text"` // what was lost by it, for people
+	// During are the numbers of all calls that were under way on the host since its data
+	// were last seen there, Step among them, where there was more than one.
+	During []int `json:"during,omitempty"`
+}
+
+// Steps are the numbers of the calls of which one did it.
+func (w WrongMove) Steps() []int {
+	if len(w.During) > 0 {
+		return w.During
+	}
+	return []int{w.Step}
 }
 
 // Paused is how much of a stretch of time the exercise stood still.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -36,6 +37,9 @@ type GameDay struct {
 	Pauses     []Span      `json:"pauses"` // one without an end ended with the game day
 	Hints      []Hint      `json:"hints"`
 	WrongMoves []WrongMove `json:"wrong_moves"`
+	// GivenUp is what was destroyed as a wrong move does it, and is no wrong move: the
+	// scenario's document gives it up, and restores a backup.
+	GivenUp []WrongMove `json:"given_up,omitempty"`
 }
 
 // Shell is one shell of the team's.
@@ -65,15 +69,26 @@ type Hint struct {
 	Text string `json:"text"`
 }
 
-// WrongMove is something done while nothing served that destroyed data which no
+// WrongMove is something done that destroyed data which were still needed and which no
 // other copy at hand had.
 type WrongMove struct {
 	At      int64  `json:"at_ms"`
-	Step    int    `json:"step"` // its number in Report.Steps
-	By      string `json:"by,omitempty"`
+	Step    int    `json:"step"`         // the number in Report.Steps of what had ended when it was seen
+	By      string `json:"by,omitempty"` // "ann or bob" where it may have been either
 	Host    string `json:"host"`
 	Command string `json:"command,omitempty"` // as it was typed
 	Text    string `json:"text"`              // what was lost by it
+	// During are the numbers of all steps that were under way on the host meanwhile, Step
+	// among them, where there was more than one.
+	During []int `json:"during,omitempty"`
+}
+
+// Marked are the numbers of the steps of which one did it.
+func (w WrongMove) Marked() []int {
+	if len(w.During) > 0 {
+		return w.During
+	}
+	return []int{w.Step}
 }
 
 // mostCommand is how long a command is in a report at most, in letters: what is
@@ -118,12 +133,25 @@ func gameDayOf(ev *harness.Evidence, t Timings) *GameDay {
 		g.Hints = append(g.Hints, Hint{At: h.At.Milliseconds(), Text: h.Text})
 	}
 	for _, w := range is.WrongMoves {
-		g.WrongMoves = append(g.WrongMoves, WrongMove{
-			At: w.At.Milliseconds(), Step: w.Step, By: w.By, Host: w.Host, Command: typedAt(ev, w.Step), Text: w.Text,
-		})
+		g.WrongMoves = append(g.WrongMoves, wrongMoveOf(ev, w))
+	}
+	for _, w := range is.GivenUp {
+		g.GivenUp = append(g.GivenUp, wrongMoveOf(ev, w))
 	}
 	g.time(ev, t)
 	return g
+}
+
+func wrongMoveOf(ev *harness.Evidence, w harness.WrongMove) WrongMove {
+	is := WrongMove{At: w.At.Milliseconds(), Step: w.Step, By: w.By, Host: w.Host, Command: typedAt(ev, w.Step), Text: w.Text, During: w.During}
+	if len(w.During) > 0 {
+		commands := make([]string, 0, len(w.During))
+		for _, number := range w.During {
+			commands = append(commands, typedAt(ev, number))
+		}
+		is.Command = boundedCommand(strings.Join(commands, "; beside it: "))
+	}
+	return is
 }
 
 // time fills in how long people took.

@@ -25,10 +25,14 @@ func playedOut() *harness.Evidence {
 	}
 	ev.GameDay = &harness.GameDayRecord{
 		Surprise: true, Left: true, FalseAlarms: []harness.Deed{{By: "bob", At: ms(600)}}, Alarm: ms(1300), Noticed: harness.Deed{By: "ann", At: ms(1600)}, Decided: harness.Deed{By: "bob", At: ms(2400)}, Ended: harness.Deed{By: "ann", At: ms(9000)},
-		Shells:     []harness.ShellRecord{{Name: "ann", Opened: ms(100)}, {Name: "bob", Opened: ms(200), Closed: ms(8500)}},
-		Pauses:     []harness.PauseRecord{{From: ms(1800), To: ms(2200)}, {From: ms(8000)}},
-		Hints:      []harness.HintRecord{{At: ms(3000), Text: "look at the backups"}},
-		WrongMoves: []harness.WrongMove{{At: ms(2410), Step: 3, By: "bob", Host: "m2", Text: "wiped m2's data"}},
+		Shells: []harness.ShellRecord{{Name: "ann", Opened: ms(100)}, {Name: "bob", Opened: ms(200), Closed: ms(8500)}},
+		Pauses: []harness.PauseRecord{{From: ms(1800), To: ms(2200)}, {From: ms(8000)}},
+		Hints:  []harness.HintRecord{{At: ms(3000), Text: "look at the backups"}},
+		WrongMoves: []harness.WrongMove{
+			{At: ms(2410), Step: 3, By: "bob", Host: "m2", Text: "wiped m2's data"},
+			{At: ms(2500), Step: 4, By: "ann or bob", Host: "m1", Text: "wiped m1's data", During: []int{2, 4}},
+		},
+		GivenUp: []harness.WrongMove{{At: ms(2600), Step: 2, By: "ann", Host: "m3", Text: "by the document"}},
 	}
 	return ev
 }
@@ -55,7 +59,11 @@ func TestGameDayInItsReport(t *testing.T) {
 		// The second pause ended with the game day, half a second before full redundancy.
 		Redundancy: &reports.Time{Clock: 8000, LessPauses: less(6600)},
 		Pauses:     []reports.Span{{From: 1800, To: &upTo}, {From: 8000}}, Hints: []reports.Hint{{At: 3000, Text: "look at the backups"}},
-		WrongMoves: []reports.WrongMove{{At: 2410, Step: 3, By: "bob", Host: "m2", Command: wiped, Text: "wiped m2's data"}},
+		WrongMoves: []reports.WrongMove{
+			{At: 2410, Step: 3, By: "bob", Host: "m2", Command: wiped, Text: "wiped m2's data"},
+			{At: 2500, Step: 4, By: "ann or bob", Host: "m1", Command: "firedrill host ls; beside it: firedrill host status m1", Text: "wiped m1's data", During: []int{2, 4}},
+		},
+		GivenUp: []reports.WrongMove{{At: 2600, Step: 2, By: "ann", Host: "m3", Command: "firedrill host ls", Text: "by the document"}},
 	}
 	if diff := cmp.Diff(want, r.GameDay); diff != "" {
 		t.Errorf("game day (-want +got):\n%s", diff)

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
@@ -162,6 +165,17 @@ func (m *moves) elsewhere(ctx context.Context, h harness.Host, was data) bool {
 	if err != nil {
 		return true
 	}
+	state, err := h.Etcd(ctx)
+	if err != nil {
+		return true
+	}
+	m.told.Lock()
+	least := m.known[h.Name()].revision
+	m.told.Unlock()
+	inUse := ""
+	if state.PID != 0 {
+		inUse = m.g.d.places(h.Name()).db // its etcd holds the lock of it, and nobody is let in
+	}
 	looked := 0
 	for line := range strings.Lines(out.Stdout) {
 		// mode, size, date, time, name
@@ -186,10 +200,38 @@ func (m *moves) elsewhere(ctx context.Context, h harness.Host, was data) bool {
 		case len(pages) < dbHead:
 		case sha256.Sum256(pages[:walHead]) == was.head, sha256.Sum256(pages) == was.db:
 			return true
+		case isDatabase(pages) && name != inUse && m.goesAsFar(ctx, h, name, least):
+			return true
 		}
 	}
 	return false
 }
+
+// goesAsFar tells whether a database on a host has this revision in it. It need not be a
+// copy of the one that etcd had: a snapshot that etcdctl saved begins with pages of its own,
+// and whatever etcd commits after that, as it does at its end, changes others. How far it goes
+// tells what it is worth, and etcdutl tells that where the file lies. What it cannot read
+// nobody could restore; where it is not to be had, nobody knows.
+func (m *moves) goesAsFar(ctx context.Context, h harness.Host, file string, revision int64) bool {
+	name, err := syntax.Quote(file, syntax.LangPOSIX)
+	if err != nil {
+		return true
+	}
+	out, err := h.Run(ctx, "etcdutl snapshot status "+name+" --write-out=json")
+	if err != nil || out.ExitCode == notFound {
+		return true
+	}
+	var told struct {
+		Revision int64 `json:"revision"`
+	}
+	if err := json.Unmarshal([]byte(out.Stdout), &told); err != nil {
+		return out.ExitCode == 0
+	}
+	return told.Revision >= revision
+}
+
+// notFound is a shell's exit status where there is no such command.
+const notFound = 127
 
 // leaves tells whether a call takes a copy of a host's data away, to where nobody can
 // look: the operator's own machine.
@@ -203,4 +245,28 @@ func (m *moves) leaves(h harness.Host, c bastion.Call, printed int64) bool {
 		return printed >= smallest && strings.Contains(strings.Join(c.Args, " "), path.Dir(path.Dir(path.Dir(db))))
 	}
 	return false
+}
+
+// savedBy notes down whose data a call took away that has saved a snapshot: etcdctl saves it
+// where it runs, at the desk or on a host, of the member that it was sent to.
+func (m *moves) savedBy(c bastion.Call, step harness.StepRecord) {
+	text := strings.Join(c.Args, " ")
+	if c.Verb != bastion.Tool && c.Verb != bastion.Exec || step.Error != "" || step.Output.ExitCode != 0 || !strings.Contains(text, "snapshot save") {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	host := hostOf(c)
+	for name, is := range m.copies {
+		is.taken = is.taken || host == "" || name != host && m.g.d.isNamed(name, text)
+	}
+}
+
+// isNamed tells whether a command has the address of a host's etcd in it.
+func (d *drill) isNamed(host, text string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, inside, _ := strings.Cut(d.desk.Clients[host], "://")
+	outside := d.reached[host]
+	return inside != "" && strings.Contains(text, inside) || outside != "" && strings.Contains(text, outside)
 }

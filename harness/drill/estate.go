@@ -34,7 +34,7 @@ func (e estate) Do(ctx context.Context, c bastion.Call, s harness.Streams) (code
 	}
 	host, shown := hostOf(c), e.shown(c)
 	record := e.hand.step(c.By, host, summary(shown), typed(shown))
-	e.hand.game.stepBegins(record)
+	e.hand.game.stepBegins(c, record)
 	out, complaints := relay.Clip{Most: mostCallKept}, relay.Clip{Most: mostCallKept}
 	outKept, complaintsKept := e.d.secrets.Writer(&out), e.d.secrets.Writer(&complaints)
 	if tells(c.Verb) {
@@ -149,7 +149,7 @@ func (e estate) do(ctx context.Context, c bastion.Call, s harness.Streams) (int,
 	case bastion.Env:
 		return 0, e.kit(ctx, c.By, s.Out)
 	case bastion.Tool:
-		return bastion.AwaitTool(s)
+		return e.hand.tool(c.Args, s)
 	case bastion.Join, bastion.Notice, bastion.Done, bastion.Leave, bastion.Resume, bastion.CallOff:
 		return 0, fmt.Errorf("%w: this is no game day, and nobody takes part but the runbook", errMistake)
 	}
@@ -170,7 +170,7 @@ func (e estate) on(ctx context.Context, h harness.Host, c bastion.Call, s harnes
 		return e.put(ctx, h, c.Args[1], c.Args[2], s.In)
 	case bastion.PutTree:
 		e.hand.writes(h.Name(), c.Args[1])
-		return h.UploadTree(ctx, c.Args[1], scan(s.In, func() { e.hand.keeps(h.Name(), c.Args[1], true) }))
+		return e.hand.wrote(h.Name(), h.UploadTree(ctx, c.Args[1], scan(s.In, func() { e.hand.keeps(h.Name(), c.Args[1], true) })))
 	case bastion.Get:
 		return h.Download(ctx, c.Args[1], s.Out)
 	case bastion.GetTree:

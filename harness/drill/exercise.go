@@ -339,6 +339,7 @@ func (e *exercise) record() harness.GameDayRecord {
 	kept.Shells, kept.Pauses = slices.Clone(kept.Shells), slices.Clone(kept.Pauses)
 	kept.FalseAlarms = slices.Clone(kept.FalseAlarms)
 	kept.Hints, kept.WrongMoves = slices.Clone(kept.Hints), slices.Clone(kept.WrongMoves)
+	kept.GivenUp = slices.Clone(kept.GivenUp)
 	return kept
 }
 

@@ -41,6 +41,8 @@ type hand struct {
 	taken     map[string]bool // spare hosts that were ordered
 	fetched   time.Duration   // a backup is on a host; 0: none yet
 	restored  time.Duration   // a snapshot was restored; 0: none yet
+	atDesk    bool            // at the desk one was
+	carried   map[string]bool // hosts on which what came of it was put, by all that is known
 }
 
 // script is a file that was brought onto a host.
@@ -51,7 +53,7 @@ type script struct {
 
 // newHand begins the record; close ends it.
 func newHand(d *drill, name string, number int) *hand {
-	h := &hand{d: d, game: d.game, name: name, number: number, placing: map[string]bool{}, taken: map[string]bool{}}
+	h := &hand{d: d, game: d.game, name: name, number: number, placing: map[string]bool{}, taken: map[string]bool{}, carried: map[string]bool{}}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.hand = h
@@ -90,7 +92,11 @@ func renews(text []byte) bool {
 func (h *hand) replaced() {
 	h.beginning.Lock()
 	defer h.beginning.Unlock()
-	if h.began || h.early() {
+	if h.early() {
+		return
+	}
+	h.game.beginsAnew()
+	if h.began {
 		return
 	}
 	h.began = true
@@ -126,14 +132,14 @@ func (h *hand) runs(host string, argv []string) {
 	if moved {
 		h.places(host)
 	}
-	if renewed {
+	if renewed || h.hasCarried(host) && strings.Contains(text, h.d.places(host).dir) {
 		h.replaced()
 	}
 }
 
 // ran is told what was run, and went well.
 func (h *hand) ran(argv []string) {
-	if text := strings.Join(argv, " "); strings.Contains(text, "snapshot restore") && !strings.Contains(text, "--help") && !h.early() {
+	if restores(argv) && !h.early() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.restored = h.d.timeline.now()

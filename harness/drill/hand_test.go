@@ -58,6 +58,97 @@ func TestOtherHistory(t *testing.T) {
 	}
 }
 
+// What was restored at the desk begins a new history where it is put, or with the next start
+// there.
+func TestARestoreAtTheDesk(t *testing.T) {
+	const restore = "etcdutl snapshot restore x.db --data-dir restored"
+	used := func(h *hand, command, ended string) {
+		if _, err := h.tool(strings.Fields(command), harness.Streams{In: strings.NewReader(ended), Out: io.Discard}); err != nil {
+			t.Error(err)
+		}
+	}
+	tree := func(h *hand, host, to string, err error) {
+		h.writes(host, to)
+		if got := h.wrote(host, err); !errors.Is(got, err) {
+			t.Errorf("%v, and it was %v", got, err)
+		}
+	}
+	for name, c := range map[string]struct {
+		does func(*hand)
+		want bool // a new history has begun
+	}{
+		"it lies at the desk":      {func(h *hand) { used(h, restore, "0"); h.begins("m1") }, false},
+		"onto etcd's data":         {func(h *hand) { used(h, restore, "0"); tree(h, "m1", "/var/lib/etcd/", nil) }, true},
+		"above them":               {func(h *hand) { used(h, restore, "0"); tree(h, "m1", "var/lib", nil) }, true},
+		"below them, file by file": {func(h *hand) { used(h, restore, "0"); h.writes("m1", "/var/lib/etcd/member/snap/db") }, true},
+		"beside them":              {func(h *hand) { used(h, restore, "0"); tree(h, "m1", "/var/lib/etcd2", nil) }, false},
+		"and started with that":    {func(h *hand) { used(h, restore, "0"); tree(h, "m1", "/var/lib/etcd2", nil); h.begins("m1") }, true},
+		"and moved into place": {func(h *hand) {
+			used(h, restore, "0")
+			tree(h, "m1", "/root/restored", nil)
+			h.runs("m1", strings.Fields("mv /root/restored /var/lib/etcd"))
+		}, true},
+		"and looked at": {func(h *hand) {
+			used(h, restore, "0")
+			tree(h, "m1", "/root/restored", nil)
+			h.runs("m1", strings.Fields("ls -l /root/restored /var/lib/etcd"))
+		}, false},
+		"and something else is done": {func(h *hand) {
+			used(h, restore, "0")
+			tree(h, "m1", "/root/restored", nil)
+			h.runs("m1", strings.Fields("mv /root/restored /root/tried"))
+		}, false},
+		"and its manifest is put back": {func(h *hand) {
+			used(h, restore, "0")
+			tree(h, "m1", "/root/restored", nil)
+			h.places("m1")
+			h.runsAgain("m1")
+			h.following.Wait()
+		}, true},
+		"and another host is started": {func(h *hand) { used(h, restore, "0"); tree(h, "m1", "/root/restored", nil); h.begins("m2") }, false},
+		"but it did not arrive": {func(h *hand) {
+			used(h, restore, "0")
+			tree(h, "m1", "/root/restored", io.ErrClosedPipe)
+			h.begins("m1")
+		}, false},
+		"in an archive":                 {func(h *hand) { used(h, restore, "0"); h.writes("m1", "/root/restored.tar"); h.begins("m1") }, true},
+		"another file is put there":     {func(h *hand) { used(h, restore, "0"); h.writes("m1", "/etc/etcd/pki/ca.crt"); h.begins("m1") }, false},
+		"nothing was restored":          {func(h *hand) { tree(h, "m1", "/var/lib/etcd", nil); h.begins("m1") }, false},
+		"it failed":                     {func(h *hand) { used(h, restore, "1"); tree(h, "m1", "/var/lib/etcd", nil) }, false},
+		"somebody asked how":            {func(h *hand) { used(h, restore+" --help", "0"); tree(h, "m1", "/var/lib/etcd", nil) }, false},
+		"somebody looked at the backup": {func(h *hand) { used(h, "etcdutl snapshot status x.db", "0"); tree(h, "m1", "/var/lib/etcd", nil) }, false},
+		"where the data lie elsewhere": {func(h *hand) {
+			h.d.desk.Flags["m1"] = []string{"data-dir=/data"}
+			used(h, restore, "0")
+			tree(h, "m1", "/data", nil)
+		}, true},
+		"where they do not lie any more": {func(h *hand) {
+			h.d.desk.Flags["m1"] = []string{"data-dir=/data"}
+			used(h, restore, "0")
+			tree(h, "m1", "/var/lib/etcd", nil)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := handOf(t, "m1", "m2")
+			h.d.desk = &harness.Desk{Flags: map[string][]string{}}
+			c.does(h)
+			if got := h.hasReplaced(); got != c.want {
+				t.Errorf("a new history has begun: %v", got)
+			}
+		})
+	}
+	h := handOf(t, "m1")
+	h.d.desk = &harness.Desk{}
+	used(h, restore, "0")
+	if h.restored != 0 {
+		t.Error("a snapshot counts as restored that is on no host")
+	}
+	tree(h, "m1", "/var/lib/etcd", nil)
+	if h.restored == 0 {
+		t.Error("one that is on a host does not")
+	}
+}
+
 // What was typed is shown as it is typed.
 func TestTyped(t *testing.T) {
 	for _, c := range []struct {

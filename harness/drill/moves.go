@@ -3,11 +3,13 @@ package drill
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
+	"github.com/etcd-firedrill/firedrill/harness/check"
 )
 
 // moves looks for moves that destroy data which are still needed. What was typed says
@@ -19,8 +21,10 @@ type moves struct {
 	mu     sync.Mutex // held while hosts are looked at, and while the facilitator breaks more
 	copies map[string]*held
 
-	told  sync.Mutex // guards known
-	known map[string]extent
+	told     sync.Mutex // guards the rest
+	known    map[string]extent
+	underWay map[string][]doing // see suspects
+	serves   anew
 }
 
 // held is the old history's data on one host, as it was last seen. A host without one was
@@ -38,7 +42,7 @@ type extent struct {
 }
 
 func newMoves(g *game) *moves {
-	return &moves{g: g, copies: map[string]*held{}, known: map[string]extent{}}
+	return &moves{g: g, copies: map[string]*held{}, known: map[string]extent{}, underWay: map[string][]doing{}}
 }
 
 // lookLimit bounds a look at the hosts' disks.
@@ -48,6 +52,7 @@ const lookLimit = 20 * time.Second
 func (m *moves) learns(host string, revision int64, at time.Duration) {
 	m.told.Lock()
 	defer m.told.Unlock()
+	m.serves.told(revision, m.g.clock())
 	if k := m.known[host]; revision > 0 && at >= k.at {
 		m.known[host] = extent{max(revision, k.revision), at}
 	}
@@ -82,14 +87,14 @@ func (m *moves) take(ctx context.Context, all bool) error {
 }
 
 // struck looks at what a fault left: it is nobody's move. A host that is off has what it
-// had. m.mu is held.
+// had, unless it is lost for good: no power brings that back. m.mu is held.
 func (m *moves) struck(ctx context.Context) {
 	for name, c := range m.copies {
 		if !c.still {
 			continue
 		}
 		h := m.g.d.host(name)
-		if h == nil {
+		if h == nil || m.g.d.power(h) != nil {
 			c.still = false
 			continue
 		}
@@ -104,7 +109,13 @@ func (m *moves) struck(ctx context.Context) {
 func (m *moves) after(c bastion.Call, step harness.StepRecord, printed int64) {
 	host := hostOf(c)
 	h := m.g.d.host(host)
-	if h == nil || !m.g.isStruck() || m.g.isOver() {
+	if !m.g.isStruck() || m.g.isOver() {
+		m.forget(host, step.Number)
+		return
+	}
+	m.savedBy(c, step)
+	if h == nil {
+		m.forget(host, step.Number)
 		return
 	}
 	// Whoever typed it may have hung up.
@@ -112,8 +123,10 @@ func (m *moves) after(c bastion.Call, step harness.StepRecord, printed int64) {
 	defer cancel()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.ended(host, step.Number)
 	had := m.copies[host]
 	if had == nil || !had.still {
+		m.acquit(host)
 		return
 	}
 	if m.leaves(h, c, printed) {
@@ -125,22 +138,45 @@ func (m *moves) after(c bastion.Call, step harness.StepRecord, printed int64) {
 	is, err := m.look(ctx, h)
 	m.g.d.noteLost(h, err)
 	switch {
-	case err != nil:
-		return // it is off, and has what it had
+	case err != nil: // it is off, and has what it had
 	case had.same(is):
 		had.data = is
-		return
-	case !m.g.needed():
-		m.told.Lock()
-		delete(m.copies, host) // what comes there now is seen when it is looked at again
-		m.told.Unlock()
-		return
-	case m.elsewhere(ctx, h, had.data):
+		m.acquit(host)
+	default:
+		m.gone(ctx, h, had, step)
+		m.acquit(host)
+	}
+}
+
+// gone is told that a host has its data no more, when a call had ended. m.mu is held.
+func (m *moves) gone(ctx context.Context, h harness.Host, had *held, step harness.StepRecord) {
+	host := h.Name()
+	w := harness.WrongMove{At: m.g.clock(), Step: step.Number, Host: host}
+	w.By, w.During = m.suspects(host, step)
+	needed := m.g.needed()
+	if needed {
+		w.Text = m.loss(host, had)
+	} else {
+		w.Text = m.beyond(host, had)
+	}
+	if (needed || w.Text != "") && m.elsewhere(ctx, h, had.data) {
 		return
 	}
+	m.told.Lock()
 	had.still = false
-	if text := m.loss(host, had); text != "" {
-		m.g.wrong(harness.WrongMove{At: m.g.clock(), Step: step.Number, By: step.By, Host: host, Text: text})
+	if !needed { // what comes there now is seen when it is looked at again
+		delete(m.copies, host)
+		delete(m.known, host)
+	}
+	m.told.Unlock()
+	switch {
+	case w.Text == "":
+	case m.g.restoresBackup():
+		w.Text = fmt.Sprintf("by the document: what only %s held is given up; a backup is what is restored", host)
+		m.g.givesUp(w)
+	default:
+		w.Text += whileOthers(w.During)
+		m.g.wrong(w)
 	}
 }
 
@@ -166,14 +202,14 @@ func (m *moves) loss(host string, was *held) string {
 	lost := m.g.lostAt()
 	m.told.Lock()
 	defer m.told.Unlock()
-	mine := m.known[host]
+	mine, missed := m.known[host], m.missed(host)
 	best, of := int64(0), ""
 	for name, c := range m.copies {
 		if name == host || !c.still {
 			continue
 		}
 		theirs := m.known[name]
-		if theirs.at < lost || theirs.revision >= mine.revision {
+		if theirs.at < lost || theirs.revision >= missed {
 			return ""
 		}
 		if of == "" || theirs.revision > best {
@@ -194,6 +230,14 @@ func (m *moves) loss(host string, was *held) string {
 	return fmt.Sprintf("wiped %s's data, the last that held what was written after the newest backup, %.1f s old at the strike", host, age.Seconds())
 }
 
+// restoresBackup tells whether the scenario promises what a backup holds and nothing else,
+// and there is one that verifies: whatever else hosts hold is given up by its document.
+func (g *game) restoresBackup() bool {
+	promised := slices.ContainsFunc(g.d.plan.promises, func(c harness.Check) bool { return c.Name() == check.CutAtSnapshot{}.Name() })
+	kept, err := g.d.backups.newestFirst()
+	return promised && err == nil && slices.ContainsFunc(kept, func(b harness.Backup) bool { return b.Verified })
+}
+
 // wrong marks a wrong move.
 func (g *game) wrong(w harness.WrongMove) {
 	g.mu.Lock()
@@ -203,6 +247,16 @@ func (g *game) wrong(w harness.WrongMove) {
 	g.change()
 	g.mu.Unlock()
 	g.d.timeline.say(harness.WarningEvent, w.Host, "a wrong move by %s: %s", w.By, w.Text)
+}
+
+// givesUp notes down what was destroyed by the document.
+func (g *game) givesUp(w harness.WrongMove) {
+	g.mu.Lock()
+	if len(g.kept.GivenUp) < mostWrongMoves {
+		g.kept.GivenUp = append(g.kept.GivenUp, w)
+	}
+	g.mu.Unlock()
+	g.d.timeline.say(harness.TeamEvent, w.Host, "wiped by %s, %s", w.By, w.Text)
 }
 
 // mostWrongMoves is how many are kept; a cluster has not so many hosts.

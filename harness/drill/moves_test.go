@@ -7,13 +7,17 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
+	"github.com/etcd-firedrill/firedrill/harness/check"
 )
 
 // disk is a host that is its files, and answers the scripts by which moves looks at it.
@@ -22,6 +26,7 @@ type disk struct {
 	name  string
 	files map[string]string
 	off   bool
+	idle  bool // no etcd runs on it
 }
 
 func (d *disk) Name() string { return d.name }
@@ -29,6 +34,9 @@ func (d *disk) Name() string { return d.name }
 func (d *disk) Run(_ context.Context, script string) (out harness.Output, err error) {
 	if d.off {
 		return out, harness.ErrHostOff
+	}
+	if words := strings.Fields(script); len(words) > 3 && words[0] == "etcdutl" {
+		return d.status(words[3]), nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.files)) {
 		if script == elsewhereScript {
@@ -43,6 +51,23 @@ func (d *disk) Run(_ context.Context, script string) (out harness.Output, err er
 		out.Stdout = "/var/lib/etcd/member/wal/*.wal\n"
 	}
 	return out, nil
+}
+
+// holds is in a database how far it goes.
+var holds = regexp.MustCompile("<revision ([0-9]+)>")
+
+// status is what etcdutl says of a file.
+func (d *disk) status(file string) (out harness.Output) {
+	if d.files["/bin/etcdutl"] == "none" {
+		out.ExitCode = notFound
+		return out
+	}
+	if found := holds.FindStringSubmatch(d.files[file]); found != nil {
+		out.Stdout = fmt.Sprintf(`{"hash":7,"revision":%s,"totalKey":3}`, found[1])
+		return out
+	}
+	out.ExitCode, out.Stderr = 1, "Error: invalid database\n"
+	return out
 }
 
 func (d *disk) Download(_ context.Context, path string, w io.Writer) error {
@@ -79,7 +104,7 @@ func lostService(t *testing.T, hosts ...*disk) (*game, *rules) {
 	}
 	t.Cleanup(func() { _ = lines.close() })
 	d := &drill{
-		timeline: lines, hosts: map[string]harness.Host{}, desk: &harness.Desk{Flags: map[string][]string{}},
+		timeline: lines, hosts: map[string]harness.Host{}, lost: map[harness.Host]bool{}, desk: &harness.Desk{Flags: map[string][]string{}},
 		ev: &harness.Evidence{Marks: map[harness.Mark]time.Duration{}}, abort: func(error) {},
 	}
 	g := &game{exercise: r.exercise, d: d, ctx: t.Context()}
@@ -152,17 +177,53 @@ func TestTheLastCopyBesideABackup(t *testing.T) {
 	}
 }
 
+// Where the document restores a backup it gives up what only the hosts have: whoever wipes them
+// by it makes no wrong move, as long as there is a backup that can be restored.
+func TestByTheDocument(t *testing.T) {
+	for name, c := range map[string]struct {
+		promise harness.Check
+		backups []harness.Backup
+		wrong   bool
+	}{
+		"it restores a backup":           {check.CutAtSnapshot{}, []harness.Backup{{Name: "backup-001.db", Verified: true}}, false},
+		"of which none was verified":     {check.CutAtSnapshot{}, []harness.Backup{{Name: "backup-001.db", Unverified: true}}, true},
+		"of which none is kept":          {check.CutAtSnapshot{}, []harness.Backup{{Name: "backup-001.db", Verified: true, Removed: 1}}, true},
+		"of which none was taken":        {check.CutAtSnapshot{}, nil, true},
+		"it keeps what the survivor has": {check.CutAtSurvivor{Host: "m1"}, []harness.Backup{{Name: "backup-001.db", Verified: true}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := etcdsDisk("m1")
+			g, _ := lostService(t, h)
+			g.d.plan.promises = []harness.Check{check.ProcedureCompleted{}, c.promise}
+			g.d.backups = &backupJob{d: g.d, taken: c.backups}
+			g.did(h, rm(), func() { clear(h.files) })
+			if text := g.moved(t); (text != "") != c.wrong {
+				t.Errorf("marked: %q", text)
+			}
+			var told []harness.WrongMove
+			if !c.wrong {
+				told = []harness.WrongMove{{At: 11 * time.Second, Step: 7, By: "ann", Host: "m1", Text: "by the document: what only m1 held is given up; a backup is what is restored"}}
+			}
+			if diff := cmp.Diff(told, g.record().GivenUp); diff != "" {
+				t.Errorf("given up: %s", diff)
+			}
+		})
+	}
+}
+
 func TestWhatIsLeft(t *testing.T) {
 	for name, c := range map[string]struct {
 		mine, theirs   int64
 		asked          time.Duration // they were, after the service was lost at 11 s
 		off, gone, cut bool
+		lost           bool // for good, with its disk
 		want           string
 	}{
 		"as much":                        {mine: 1042, theirs: 1042, asked: 12 * time.Second},
 		"less":                           {mine: 1042, theirs: 990, asked: 12 * time.Second, want: "wiped m1's data (revision 1042); what is left, m2's, ends at 990"},
 		"perhaps less, nobody knows":     {mine: 1042, theirs: 990, asked: 9 * time.Second},
 		"as much, on a host that is off": {mine: 1042, theirs: 1042, asked: 12 * time.Second, off: true},
+		"nothing, it is lost, and off":   {mine: 1042, theirs: 1042, asked: 9 * time.Second, off: true, lost: true, want: "the last that were left"},
 		"nothing, the host is gone":      {mine: 1042, theirs: 1042, asked: 12 * time.Second, gone: true, want: "the last that were left"},
 		"nothing, a fault ruined it":     {mine: 1042, theirs: 1042, asked: 12 * time.Second, cut: true, want: "the last that were left"},
 	} {
@@ -172,6 +233,7 @@ func TestWhatIsLeft(t *testing.T) {
 			g.moves.learns("m1", c.mine, 12*time.Second)
 			g.moves.learns("m2", c.theirs, c.asked)
 			m2.off = c.off
+			g.d.lost[m2] = c.lost
 			if c.gone {
 				g.d.hosts["m2"] = nil
 			}
@@ -190,6 +252,24 @@ func TestWhatIsLeft(t *testing.T) {
 	}
 }
 
+// Where the document keeps what a survivor has, it gives up what that never had.
+func TestWhatASurvivorNeverHad(t *testing.T) {
+	for survivor, want := range map[string]string{
+		"m1": "wiped m1's data (revision 1042); what is left, m2's, ends at 990",
+		"m2": "",
+	} {
+		m1 := etcdsDisk("m1")
+		g, _ := lostService(t, m1, etcdsDisk("m2"))
+		g.d.plan.promises = []harness.Check{check.CutAtSurvivor{Host: survivor}}
+		g.moves.learns("m1", 1042, 12*time.Second)
+		g.moves.learns("m2", 990, 12*time.Second)
+		g.did(m1, rm(), func() { clear(m1.files) })
+		if text := g.moved(t); text != want {
+			t.Errorf("it keeps what %s has, and %q is marked", survivor, text)
+		}
+	}
+}
+
 // What was put aside before is not lost, wherever it lies.
 func TestPutAside(t *testing.T) {
 	aside := func(h *disk, dir string) {
@@ -202,16 +282,30 @@ func TestPutAside(t *testing.T) {
 		does func(*disk)
 		want bool // it is marked
 	}{
-		"moved":                {func(h *disk) { aside(h, "/var/lib/etcd.bak") }, false},
-		"a copy of the file":   {func(h *disk) { h.files["/root/m1"] = h.files[dbAt]; clearData(h) }, false},
-		"in an archive":        {func(h *disk) { h.files["/root/etcd.tar.gz"] = strings.Repeat("x", smallest); clearData(h) }, false},
-		"another database":     {func(h *disk) { h.files["/root/backup.db"] = database("older"); clearData(h) }, true},
+		"moved":              {func(h *disk) { aside(h, "/var/lib/etcd.bak") }, false},
+		"a copy of the file": {func(h *disk) { h.files["/root/m1"] = h.files[dbAt]; clearData(h) }, false},
+		"in an archive":      {func(h *disk) { h.files["/root/etcd.tar.gz"] = strings.Repeat("x", smallest); clearData(h) }, false},
+		"another database":   {func(h *disk) { h.files["/root/backup.db"] = database("older"); clearData(h) }, true},
+		"a snapshot of it":   {func(h *disk) { h.files["/root/m1.db"] = database("<revision 1042>"); clearData(h) }, false},
+		"one that goes on":   {func(h *disk) { h.files["/root/m1.db"] = database("<revision 1043>"); clearData(h) }, false},
+		"one from before":    {func(h *disk) { h.files["/root/m1.db"] = database("<revision 1041>"); clearData(h) }, true},
+		"nobody can read it": {func(h *disk) {
+			h.files["/root/m1.db"], h.files["/bin/etcdutl"] = database("<revision 7>"), "none"
+			clearData(h)
+		}, false},
+		"restored in its place": {func(h *disk) {
+			h.idle, h.files[dbAt], h.files[walAt] = true, database("<revision 1042>"), strings.Repeat("new", 1<<16)
+		}, false},
+		"another, which its etcd holds": {func(h *disk) {
+			h.files[dbAt], h.files[walAt] = database("<revision 1042>"), strings.Repeat("new", 1<<16)
+		}, true},
 		"a small file":         {func(h *disk) { h.files["/root/notes.tar"] = "x"; clearData(h) }, true},
 		"the log alone, as it": {func(h *disk) { delete(h.files, dbAt) }, false}, // is still there
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := etcdsDisk("m1")
 			g, _ := lostService(t, h)
+			g.moves.learns("m1", 1042, 12*time.Second)
 			g.did(h, rm(), func() { c.does(h) })
 			if text := g.moved(t); (text != "") != c.want {
 				t.Errorf("marked: %q", text)
@@ -241,12 +335,18 @@ func TestTakenAway(t *testing.T) {
 		"the file":                {bastion.Call{By: "ann", Verb: bastion.Get, Args: []string{"m1", dbAt}}, 0, false},
 		"printed":                 {exec("ann", "cat", dbAt), 1 << 20, false},
 		"listed":                  {exec("ann", "ls", "/var/lib/etcd"), 100, true},
+		"a snapshot, at the desk": {bastion.Call{By: "ann", Verb: bastion.Tool, Args: strings.Fields("etcdctl snapshot save m1.db")}, 0, false},
+		"looked at, at the desk":  {bastion.Call{By: "ann", Verb: bastion.Tool, Args: strings.Fields("etcdctl snapshot status m1.db")}, 0, true},
+		"a snapshot, on another":  {bastion.Call{By: "ann", Verb: bastion.Exec, Args: strings.Fields("m2 etcdctl --endpoints=http://127.7.1.1:2379 snapshot save x")}, 0, false},
+		"a snapshot of another":   {bastion.Call{By: "ann", Verb: bastion.Exec, Args: strings.Fields("m2 etcdctl --endpoints=http://127.7.1.2:2379 snapshot save x")}, 0, true},
+		"a snapshot, on itself":   {bastion.Call{By: "ann", Verb: bastion.Exec, Args: strings.Fields("m1 etcdctl --endpoints=http://127.7.1.1:2379 snapshot save x")}, 0, true},
 		"something else":          {bastion.Call{By: "ann", Verb: bastion.GetTree, Args: []string{"m1", "/etc"}}, 0, true},
 		"of a name that is alike": {bastion.Call{By: "ann", Verb: bastion.GetTree, Args: []string{"m1", "/var/lib/et"}}, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := etcdsDisk("m1")
 			g, _ := lostService(t, h)
+			g.d.reached = map[string]string{"m1": "127.7.1.1:2379"}
 			g.moves.after(c.call, harness.StepRecord{Number: 6}, c.printed)
 			g.did(h, rm(), func() { clear(h.files) })
 			if text := g.moved(t); (text != "") != c.want {

@@ -48,6 +48,7 @@ func (e estate) start(ctx context.Context, h harness.Host, dashed []string) erro
 		return err
 	}
 	e.hand.runs(h.Name(), flags)
+	e.hand.begins(h.Name())
 	var old strings.Builder
 	err = h.Download(ctx, harness.ManifestPath, &old)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -23,6 +23,7 @@ func (h *hand) places(host string) {
 
 // writes is told that a file, or a directory, is written on a host.
 func (h *hand) writes(host, to string) {
+	h.lands(host, to)
 	to = strings.TrimSuffix(path.Clean("/"+to), "/")
 	if rest, ok := strings.CutPrefix(harness.ManifestPath, to); ok && (rest == "" || rest[0] == '/') {
 		h.places(host)
@@ -48,7 +49,7 @@ func (h *hand) runsAgain(host string) {
 	}
 	delete(h.placing, host)
 	h.following.Go(func() {
-		err := crew.Surely(func() error { return h.starts(context.Background(), host) })
+		err := crew.Surely(func() error { h.begins(host); return h.starts(context.Background(), host) })
 		if err != nil {
 			h.d.broke(breakage{host: host, err: fmt.Errorf("tell clients of %s: %w", host, err)})
 		}

@@ -105,10 +105,11 @@ func (e *exercise) lastTyped() string {
 }
 
 // stepBegins shows a call that begins. A runbook's are shown nowhere.
-func (g *game) stepBegins(r harness.StepRecord) {
+func (g *game) stepBegins(c bastion.Call, r harness.StepRecord) {
 	if g == nil {
 		return
 	}
+	g.moves.before(c, r)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.steps = append(g.steps, gameday.Step{Number: r.Number, At: r.At, By: r.By, Host: r.Host, Command: clipped(r.Command), Running: true})

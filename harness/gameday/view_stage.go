@@ -90,7 +90,9 @@ func stepsTable(s Stage) table {
 	t := table{Heads: []string{"At", "Who", "Host", "Command", "Exit"}, None: "nothing was typed so far"}
 	wrong := map[int]bool{}
 	for _, m := range s.WrongMoves {
-		wrong[m.Step] = true
+		for _, number := range m.Steps() {
+			wrong[number] = true
+		}
 	}
 	for i, step := range slices.Backward(s.Steps) {
 		if len(s.Steps)-i > mostSteps {

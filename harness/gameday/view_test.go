@@ -143,6 +143,21 @@ func TestWordsOfTheStage(t *testing.T) {
 	}
 }
 
+// Where it may have been any of several calls, each of them is marked.
+func TestAWrongMoveOfNobodyKnowsWhom(t *testing.T) {
+	s := stageAt(Alarm)
+	s.WrongMoves[0].By, s.WrongMoves[0].During = "ana or bo", []int{3, 4}
+	marked := 0
+	for _, r := range stepsTable(s).Rows {
+		if strings.Contains(r.Cells[4].Text, "wrong move") {
+			marked++
+		}
+	}
+	if marked != 2 {
+		t.Errorf("%d calls are marked", marked)
+	}
+}
+
 // Nothing of what broke is on the wall, whatever the stage holds: neither on the page
 // nor in its events, nor in the script that both pages have.
 func TestTheWallDoesNotTell(t *testing.T) {

@@ -17,7 +17,7 @@ const unrecorded = "What was done past these shells, on the hosts directly, is n
 // Where no wrong move is on record, this is all that was seen.
 const (
 	noneSeen    = "None was seen on the hosts' disks."
-	notLookedAt = "Each host was looked at when a command on it had ended, as long as it was on and nothing served. What a command did later, what was done to hosts that are off, to backups, or past these shells, and data that was copied elsewhere than to a host's own disk, was not looked at."
+	notLookedAt = "Each host was looked at when a command on it had ended, as long as it was on. Once something served again, only data that certainly went beyond what that was begun from counted. What a command did later, what was done to hosts that are off, to backups, or past these shells, and data that was copied elsewhere than to a host's own disk, was not looked at."
 )
 
 // legible is the report of a game day as it may be shown: names, commands and hints
@@ -45,7 +45,8 @@ func legible(r reports.Report) reports.Report {
 	g.FalseAlarms = shown(g.FalseAlarms, func(d *reports.Deed) []*string { return []*string{&d.By} })
 	g.Shells = shown(g.Shells, func(s *reports.Shell) []*string { return []*string{&s.Name} })
 	g.Hints = shown(g.Hints, func(h *reports.Hint) []*string { return []*string{&h.Text} })
-	g.WrongMoves = shown(g.WrongMoves, func(w *reports.WrongMove) []*string { return []*string{&w.By, &w.Host, &w.Command, &w.Text} })
+	move := func(w *reports.WrongMove) []*string { return []*string{&w.By, &w.Host, &w.Command, &w.Text} }
+	g.WrongMoves, g.GivenUp = shown(g.WrongMoves, move), shown(g.GivenUp, move)
 	r.GameDay = &g
 	return r
 }
@@ -234,6 +235,10 @@ func (c course) toldOf() []fact {
 	list("pause", len(g.Pauses), func(i int) string {
 		from, to := g.Pauses[i].From, c.until(g.Pauses[i].To)
 		return fmt.Sprintf("%s, for %s", c.when(from), human(to-from))
+	})
+	list("given up", len(g.GivenUp), func(i int) string {
+		w := g.GivenUp[i]
+		return fmt.Sprintf("%s, by %s on %s (command %d): %s", c.when(w.At), whom(w.By), oneLine(w.Host, 60), w.Step, oneLine(w.Text, 300))
 	})
 	add("ended", "%s", c.ended())
 	return facts

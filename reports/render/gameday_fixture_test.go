@@ -168,5 +168,6 @@ func hostileDay() reports.Report {
 	r.GameDay.Shells[1].Name = strings.Repeat("w", long)
 	r.GameDay.Hints[0].Text = evil
 	r.GameDay.WrongMoves[0] = reports.WrongMove{At: 101362, Step: 7, By: evil, Host: evil, Command: evil, Text: evil}
+	r.GameDay.GivenUp = r.GameDay.WrongMoves
 	return r
 }

@@ -162,7 +162,9 @@ func (c course) markdownCommands(b *strings.Builder, crew []person) {
 	b.WriteString(unrecorded + "\n\n")
 	wrong := map[int]bool{}
 	for _, w := range c.GameDay.WrongMoves {
-		wrong[w.Step] = true
+		for _, number := range w.Marked() {
+			wrong[number] = true
+		}
 	}
 	var rows [][]string
 	for _, s := range c.Typed() {

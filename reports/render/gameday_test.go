@@ -273,12 +273,41 @@ func TestFalseAlarmsAndLeaving(t *testing.T) {
 	}
 }
 
+// What a document gives up is told, and is no wrong move.
+func TestGivenUp(t *testing.T) {
+	r := gameDay()
+	r.GameDay.GivenUp = r.GameDay.WrongMoves
+	r.GameDay.GivenUp[0].Text, r.GameDay.WrongMoves = "by the document: what only m1 held is given up; a backup is what is restored", nil
+	for name, text := range map[string]string{"text": render.Style{}.Summary(r), "Markdown": render.Markdown(one(r)), "page": drillsPage(t, one(r))} {
+		text = strings.Join(strings.Fields(text), " ")
+		for _, want := range []string{"given up", "on m1 (command 7): by the document: what only m1 held is given up; a backup is what is restored", "one was seen on the hosts"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: there is no %q in\n%s", name, want, text)
+			}
+		}
+	}
+}
+
+// Where it may have been any of several commands, it is marked at each, and put down to nobody.
+func TestWhoeverDidIt(t *testing.T) {
+	r := gameDay()
+	w := &r.GameDay.WrongMoves[0]
+	w.By, w.During = "ann or bob", []int{5, 7}
+	text := render.Markdown(one(r))
+	if n := strings.Count(text, ", **wrong move** |"); n != 2 || !strings.Contains(text, "`ann or bob`") {
+		t.Errorf("%d commands are marked in\n%s", n, text)
+	}
+	if n := strings.Count(drillsPage(t, one(r)), "a wrong move: wiped m1"); n != 2 {
+		t.Errorf("%d commands are marked on the page", n)
+	}
+}
+
 // That no wrong move was seen is said of what was looked at, and of no more.
 func TestNoWrongMoveIsNoClaim(t *testing.T) {
 	r := gameDay()
 	r.GameDay.WrongMoves = nil
 	for name, text := range map[string]string{"Markdown": render.Markdown(one(r)), "page": drillsPage(t, one(r))} {
-		for _, want := range []string{"None was seen on the hosts", "hosts that are off, to backups, or past these shells", "was not looked at"} {
+		for _, want := range []string{"None was seen on the hosts", "Once something served again, only data that certainly went beyond what that was begun from counted", "hosts that are off, to backups, or past these shells", "was not looked at"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: there is no %q in\n%s", name, want, text)
 			}

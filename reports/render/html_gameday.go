@@ -119,7 +119,9 @@ func lessPauses(t *reports.Time) []string {
 func (c course) commands(crew []person) commandsView {
 	wrong := map[int][]string{}
 	for _, w := range c.GameDay.WrongMoves {
-		wrong[w.Step] = append(wrong[w.Step], "a wrong move: "+w.Text)
+		for _, number := range w.Marked() {
+			wrong[number] = append(wrong[number], "a wrong move: "+w.Text)
+		}
 	}
 	typed := c.Typed()
 	v := commandsView{Count: commandsCount(crew), Folded: len(typed) >= foldCommands}
