@@ -32,8 +32,9 @@ type Report struct {
 	Seed        int64           `json:"seed"`
 	Strict      bool            `json:"strict,omitempty"`
 	Started     time.Time       `json:"started"`
-	CPUs        int             `json:"cpus,omitempty"`      // of the machine; absent in reports of older versions
-	EtcdArgs    []string        `json:"etcd_args,omitempty"` // server flags of every member beyond those that make it one, without dashes
+	CPUs        int             `json:"cpus,omitempty"`          // of the machine; absent in reports of older versions
+	EtcdArgs    []string        `json:"etcd_args,omitempty"`     // server flags of every member beyond those that make it one, without dashes
+	Dataset     int64           `json:"dataset_bytes,omitempty"` // of keys and values that were there before the traffic; absent in reports of older versions
 	Verdict     harness.Verdict `json:"verdict"`
 
 	Faults    []string          `json:"faults"`
@@ -230,6 +231,9 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 	}
 	if ev.Rerun != "" {
 		r.Rerun = ev.Rerun
+	}
+	if ev.DatasetBefore != nil {
+		r.Dataset = ev.DatasetBefore.Bytes
 	}
 	r.MembersBefore, r.MemberIDsBefore, r.ClusterIDBefore = membership(ev.Before)
 	r.MembersAfter, r.MemberIDsAfter, r.ClusterIDAfter = membership(ev.After)

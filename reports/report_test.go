@@ -89,6 +89,8 @@ func drilled() *harness.Evidence {
 		After:     []harness.MemberView{{Host: "m1", ClusterID: 0xc1, Members: append(members, harness.Member{ID: 0xa9})}},
 		Ledger:    told{ops: ops},
 		Machine:   harness.MachineRecord{CPUs: 2},
+
+		DatasetBefore: &harness.Dataset{Keys: 10, Bytes: 5120},
 	}
 }
 
@@ -110,7 +112,7 @@ func TestReport(t *testing.T) {
 	r := fullReport(t)
 	want := reports.Report{
 		Schema: 1, Drill: "d-7", Scenario: "kubeadm-force-new-cluster", Runtime: "process", EtcdVersion: "3.7.3", Firedrill: "v0", Seed: 7,
-		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), CPUs: 2, Verdict: harness.Held,
+		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), CPUs: 2, Dataset: 5120, Verdict: harness.Held,
 		Faults:    []string{"ruin the data directory on all-but(m1)"},
 		Procedure: reports.Procedure{Outcome: "completed", Within: 60000},
 		Steps: []reports.Step{

@@ -31,9 +31,6 @@ func (a *app) reportCommand() *cobra.Command {
 	return c
 }
 
-// slower is trend's exit code where restoring takes longer than it did.
-const slower = exitViolated
-
 func (a *app) trendCommand() *cobra.Command {
 	var asJSON, asMarkdown bool
 	c := &cobra.Command{
@@ -43,9 +40,13 @@ func (a *app) trendCommand() *cobra.Command {
 			"the first, by the Mann-Whitney U test. A FILE is sweep.json or report.json, the directory of one, or holds\n" +
 			"what `run --json` or `rehearse --json` printed, one after the other. Of a sweep that still runs, or was\n" +
 			"interrupted, the runs so far are taken. Rehearsals are compared with those of backups of about the same size\n" +
-			"(from one power of two to the next). Where files were not made on the same machine, or with the same etcd,\n" +
+			"(from one power of two to the next), and drills with those of such a database. Where files were not made on\n" +
+			"the same machine, with the same etcd and its flags, or sweeps with another store, verification or traffic,\n" +
 			"that is said.\n\n" +
-			"Exit codes: 0 no change beyond chance, or faster, 1 slower, 2 too few runs to tell, 3 a file cannot be read.",
+			"What did not recover has no time to be compared, and is counted apart. Where that is more than it was nothing\n" +
+			"is called unchanged or faster: whether it is beyond chance is told by Fisher's exact test.\n\n" +
+			"Exit codes: 0 no change beyond chance, or better, 1 slower, recovers less often, or not at all any more,\n" +
+			"2 too few runs to tell, 3 a file cannot be read.",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return hint(fmt.Errorf("%s needs two files or more, but got %d", c.CommandPath(), len(args)), "usage: %s", c.UseLine())
@@ -57,10 +58,10 @@ func (a *app) trendCommand() *cobra.Command {
 			if err != nil {
 				return hint(err, "give sweep.json, report.json, or what run --json or rehearse --json printed")
 			}
-			switch t.Change {
-			case trend.Slower:
-				a.code = slower
-			case trend.TooFew:
+			switch {
+			case t.Change.Worse():
+				a.code = exitViolated
+			case t.Change == trend.TooFew:
 				a.code = exitInconclusive
 			}
 			switch {

@@ -54,6 +54,41 @@ func TestTrendOfASweepThatDidNotEnd(t *testing.T) {
 	}
 }
 
+// Where recoveries fail that did not, the exit code says so, however quick the others are.
+func TestTrendOfRecoveriesThatFail(t *testing.T) {
+	th := newTheatre(t)
+	th.write(t, "small.yaml", small)
+	for dir, hung := range map[string]func(n int) bool{
+		"before": func(int) bool { return false }, "one": func(n int) bool { return n == 3 }, "half": func(n int) bool { return n/4%2 == 0 }, "all": func(int) bool { return true },
+	} {
+		th.options = nil
+		th.report = func(n int, r *reports.Report) error {
+			if hung(n) {
+				r.Verdict, r.OutageOpen, r.Phases, r.Loss = harness.Violated, true, reports.Phases{Outage: 60_000}, nil
+			}
+			return nil
+		}
+		if code := th.policy(t, "small.yaml", "--runs", "10", "--out", dir); code != exitHeld && code != exitViolated {
+			t.Fatalf("%s: exit %d: %s", dir, code, th.stderr.String())
+		}
+	}
+	for line, want := range map[string]struct {
+		code int
+		says string
+	}{
+		"before before": {exitHeld, "UNCHANGED"},
+		"before one":    {exitInconclusive, "TOO FEW RUNS"},
+		"before half":   {exitViolated, "RECOVERS LESS OFTEN"},
+		"before all":    {exitViolated, "NO LONGER RECOVERS"},
+		"half before":   {exitHeld, "RECOVERS MORE OFTEN"},
+		"half half":     {exitHeld, "UNCHANGED  between half and half no change beyond chance is seen; in half 20 of 40 runs did not recover"},
+	} {
+		if code, said := th.trend(t, strings.Fields(line)...); code != want.code || !strings.HasPrefix(said, want.says) {
+			t.Errorf("%s: exit %d, want %d and %q\n%s", line, code, want.code, want.says, said)
+		}
+	}
+}
+
 func (th *theatre) trend(t *testing.T, files ...string) (code int, said string) {
 	t.Helper()
 	th.stdout.Reset()

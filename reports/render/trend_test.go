@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 	"github.com/etcd-firedrill/firedrill/reports/render"
 	"github.com/etcd-firedrill/firedrill/reports/trend"
@@ -60,6 +61,16 @@ func TestTrends(t *testing.T) {
 			r.Unfit = []string{"busy"}
 		}
 	}
+	hangs := func(from int) func(*policy.Run) {
+		return func(r *policy.Run) {
+			if r.Procedure == "talos-recover-snapshot" && r.Size == 64<<20 && r.Number >= from {
+				r.Verdict, r.Recovered, r.Unrecovered = harness.Violated, 0, 90_000
+				for _, phase := range []policy.Phase{policy.RestoreHost, policy.Ack, policy.Redundancy, policy.Outage} {
+					delete(r.Phases, phase)
+				}
+			}
+		}
+	}
 	before := source(t, "october/sweep.json", same)
 	for name, sources := range map[string][]trend.Source{
 		"unchanged": {before, source(t, "november/sweep.json", same)},
@@ -69,6 +80,11 @@ func TestTrends(t *testing.T) {
 			r.Etcd, r.EtcdArgs, r.Machine.Model = "3.6.1", []string{"--snapshot-count=5|6"}, "Another Processor"
 		})},
 		"rehearsals": {nights(t, "october.jsonl", 0), nights(t, "november.jsonl", 900)},
+		"fails-more": {before, source(t, "november/sweep.json", hangs(2))},
+		"no-longer":  {before, before, source(t, "november/sweep.json", hangs(1))},
+		"one-fails":  {source(t, "october/sweep.json", hangs(7)), source(t, "november/sweep.json", hangs(6))},
+		"as-many":    {source(t, "october/sweep.json", hangs(2)), source(t, "november/sweep.json", hangs(2))},
+		"fails-less": {source(t, "october/sweep.json", hangs(1)), source(t, "november/sweep.json", same)},
 		"many":       {before, before, before, before, before, before, before},
 	} {
 		got := trend.Compare(sources)

@@ -61,10 +61,7 @@ func TestTheWholeVerdictIsRarelyWrong(t *testing.T) {
 				faster++
 			}
 		}
-		// So often a true rate of Alpha/2 is not exceeded by chance in 999 of 1000 tests.
-		most := 0.0
-		for by := (distuv.Binomial{N: times, P: statistics.Alpha / 2}); by.CDF(most) < 0.999; most++ {
-		}
+		most := mostOf(times)
 		if slower > most {
 			t.Errorf("%s: %.0f of %d verdicts say slower, want at most %.0f", name, slower, times, most)
 		}
@@ -89,4 +86,50 @@ func TestWhatIsSlowerIsFound(t *testing.T) {
 	if found < 180 {
 		t.Errorf("what takes twice as long is found in %d of 200", found)
 	}
+}
+
+// Where as many recover as ever, chance makes the verdict say that fewer do no more often
+// than Alpha: of one subject or several, whether recoveries fail often or rarely.
+func TestRecoveriesAreRarelyCalledRarer(t *testing.T) {
+	const times = 1500
+	for name, c := range map[string]struct {
+		subjects, runs int
+		fails          float64
+	}{
+		"one subject": {1, 20, 0.4}, "one that rarely fails": {1, 40, 0.1}, "six subjects": {6, 12, 0.4},
+	} {
+		from := rand.NewPCG(7, uint64(len(name)))
+		failing := distuv.Bernoulli{P: c.fails, Src: from}
+		source := func() Source {
+			s := Source{outcomes: map[Subject]outcome{}, figures: map[Subject]map[policy.Phase][]float64{}}
+			for n := range c.subjects {
+				subject, so := Subject{Kind: Drills, Procedure: fmt.Sprintf("s%02d", n)}, outcome{counted: c.runs}
+				for range c.runs {
+					so.unrecovered += int(failing.Rand())
+				}
+				s.outcomes[subject], s.figures[subject] = so, nil
+			}
+			return s
+		}
+		rarer := 0.0
+		for range times {
+			if Compare([]Source{source(), source()}).Change == LessOften {
+				rarer++
+			}
+		}
+		if most := mostOf(times); rarer > most {
+			t.Errorf("%s: %.0f of %d verdicts say that fewer recover, want at most %.0f", name, rarer, times, most)
+		}
+		if rarer == 0 {
+			t.Errorf("%s: not one of %d verdicts says that fewer recover", name, times)
+		}
+	}
+}
+
+// mostOf is how often a true rate of Alpha/2 is not exceeded by chance in 999 of 1000
+// tests.
+func mostOf(times float64) (most float64) {
+	for by := (distuv.Binomial{N: times, P: statistics.Alpha / 2}); by.CDF(most) < 0.999; most++ {
+	}
+	return most
 }

@@ -1,7 +1,9 @@
 package trend
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,9 +11,20 @@ import (
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
 
-// conditions are under what a file's runs were made, as far as it tells: by what
-// they are called, each value that there was.
-type conditions map[string][]string
+// conditions are under what a file's runs were made, as far as it tells: each value
+// that there was.
+type conditions map[condition][]string
+
+// condition is one of them: what it is called, and of which scenario it is, if it is not
+// of all. A file may hold drills of scenarios that are never alike in it.
+type condition struct{ what, of string }
+
+func (c condition) String() string {
+	if c.of == "" {
+		return c.what
+	}
+	return c.what + " of " + c.of
+}
 
 // The conditions, in the order in which they are told. What a report does not tell is
 // no condition of it, and is not held against another that does.
@@ -23,11 +36,15 @@ const (
 	etcd      = "etcd"
 	etcdFrom  = "where etcd comes from"
 	etcdFlags = "the list of etcd flags"
+	keptIn    = "where backups are kept"
+	verified  = "how backups are verified"
+	writers   = "the number of writers"
+	rate      = "the rate of writes"
 )
 
-var told = []string{processor, memory, system, disk, etcd, etcdFrom, etcdFlags}
+var told = []string{processor, memory, system, disk, etcd, etcdFrom, etcdFlags, keptIn, verified, writers, rate}
 
-func (c conditions) note(what, value string) {
+func (c conditions) note(what condition, value string) {
 	if value != "" && !slices.Contains(c[what], value) {
 		c[what] = append(c[what], value)
 	}
@@ -37,24 +54,24 @@ func (c conditions) machine(m reports.Machine) {
 	if m.Model == "" {
 		c.cores(m.CPUs)
 	} else {
-		c.note(processor, fmt.Sprintf("%d × %s", m.CPUs, m.Model))
+		c.note(condition{what: processor}, fmt.Sprintf("%d × %s", m.CPUs, m.Model))
 	}
 	if m.Memory > 0 {
-		c.note(memory, policy.Size(m.Memory).String())
+		c.note(condition{what: memory}, policy.Size(m.Memory).String())
 	}
-	c.note(system, strings.TrimSpace(m.OS+" "+m.Kernel))
-	c.note(disk, m.Disk)
+	c.note(condition{what: system}, strings.TrimSpace(m.OS+" "+m.Kernel))
+	c.note(condition{what: disk}, m.Disk)
 }
 
 func (c conditions) cores(n int) {
 	if n > 0 {
-		c.note(processor, fmt.Sprintf("%d cores", n))
+		c.note(condition{what: processor}, fmt.Sprintf("%d cores", n))
 	}
 }
 
 func (c conditions) sweep(r policy.Result) {
 	c.machine(r.Machine)
-	c.note(etcd, r.Etcd)
+	c.note(condition{what: etcd}, r.Etcd)
 	from := "firedrill's own"
 	switch {
 	case r.Image != "":
@@ -62,21 +79,65 @@ func (c conditions) sweep(r policy.Result) {
 	case r.EtcdBin != "":
 		from = r.EtcdBin
 	}
-	c.note(etcdFrom, from)
-	flags := "none"
-	if len(r.EtcdArgs) > 0 {
-		flags = strings.Join(r.EtcdArgs, " ")
+	c.note(condition{what: etcdFrom}, from)
+	c.note(condition{what: etcdFlags}, flags(r.EtcdArgs))
+	c.note(condition{what: keptIn}, kindOfStore(r.Policy.Store))
+	by := "by their checksum"
+	if r.Policy.Verify == policy.VerifyNone {
+		by = "not at all"
 	}
-	c.note(etcdFlags, flags)
+	c.note(condition{what: verified}, by)
+	c.note(condition{what: writers}, ownOr(r.Sweep.Writers, ""))
+	c.note(condition{what: rate}, ownOr(r.Sweep.Rate, " a second"))
+}
+
+func (c conditions) drill(r reports.Report) {
+	c.cores(r.CPUs)
+	c.note(condition{what: etcd}, r.EtcdVersion)
+	c.note(condition{what: etcdFlags, of: r.Scenario}, flags(r.EtcdArgs))
+}
+
+// flags are a list of etcd's flags as they are typed; a drill's report has no dashes.
+func flags(args []string) string {
+	if len(args) == 0 {
+		return "none"
+	}
+	typed := make([]string, len(args))
+	for i, arg := range args {
+		typed[i] = "--" + strings.TrimLeft(arg, "-")
+	}
+	return strings.Join(typed, " ")
+}
+
+// kindOfStore says no more of a store than how it is reached: its path or bucket may
+// have another name on every machine.
+func kindOfStore(location string) string {
+	switch {
+	case location == "":
+		return "each drill's own directory"
+	case strings.HasPrefix(location, "s3://"):
+		return "S3"
+	}
+	return "a directory for all drills"
+}
+
+func ownOr(n int, unit string) string {
+	if n == 0 {
+		return "the scenario's own"
+	}
+	return fmt.Sprint(n) + unit
 }
 
 // differences tells in what two files' runs were made under other conditions: what
 // has changed may be that, and not restoring.
 func differences(first, last Source) []string {
+	both := slices.SortedFunc(maps.Keys(first.under), func(a, b condition) int {
+		return cmp.Or(cmp.Compare(slices.Index(told, a.what), slices.Index(told, b.what)), cmp.Compare(a.of, b.of))
+	})
 	var lines []string
-	for _, what := range told {
+	for _, what := range both {
 		was, is := first.under[what], last.under[what]
-		if len(was) == 0 || len(is) == 0 {
+		if len(is) == 0 {
 			continue
 		}
 		slices.Sort(was)

@@ -45,7 +45,10 @@ func TestTrendsFollowTheirSchema(t *testing.T) {
 	five := []int64{100, 101, 102, 103, 104}
 	sweep, nights := read(t, "sweep", swept(t, five, nil)), read(t, "nights", rehearsals(t, 1<<20, nil, five...))
 	elsewhere := read(t, "elsewhere", rehearsals(t, 1<<20, func(r *reports.Rehearsal) { r.EtcdVersion = "3.6.1" }, five...))
-	for name, sources := range map[string][]trend.Source{"none": {}, "one": {sweep}, "unlike": {sweep, nights}, "three": {nights, sweep, elsewhere}} {
+	hanging := read(t, "hanging", attempts(t, nil, 5))
+	for name, sources := range map[string][]trend.Source{
+		"none": {}, "one": {sweep}, "unlike": {sweep, nights}, "three": {nights, sweep, elsewhere}, "no longer": {read(t, "well", attempts(t, five, 0)), hanging},
+	} {
 		text := encoded(t, trend.Compare(sources))
 		value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 		if err != nil {
@@ -58,7 +61,7 @@ func TestTrendsFollowTheirSchema(t *testing.T) {
 	text := encoded(t, trend.Compare([]trend.Source{nights, elsewhere}))
 	for name, change := range map[string][2]string{
 		"an undocumented key": {`"differences"`, `"unlike"`}, "an unknown change": {`"unchanged"`, `"better"`}, "another kind": {`"kind": "trend"`, `"kind": "policy"`},
-		"an unknown phase": {`"serving"`, `"severing"`}, "an unknown subject": {`"rehearsals"`, `"games"`},
+		"too few recovered": {`"unrecovered": 0`, `"unrecovered": -1`}, "an unknown phase": {`"serving"`, `"severing"`}, "an unknown subject": {`"rehearsals"`, `"games"`},
 	} {
 		doctored := strings.Replace(text, change[0], change[1], 1)
 		value, err := jsonschema.UnmarshalJSON(strings.NewReader(doctored))
@@ -85,7 +88,8 @@ func TestTheSchemaDocumentsEveryKey(t *testing.T) {
 		of         reflect.Type
 	}{
 		{root.Properties, reflect.TypeFor[trend.Trend]()}, {root.Defs["source"].Properties, reflect.TypeFor[trend.Source]()},
-		{root.Defs["row"].Properties, reflect.TypeFor[trend.Row]()}, {root.Defs["spread"].Properties, reflect.TypeFor[policy.Spread]()},
+		{root.Defs["row"].Properties, reflect.TypeFor[trend.Row]()}, {root.Defs["recovery"].Properties, reflect.TypeFor[trend.Recovery]()},
+		{root.Defs["spread"].Properties, reflect.TypeFor[policy.Spread]()},
 	} {
 		held := map[string]bool{}
 		for _, field := range reflect.VisibleFields(c.of) {

@@ -9,14 +9,15 @@ import (
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
 
-// Subject is what can be compared: the same drill on the same kind of host, or
-// rehearsals there of backups of about the same size.
+// Subject is what can be compared: the same drill on the same kind of host, of a
+// database of about the same size, or rehearsals there of backups of about the same
+// size.
 type Subject struct {
 	Kind      Kind        `json:"kind"`
 	Procedure string      `json:"procedure,omitempty"` // or any scenario; "": of rehearsals
 	Runtime   string      `json:"runtime"`
 	Members   int         `json:"members"`
-	Size      policy.Size `json:"size_bytes,omitempty"` // of a sweep, aimed at; of rehearsals, see sizeClass; 0: of a drill that was no part of a sweep
+	Size      policy.Size `json:"size_bytes,omitempty"` // of a sweep, aimed at; of rehearsals, see sizeClass; of other drills, see drilled
 	ValueSize int         `json:"value_size,omitempty"` // of a sweep
 }
 
@@ -52,6 +53,30 @@ func sizeClass(bytes int64) policy.Size {
 	return policy.Size(1) << (bits.Len64(uint64(bytes)) - 1)
 }
 
+// smallest is the least class of a drill's database. What is smaller is restored in
+// next to no time, and differs in size from drill to drill by what the traffic wrote.
+const smallest policy.Size = 4 << 20
+
+// drilled is the subject of a drill that was no part of a sweep. Its database is as large
+// as the largest backup of it, whichever was restored and whether any was, so that a
+// drill that did not recover has the same subject as one that did; where no backup was
+// taken, as large as what the cluster was born with. 0: smaller than the smallest, or
+// nothing tells.
+func drilled(r reports.Report) Subject {
+	var bytes int64
+	for _, b := range r.Backups {
+		bytes = max(bytes, b.Bytes)
+	}
+	if bytes == 0 {
+		bytes = r.Dataset
+	}
+	size := sizeClass(bytes)
+	if size < smallest {
+		size = 0
+	}
+	return Subject{Kind: Drills, Procedure: r.Scenario, Runtime: r.Runtime, Members: len(r.MembersBefore), Size: size}
+}
+
 // String is a subject in words.
 func (s Subject) String() string {
 	members := fmt.Sprintf("%d members", s.Members)
@@ -66,8 +91,11 @@ func (s Subject) String() string {
 		return text
 	}
 	text := fmt.Sprintf("%s on %s, %s", s.Procedure, s.Runtime, members)
-	if s.Size > 0 {
+	switch {
+	case s.ValueSize > 0:
 		text += fmt.Sprintf(", %s of %d-byte values", s.Size, s.ValueSize)
+	case s.Size > 0:
+		text += fmt.Sprintf(", a database of %s to %s", s.Size, 2*s.Size)
 	}
 	return text
 }

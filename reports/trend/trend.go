@@ -15,15 +15,26 @@ import (
 // Change is what the test says of a row, and of all rows together.
 type Change string
 
-// The changes. Of all rows together, slower comes before too few runs, that before
-// faster, and that before unchanged; what is not in both is left aside.
+// The changes. Of all rows and recoveries together, the first of worst says what they
+// are; what is not in both is left aside.
 const (
 	Unchanged Change = "unchanged" // no difference beyond chance was seen; there may be one
 	Faster    Change = "faster"
 	Slower    Change = "slower"
 	TooFew    Change = "too few runs" // so few cannot tell a difference from chance, however great
 	NotInBoth Change = "not in both"  // the first source or the last has no figure of it
+
+	// What only recoveries are: see Recovery.
+	NoLonger  Change = "no longer recovers"  // not one run of the last source did, and every one of the first
+	LessOften Change = "recovers less often" // beyond chance
+	MoreOften Change = "recovers more often"
 )
+
+// worst lists the changes that say something of all together, the worst first.
+var worst = []Change{NoLonger, LessOften, Slower, TooFew, Faster, MoreOften, Unchanged}
+
+// Worse tells whether it is a change for the worse.
+func (c Change) Worse() bool { return c == NoLonger || c == LessOften || c == Slower }
 
 // Row is one phase of one subject.
 type Row struct {
@@ -58,11 +69,12 @@ func Schema() []byte { return schema }
 
 // Trend is several sources side by side.
 type Trend struct {
-	Schema  int      `json:"schema"`
-	Kind    string   `json:"kind"` // DocumentKind, so that documents can be told apart
-	Sources []Source `json:"sources"`
-	Rows    []Row    `json:"rows"`
-	Change  Change   `json:"change"`
+	Schema     int        `json:"schema"`
+	Kind       string     `json:"kind"` // DocumentKind, so that documents can be told apart
+	Sources    []Source   `json:"sources"`
+	Recoveries []Recovery `json:"recoveries"` // one for each subject that any source has counted runs of
+	Rows       []Row      `json:"rows"`
+	Change     Change     `json:"change"`
 	// Differences tell in what the last source's runs were made under other conditions
 	// than the first one's, a sentence each. The test knows nothing of them.
 	Differences []string `json:"differences,omitempty"`
@@ -71,7 +83,7 @@ type Trend struct {
 // Compare lays sources side by side, in the order that they are given, and holds
 // the last against the first.
 func Compare(sources []Source) Trend {
-	t := Trend{Schema: SchemaVersion, Kind: DocumentKind, Sources: sources, Rows: []Row{}}
+	t := Trend{Schema: SchemaVersion, Kind: DocumentKind, Sources: sources, Recoveries: []Recovery{}, Rows: []Row{}}
 	subjects := map[Subject]bool{}
 	for _, s := range sources {
 		for subject := range s.figures {
@@ -79,6 +91,9 @@ func Compare(sources []Source) Trend {
 		}
 	}
 	for _, subject := range slices.SortedFunc(maps.Keys(subjects), Subject.compare) {
+		if recovery, ok := recoveryOf(sources, subject); ok {
+			t.Recoveries = append(t.Recoveries, recovery)
+		}
 		for _, phase := range subject.Kind.phases() {
 			if row, ok := rowOf(sources, subject, phase); ok {
 				t.Rows = append(t.Rows, row)
@@ -115,35 +130,65 @@ func rowOf(sources []Source, subject Subject, phase policy.Phase) (r Row, seen b
 	return r, seen
 }
 
-// judge says of each row what its P says among so many, and of all what they say
-// together. One row that is slower makes all of it slower, so every row counts as
-// one look, of whatever phase. What is slower and what is faster are adjusted apart:
-// that much is faster must make nothing look slower.
-func (t *Trend) judge() {
-	var rows []*Row
+// look is one question that the test is asked: has this become worse, or better?
+type look struct {
+	p     float64
+	worse bool // as it seems
+	take  func(adjusted float64, of int)
+}
+
+// rows and recoveries are what can be looked at.
+func (t *Trend) rows() (looks []look) {
 	for i := range t.Rows {
 		if r := &t.Rows[i]; r.Change != NotInBoth && r.least < statistics.Alpha {
-			rows = append(rows, r)
+			looks = append(looks, look{p: r.P, worse: r.Ratio > 1, take: func(adjusted float64, of int) { r.Adjusted, r.Change = adjusted, r.says(adjusted, of) }})
 		}
 	}
-	for _, slower := range []bool{true, false} {
-		p := make([]float64, len(rows))
-		for i, r := range rows {
-			if p[i] = 1; (r.Ratio > 1) == slower {
-				p[i] = r.P
+	return looks
+}
+
+func (t *Trend) recoveries() (looks []look) {
+	for i := range t.Recoveries {
+		if r := &t.Recoveries[i]; r.Change != NotInBoth && r.least < statistics.Alpha {
+			looks = append(looks, look{p: r.P, worse: r.more() > 0, take: func(adjusted float64, _ int) { r.Adjusted, r.Change = adjusted, r.says(adjusted) }})
+		}
+	}
+	return looks
+}
+
+// judge says of each row, and of each recovery, what its P says among so many, and of
+// all what they say together. One row that is slower makes all of it slower, so every
+// row counts as one look, of whatever phase; recoveries are another question, and are
+// adjusted apart.
+func (t *Trend) judge() {
+	adjust(t.rows())
+	adjust(t.recoveries())
+	t.shadow()
+	t.Change = TooFew
+	for _, c := range worst {
+		// That as many recover as did says nothing of how long it takes.
+		recovers := c != Unchanged && slices.ContainsFunc(t.Recoveries, func(r Recovery) bool { return r.Change == c })
+		if recovers || slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Change == c }) {
+			t.Change = c
+			return
+		}
+	}
+}
+
+// adjust tells each look its P among so many. What is worse and what is better are
+// adjusted apart: that much is faster must make nothing look slower.
+func adjust(looks []look) {
+	for _, worse := range []bool{true, false} {
+		p := make([]float64, len(looks))
+		for i, l := range looks {
+			if p[i] = 1; l.worse == worse {
+				p[i] = l.p
 			}
 		}
 		for i, adjusted := range statistics.Adjust(p) {
-			if (rows[i].Ratio > 1) == slower {
-				rows[i].Adjusted, rows[i].Change = adjusted, rows[i].says(adjusted, len(rows))
+			if looks[i].worse == worse {
+				looks[i].take(adjusted, len(looks))
 			}
-		}
-	}
-	t.Change = TooFew
-	for _, c := range []Change{Slower, TooFew, Faster, Unchanged} {
-		if slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Change == c }) {
-			t.Change = c
-			return
 		}
 	}
 }
