@@ -84,8 +84,14 @@ type Evidence struct {
 	// DisksBegan and DisksAfter are what of etcd's lay on every host that was there as
 	// the procedure began, and at collection. Absent where no check compares them, and
 	// in evidence of older versions.
-	DisksBegan    []HostDisk     `json:"disks_began,omitempty"`
-	DisksAfter    []HostDisk     `json:"disks_after,omitempty"`
+	DisksBegan []HostDisk `json:"disks_began,omitempty"`
+	DisksAfter []HostDisk `json:"disks_after,omitempty"`
+	// KeptBegan and KeptAfter are how backups lay where they are kept: all as the
+	// procedure began, and at collection; before that any that was asked for and was not
+	// as it had been. Absent where no check compares them, and in evidence of older
+	// versions.
+	KeptBegan     []KeptBackup   `json:"kept_began,omitempty"`
+	KeptAfter     []KeptBackup   `json:"kept_after,omitempty"`
 	Hashes        []MemberHash   `json:"hashes"` // HashKV of every member at one revision
 	DatasetBefore *Dataset       `json:"dataset_before,omitempty"`
 	DatasetAfter  *Dataset       `json:"dataset_after,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
 )
 
 // Doctor alters evidence, as a faulty etcd or a faulty harness would have it.
@@ -19,6 +20,7 @@ func doctored() []Control {
 	// Soon after the newest backup there are keys that nobody has touched since.
 	snapshot.Backups.Age = snapshot.Backups.Every / 10
 	snapshot = withinPolicy(snapshot)
+	snapshot.Promises = append(snapshot.Promises, check.BackupsKept{}) // as where somebody recovers by hand
 	return []Control{
 		{Name: "write-dropped", Summary: "an acknowledged write is gone though later ones survived",
 			Scenario: survivor, Catches: "cut-at-survivor", Doctor: dropWrite},
@@ -64,6 +66,8 @@ func doctored() []Control {
 			Scenario: replacement, Catches: "member-replaced", Doctor: listLost},
 		{Name: "backups-older-than-told", Summary: "every backup was begun ten intervals before the job's clock says",
 			Scenario: snapshot, Catches: "loss-within-policy", Doctor: ageBackups(10 * snapshot.Backups.Every)},
+		{Name: "backup-removed", Summary: "the newest backup is not where backups are kept any more when the cluster is recovered",
+			Scenario: snapshot, Catches: "backups-kept", Doctor: removeBackup},
 		{Name: "cache-keeps-what-is-gone", Summary: "a component was never told, and its cache keeps a key that is gone",
 			Scenario: snapshot, Catches: "caches-fresh", Doctor: keepInCache},
 	}
@@ -287,6 +291,21 @@ func ageBackups(by time.Duration) Doctor {
 		}
 		return nil
 	}
+}
+
+// removeBackup has the newest backup be gone in the end.
+func removeBackup(ev *harness.Evidence) error {
+	newest := newestBackup(ev)
+	if newest == nil {
+		return fmt.Errorf("the evidence tells of no backup that was kept")
+	}
+	for i, k := range ev.KeptAfter {
+		if k.Backup == newest.Name {
+			ev.KeptAfter[i] = harness.KeptBackup{Backup: k.Backup, At: k.At, Missing: true}
+			return nil
+		}
+	}
+	return fmt.Errorf("nobody looked at %s in the end", newest.Name)
 }
 
 func forgetMark(m harness.Mark) Doctor {

@@ -94,7 +94,8 @@ const (
 	// PrintBackups has it.
 	Backups = "backups"
 	// Backup is `backup NAME`: standard output is the backup of this name, verified
-	// as far as it can be before the first byte; one that is damaged is refused.
+	// as far as it can be before the first byte; one that is damaged is refused, and one
+	// that was removed or changed where backups are kept.
 	Backup = "backup"
 	// Bundle is `bundle`: standard output is the certificates' bundle.
 	Bundle = "bundle"

@@ -247,8 +247,8 @@ func (c CutAtSurvivor) Judge(ev *harness.Evidence) harness.Result {
 
 // CutAtSnapshot holds when what came back is exactly the newest backup that
 // verified and was kept when the procedure began. One that was found damaged when
-// it was fetched did not verify; one that the site kept unverified must have been
-// looked at by then.
+// it was fetched did not verify, unless whoever recovered damaged it; one that the site
+// kept unverified must have been looked at by then.
 type CutAtSnapshot struct{ none }
 
 // Name is cut-at-snapshot.
@@ -271,7 +271,7 @@ func (CutAtSnapshot) Judge(ev *harness.Evidence) harness.Result {
 		if !b.KeptAt(began) {
 			continue
 		}
-		if why, _ := ev.PassedOver(b.Name); why != "" {
+		if why, _ := ev.PassedOver(b.Name); why != "" && ev.Harmed(b) == "" {
 			passed += "; " + b.Name + " was passed over"
 			continue
 		}
@@ -290,5 +290,8 @@ func (CutAtSnapshot) Judge(ev *harness.Evidence) harness.Result {
 		return interval{newest.Revision, newest.Revision}, newest.Revision
 	})
 	found.Detail += passed
+	if harm := ev.Harmed(*newest); harm != "" {
+		found.Detail += "; " + harm + ", and was whole when the procedure began"
+	}
 	return found
 }

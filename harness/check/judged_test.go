@@ -21,7 +21,7 @@ type judged struct {
 }
 
 func tables() []judged {
-	return slices.Concat(premiseCases, procedureCases, memberCases, replicaCases, trialCases, refusalCases, leaseCases, revisionCases, watcherCases, momentCases, keptCases, cacheCases, deadCases, termCases, loginCases, policyCases, outageCases)
+	return slices.Concat(premiseCases, procedureCases, memberCases, replicaCases, trialCases, refusalCases, leaseCases, revisionCases, watcherCases, momentCases, keptCases, cacheCases, deadCases, termCases, loginCases, policyCases, outageCases, backupCases)
 }
 
 func TestChecks(t *testing.T) {

@@ -74,6 +74,7 @@ func Recovered(promises []harness.Check, born []string) []string {
 		{UsersBind{}, "Users, roles and passwords are as they were."},
 		{RevisionsUnique{}, "No revision is handed out twice."},
 		{WatcherInformed{}, "Whoever watched saw every change, or was told that some are missing."},
+		{BackupsKept{}, "No backup is removed or changed."},
 		{CachesFresh{}, "No client goes on with what it knew of a history that is gone."},
 	} {
 		if asked(w.is) {

@@ -25,11 +25,11 @@ func TestRecovered(t *testing.T) {
 			},
 		},
 		"from a snapshot": {
-			[]harness.Check{CutAtSnapshot{}, MembersAre{Who: harness.Everyone}, ReplicasAgree{}, UsersBind{}, CachesFresh{}},
+			[]harness.Check{CutAtSnapshot{}, BackupsKept{}, MembersAre{Who: harness.Everyone}, ReplicasAgree{}, UsersBind{}, CachesFresh{}},
 			[]string{
 				"m1, m2 and m3 are the members, all of them voters, and nobody else is.", "The cluster ID may be another one than it was.",
 				"What comes back is the newest backup that verifies, no other and nothing else. What was acknowledged after it may be lost.",
-				"All hold the same.", "Users, roles and passwords are as they were.", "No client goes on with what it knew of a history that is gone.", leaveIt,
+				"All hold the same.", "Users, roles and passwords are as they were.", "No backup is removed or changed.", "No client goes on with what it knew of a history that is gone.", leaveIt,
 			},
 		},
 		"a member replaced": {

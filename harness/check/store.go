@@ -15,7 +15,7 @@ func All() []harness.Check {
 	return []harness.Check{
 		QuorumWasLost{}, WritesWereAcknowledged{}, EtcdDied{}, FailedToStart{}, HostsWereLost{}, HostsWereOff{}, SurvivorWasBehind{},
 		ProcedureCompleted{}, ProcedureRefused{}, NothingChanged{},
-		NothingLost{}, NewWritesKept{}, CutAtSurvivor{}, CutAtSnapshot{}, LossWithinPolicy{}, DatasetIntact{},
+		NothingLost{}, NewWritesKept{}, CutAtSurvivor{}, CutAtSnapshot{}, BackupsKept{}, LossWithinPolicy{}, DatasetIntact{},
 		ReplicasAgree{}, MembersAre{}, MemberReplaced{}, ClusterID{}, NoAlarms{}, EveryMemberServes{}, ServiceRestored{}, NoOutageBeyondElection{},
 		RevisionsUnique{}, WatcherInformed{}, CachesFresh{}, LeasesAgree{}, LeaseTermsKept{}, UsersBind{}, OldTokensWork{},
 		SurvivesOneMemberLoss{}, RestartKeepsMembers{}, DeadStayOut{},

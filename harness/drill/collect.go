@@ -85,6 +85,7 @@ func (d *drill) collect(ctx context.Context) error {
 	d.ev.Survivors = nonNil(d.ev.Survivors)
 	if d.backups != nil {
 		d.ev.Backups = d.backups.list()
+		d.ev.KeptAfter = append(d.ev.KeptAfter, d.keptBackups(ctx)...)
 	}
 	living := d.living(ctx)
 	d.ev.Hosts = hostNames(living)

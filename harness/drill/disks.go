@@ -19,7 +19,7 @@ import (
 // scenario compares it: a look takes some ten milliseconds, which an outage would be
 // longer by. What could not be looked at is told.
 func (d *drill) disks(ctx context.Context) []harness.HostDisk {
-	if !d.comparesDisks() {
+	if !d.judges(check.NothingChanged{}) {
 		return nil
 	}
 	hosts := d.present()
@@ -37,12 +37,6 @@ func (d *drill) disks(ctx context.Context) []harness.HostDisk {
 		}
 	}
 	return found
-}
-
-func (d *drill) comparesDisks() bool {
-	return slices.ContainsFunc(slices.Concat(d.scenario.Premises, d.scenario.Promises, d.scenario.Hazards), func(c harness.Check) bool {
-		return c.Name() == check.NothingChanged{}.Name()
-	})
 }
 
 // disk looks at one host; there is false if it is gone.

@@ -319,7 +319,9 @@ func (e estate) backups(c bastion.Call, to io.Writer) error {
 	return bastion.PrintBackups(to, list, c.Option())
 }
 
-// backup writes one backup to whoever asks, verified once more.
+// backup writes one backup to whoever asks, verified once more. What is gone where backups
+// are kept, or was changed there since the recovery began, is not to be had: that the drill
+// has another copy is no help on a real day.
 func (e estate) backup(ctx context.Context, name string, to io.Writer) error {
 	kept, err := e.d.backups.newestFirst()
 	if err != nil {
@@ -330,6 +332,11 @@ func (e estate) backup(ctx context.Context, name string, to io.Writer) error {
 			continue
 		}
 		record := harness.FetchRecord{Backup: name, At: e.d.timeline.now()}
+		if harm := e.d.harmed(ctx, name); harm != "" {
+			record.Problem = harm
+			e.d.fetched(record)
+			return fmt.Errorf("%w: %s %s\nhint: it was whole when the recovery began, and what was done to it since is not undone", harness.ErrNoBackup, name, harm)
+		}
 		path, done, err := e.d.archive.backup(ctx, b, &record)
 		if errors.Is(err, errUnfit) {
 			e.d.fetched(record) // it was looked at, and passed over

@@ -137,6 +137,9 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	if err := p.policy(o); err != nil {
 		return unsuited("%v", err)
 	}
+	if p.byHand() && p.backups.Every > 0 && !slices.ContainsFunc(p.promises, func(c harness.Check) bool { return c.Name() == check.BackupsKept{}.Name() }) {
+		p.promises = append(slices.Clone(p.promises), check.BackupsKept{}) // whoever does can reach them
+	}
 	if tls := s.Given.TLS; s.Given.Auth && (tls.ClientCert == "" || tls.ClientKey == "" || s.AtBirth) {
 		return unsuited("with authentication the operator's etcdctl needs a certificate of its own, and a cluster that is there before the strike")
 	}

@@ -36,6 +36,10 @@ func (d *drill) recover(ctx context.Context) error {
 		}
 	}
 	d.ev.DisksBegan = d.disks(ctx)
+	kept := d.keptBackups(ctx)
+	d.mu.Lock() // a team asks for backups already
+	d.ev.KeptBegan = kept
+	d.mu.Unlock()
 	d.mark(harness.ProcedureBegan)
 	within, cancel := d.deadline(ctx)
 	defer cancel()

@@ -243,6 +243,19 @@ func (b *bucket) Get(ctx context.Context, name string, w io.Writer) (Object, err
 	return o, nil
 }
 
+func (b *bucket) Look(ctx context.Context, name string) (Object, error) {
+	a := b.on("look at", name)
+	if err := checkName(name); err != nil {
+		return Object{}, attempt{"look into", b.String()}.failed(err)
+	}
+	info, err := b.client.StatObject(ctx, b.name, b.prefix+name, minio.StatObjectOptions{})
+	if err != nil {
+		return Object{}, b.failed(ctx, a, err)
+	}
+	sum := info.UserMetadata[metaSum]
+	return Object{Name: name, Bytes: info.Size, SHA256: sum, Modified: info.LastModified, Checked: sum != ""}, nil
+}
+
 func (b *bucket) List(ctx context.Context) ([]Object, error) {
 	var all []Object
 	for found := range b.client.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: b.prefix, Recursive: true}) {

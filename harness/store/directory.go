@@ -242,6 +242,26 @@ func (d *directory) Get(ctx context.Context, name string, w io.Writer) (Object, 
 	return o, nil
 }
 
+func (d *directory) Look(ctx context.Context, name string) (Object, error) {
+	a := d.on("look at", name)
+	if err := checkName(name); err != nil {
+		return Object{}, attempt{"look into", d.path}.failed(err)
+	}
+	if err := ctx.Err(); err != nil {
+		return Object{}, a.failed(err)
+	}
+	o, err := d.stat(name)
+	if err != nil {
+		return Object{}, notThere(a.failed(err), "list the store to see which backups it has")
+	}
+	o.SHA256, err = d.recorded(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Object{}, a.failed(err)
+	}
+	o.Checked = o.SHA256 != ""
+	return o, nil
+}
+
 // recorded is the SHA-256 beside an object, empty if there is something else.
 func (d *directory) recorded(name string) (string, error) {
 	text, err := d.root.ReadFile(name + sumSuffix)

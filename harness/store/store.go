@@ -41,6 +41,11 @@ type Store interface {
 	// known. Most callers want Fetch.
 	Get(ctx context.Context, name string, w io.Writer) (Object, error)
 
+	// Look tells what is kept under a name, without reading it: the SHA-256 that it was
+	// put with, "" if it was put without one, is what the store says and nobody has
+	// computed. One that is not there is ErrNotFound.
+	Look(ctx context.Context, name string) (Object, error)
+
 	// List tells which objects there are, by name, without their SHA-256. Half an
 	// upload is not among them.
 	List(ctx context.Context) ([]Object, error)
@@ -63,7 +68,7 @@ type Store interface {
 type Object struct {
 	Name     string
 	Bytes    int64
-	SHA256   string // in hex; what was put or got had it. List leaves it empty
+	SHA256   string // in hex; what was put or got had it. List leaves it empty, and see Look
 	Modified time.Time
 	// Checked says that the store knew the SHA-256 from when the object was put.
 	// False only in lists, and with Options.TakeUnchecked.

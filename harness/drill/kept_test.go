@@ -1,0 +1,173 @@
+package drill_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
+	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/harness/store"
+)
+
+// asksForNewest is the end of a runbook that asks for the newest backup and tells how
+// it went: it does not fail.
+const asksForNewest = `
+newest=$(ls "$FIREDRILL_BACKUPS" | tail -n 1)
+%s
+if firedrill host backup "$newest" >got; then echo "given: $(wc -c <got)"; else echo "refused"; fi
+`
+
+// Where backups are files whoever recovers has copies of them, and what becomes of a copy
+// becomes of the backup: the drill gives no other one, and says what was done.
+func TestBackupsOnTheDesk(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, does string
+		said       string // by the runbook
+		want       harness.Verdict
+		detail     string
+	}{
+		{"left alone", `cp "$FIREDRILL_BACKUPS/$newest" mine`, "given", harness.Held, "lie where they are kept"},
+		{"touched", `touch "$FIREDRILL_BACKUPS/$newest"`, "given", harness.Held, "lie where they are kept"},
+		{"removed", `rm -rf "$FIREDRILL_BACKUPS"/*`, "refused", harness.Violated, " is gone, at "},
+		{"truncated", `: >"$FIREDRILL_BACKUPS/$newest"`, "refused", harness.Violated, " has 0 bytes, and had "},
+		{"altered", `printf x | dd of="$FIREDRILL_BACKUPS/$newest" bs=1 seek=5000 conv=notrunc 2>/dev/null`, "refused", harness.Violated, " was written again: its SHA-256 is "},
+		{"put aside, and back", `mv "$FIREDRILL_BACKUPS/$newest" aside; firedrill host backup "$newest"; mv aside "$FIREDRILL_BACKUPS/$newest"`, "given", harness.Violated, " is gone, at "},
+		{"removed, an older one", `oldest=$(ls "$FIREDRILL_BACKUPS" | head -n 1); rm "$FIREDRILL_BACKUPS/$oldest"`, "given", harness.Violated, "backup-001.db is gone, at "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			s := byHand(t, fmt.Sprintf(asksForNewest, c.does))
+			s.Backups.Every = 200 * time.Millisecond
+			report, err := r.run(t.Context(), t, s, drill.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := findingOf(t, report, check.BackupsKept{}.Name())
+			if f.Verdict != c.want || f.Kind != harness.Promise || !strings.Contains(f.Detail, c.detail) || report.Verdict != c.want {
+				t.Errorf("%s: %+v", report.Verdict, f)
+			}
+			transcript := read(t, r.latest(t), "transcript.txt")
+			says(t, transcript, "restore.sh: "+c.said)
+			if strings.Contains(transcript, "refused") {
+				says(t, transcript, "it was whole when the recovery began")
+			}
+		})
+	}
+}
+
+// spoiledBy is a drill that is recovered by hand, in which the newest object in the
+// user's directory is spoilt at the strike, or in the course of the recovery.
+func spoiledBy(t *testing.T, at string, atStrike bool, spoil func(path string) error) (s harness.Scenario, newest func() string) {
+	name := ""
+	spoils := func() error {
+		found, err := filepath.Glob(filepath.Join(at, "*", "*.db"))
+		if err != nil || len(found) < 2 {
+			return errors.Join(err, fmt.Errorf("two backups are needed: %v", found))
+		}
+		slices.Sort(found)
+		name = filepath.Base(found[len(found)-1])
+		return spoil(found[len(found)-1])
+	}
+	script := filepath.Join(t.TempDir(), "restore.sh")
+	// The last that is listed may be gone: the newest is told by the drill.
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n"+`firedrill host backup "$(cat `+at+`.newest)" >got && echo given || echo refused`+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s = stopped(
+		harness.Step{Name: "spoil", Do: act(func(context.Context, harness.Host) (harness.Output, error) {
+			var err error
+			if !atStrike {
+				err = spoils()
+			}
+			return harness.Output{}, errors.Join(err, os.WriteFile(at+".newest", []byte(name), 0o600))
+		})},
+		harness.Step{Name: "run restore.sh", Do: harness.Executable{Path: script}},
+	)
+	s.Backups.Every = 300 * time.Millisecond
+	s.Within = time.Minute
+	s.Break = []harness.Fault{blow(func(ctx context.Context, on harness.Strike) error {
+		err := stop(ctx, on)
+		if err == nil && atStrike {
+			err = spoils()
+		}
+		return err
+	})}
+	return s, func() string { return name }
+}
+
+// Whatever whoever recovers makes of the newest object in the user's store is told, and
+// nobody has passed it over; what had become of it before is not his doing.
+func TestBackupsInTheUsersStore(t *testing.T) {
+	t.Parallel()
+	for _, c := range spoilt {
+		for _, atStrike := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, before %v", c.name, atStrike), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t)
+				at := filepath.Join(t.TempDir(), "store")
+				s, newest := spoiledBy(t, at, atStrike, c.spoil)
+				report, err := r.run(t.Context(), t, s, drill.Options{Store: at})
+				if err != nil {
+					t.Fatal(err)
+				}
+				says(t, read(t, r.latest(t), "transcript.txt"), "restore.sh: refused")
+				f := findingOf(t, report, check.BackupsKept{}.Name())
+				ev := r.evidence(t)
+				why, looked := ev.PassedOver(newest())
+				if !looked || why == "" {
+					t.Errorf("nobody looked at %s: %q", newest(), why)
+				}
+				if atStrike {
+					if f.Verdict != harness.Held {
+						t.Errorf("%+v", f)
+					}
+					return
+				}
+				if f.Verdict != harness.Violated || !strings.Contains(f.Detail, newest()) {
+					t.Errorf("%+v", f)
+				}
+			})
+		}
+	}
+}
+
+// So it is in a bucket, and where nobody asked for the backup again.
+func TestBackupsInABucket(t *testing.T) {
+	r := newRig(t)
+	_, o := bucketServed(t)
+	removed := ""
+	s := byHand(t, "true\n")
+	s.Backups.Every = 300 * time.Millisecond
+	s.Recover = append(runbook{{Name: "remove the newest", Do: act(func(ctx context.Context, _ harness.Host) (harness.Output, error) {
+		at, err := store.Open(ctx, o.Store, store.Options{Endpoint: o.S3Endpoint})
+		if err != nil {
+			return harness.Output{}, err
+		}
+		all, err := at.List(ctx)
+		if err == nil && len(all) == 0 {
+			err = errors.New("there is no backup")
+		}
+		if err == nil {
+			removed = all[len(all)-1].Name
+			err = at.Remove(ctx, removed)
+		}
+		return harness.Output{}, errors.Join(err, at.Close())
+	})}}, s.Recover.(runbook)...)
+	report, err := r.run(t.Context(), t, s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := findingOf(t, report, check.BackupsKept{}.Name()); f.Verdict != harness.Violated || !strings.Contains(f.Detail, filepath.Base(removed)+" is gone") {
+		t.Errorf("%+v", f)
+	}
+}
