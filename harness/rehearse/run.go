@@ -279,7 +279,7 @@ func (r *rehearsal) examine() error {
 		Auth: f.Auth, Leases: f.Leases, Alarms: f.Alarms, TakenOf: f.Members,
 	}
 	r.say(harness.StepEvent, "", "it holds revision %d, of etcd %s", f.Revision, versionOf(f))
-	if newer(f.StorageVersion, r.etcd) {
+	if above(f.StorageVersion, r.etcd) {
 		r.seen.tooNew = fmt.Sprintf("it was written by etcd %s, and the hosts' etcd is %s, which cannot read it", minor(f.StorageVersion), r.etcd)
 		r.note("hint: rehearse with etcd %s or later: --image or --etcd-bin names another", minor(f.StorageVersion))
 	}
@@ -302,17 +302,23 @@ func versionOf(f dataset.Facts) string {
 	return "of unknown version"
 }
 
-// newer tells whether a version is of a later minor version than another. What
-// cannot be read is not.
-func newer(version, than string) bool {
+// newer tells whether a version is of a later minor version than another; known is
+// false where one of them cannot be read.
+func newer(version, than string) (is, known bool) {
 	var a, b [2]int
 	if _, err := fmt.Sscanf(version, "%d.%d", &a[0], &a[1]); err != nil {
-		return false
+		return false, false
 	}
 	if _, err := fmt.Sscanf(than, "%d.%d", &b[0], &b[1]); err != nil {
-		return false
+		return false, false
 	}
-	return a[0] > b[0] || a[0] == b[0] && a[1] > b[1]
+	return a[0] > b[0] || a[0] == b[0] && a[1] > b[1], true
+}
+
+// above tells that a version is known to be of a later minor version than another.
+func above(version, than string) bool {
+	is, _ := newer(version, than)
+	return is
 }
 
 // minor is a version without its patch.
