@@ -112,7 +112,11 @@ func (r *rehearsal) run(ctx context.Context, rt harness.Runtime) error {
 			return err
 		}
 	}
-	if r.seen.unfit != "" || r.seen.tooNew != "" {
+	switch {
+	case r.seen.none:
+		r.say(harness.WarningEvent, "", "there is no snapshot: %s", r.seen.unfit)
+		return nil
+	case r.seen.unfit != "" || r.seen.tooNew != "":
 		r.say(harness.WarningEvent, "", "the snapshot is no good: %s", r.seen.unfit+r.seen.tooNew)
 		return nil
 	}
@@ -146,12 +150,17 @@ func (r *rehearsal) open(rt harness.Runtime) error {
 // as its beginning looks like a snapshot's.
 func (r *rehearsal) obtain(ctx context.Context, rt harness.Runtime) (err error) {
 	r.say(harness.StepEvent, "", "fetching %s", r.o.Snapshot)
-	if r.source, err = locate(ctx, r.o); err != nil {
+	r.source, err = locate(ctx, r.o)
+	if empty := none(""); errors.As(err, &empty) {
+		r.seen.none, r.seen.unfit = true, r.hinted(empty)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	r.report.Source.Object = r.source.object
+	r.report.Source.Object = escaped(r.source.object)
 	if r.source.object != "" {
-		r.say(harness.StepEvent, "", "the newest there is %s, of %s", r.source.object, r.source.taken.UTC().Format(time.RFC3339))
+		r.say(harness.StepEvent, "", "the newest there is %s, of %s", r.report.Source.Object, r.source.taken.UTC().Format(time.RFC3339))
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
