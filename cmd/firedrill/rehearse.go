@@ -38,15 +38,17 @@ func (a *app) rehearseCommand() *cobra.Command {
 		Use:   "rehearse SNAPSHOT",
 		Short: "restore your own backup into a throw-away cluster, and prove what comes back",
 		Long: "Restore your own backup into a throw-away cluster, and prove what comes back.\n\n" +
-			"SNAPSHOT is a file, a directory (its newest file is taken), s3://BUCKET/KEY, or s3://BUCKET/PREFIX (the\n" +
-			"newest object below it). It is read and never changed; its checksum is verified; the hosts' own etcdutl\n" +
-			"restores it on all of them at once; and it is proved: every member serves and holds the same, lists the\n" +
-			"same members, raises no alarm, takes writes, and goes on when one member is lost.\n\n" +
+			"SNAPSHOT is a file, a directory (its newest file is taken), s3://BUCKET/KEY, s3://BUCKET/PREFIX (the newest\n" +
+			"object below it, as below a folder), or 's3://BUCKET/PREFIX*' (the newest whose key begins so). It is read and\n" +
+			"never changed; its checksum is verified; the hosts' own etcdutl restores it on all of them at once; and it is\n" +
+			"proved: every member serves and holds the same, lists the same members, raises no alarm, takes writes, and\n" +
+			"goes on when one member is lost.\n\n" +
 			"Age goes by when the file or object was last modified, which copying it renews: --expect-revision-at-least,\n" +
 			"with the revision of the last backup, tells an old backup that was copied from a new one.\n\n" +
 			"No value and no key is ever printed: what many keys begin with is, with counts and sizes, unless --no-keys.\n\n" +
-			"Exit codes: 0 all of it held; 1 the backup is no good, or one of the bounds given is not kept; 2 something\n" +
-			"could not be seen; 3 the backup could not be reached, firedrill broke, or was misused.",
+			"Exit codes: 0 all of it held; 1 the backup is no good, there is none in the directory or bucket, or one of the\n" +
+			"bounds given is not kept; 2 something could not be seen; 3 the backup could not be reached, firedrill broke,\n" +
+			"or was misused.",
 		Args: one,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.options.Snapshot = args[0]

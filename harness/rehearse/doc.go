@@ -12,6 +12,7 @@
 // own, which has no name and so is gone with this process however that ends. No
 // value is ever kept or told, and no key: only what many keys begin with.
 //
-// A file that is no good is a finding. The error of Run means that nothing can
-// be said about the file: it could not be reached, or the harness broke.
+// A file that is no good is a finding, and so is that there is none in a directory
+// or bucket that can be looked into. The error of Run means that nothing can be said
+// about the file: it could not be reached, or the harness broke.
 package rehearse

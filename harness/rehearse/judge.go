@@ -14,6 +14,7 @@ import (
 // seen is what was seen and is not a figure of the report.
 type seen struct {
 	fetched   time.Duration       // when the file was there and verified
+	none      bool                // there is no snapshot where it was looked for; unfit says so too
 	unfit     string              // why it is no whole snapshot
 	tooNew    string              // why the hosts' etcd cannot read it
 	raised    bool                // restoring it was begun
@@ -24,7 +25,8 @@ type seen struct {
 	views     []harness.MemberView
 	uncounted string // why there is no number of keys
 	key       string // that was written first
-	write     trial
+	write     trial  // held: that was acknowledged, and no more
+	undo      trial  // held: it was read back and deleted, and is gone on every member
 	lost      string // host that was taken away, and what its member was
 	loss      trial
 }
@@ -64,6 +66,8 @@ func found(f harness.Finding, v harness.Verdict, format string, args ...any) har
 // before says why something was not tried: what failed before it. "" if nothing did.
 func (s seen) before(r reports.Rehearsal) string {
 	switch {
+	case s.none:
+		return "not tried: there is no snapshot"
 	case s.unfit != "":
 		return "not tried: the file is no whole snapshot"
 	case s.tooNew != "":
@@ -96,8 +100,13 @@ func readable(r reports.Rehearsal, s seen) harness.Finding {
 		return found(f, harness.Violated, "%s", s.tooNew)
 	case r.Snapshot == nil:
 		return found(f, harness.Inconclusive, "%s", s.before(r))
+	case r.Snapshot.StorageVersion == "" && above(r.Snapshot.ClusterVersion, r.EtcdVersion):
+		return found(f, harness.Inconclusive, "it tells no storage version; its cluster was of etcd %s, the hosts' is %s", r.Snapshot.ClusterVersion, r.EtcdVersion)
 	case r.Snapshot.StorageVersion == "":
 		return found(f, harness.Held, "it tells no storage version, as before etcd 3.6; the hosts' etcd is %s", r.EtcdVersion)
+	}
+	if _, known := newer(r.Snapshot.StorageVersion, r.EtcdVersion); !known {
+		return found(f, harness.Inconclusive, "its storage version is %s, the hosts' etcd %s: which is newer cannot be told", escaped(r.Snapshot.StorageVersion), r.EtcdVersion)
 	}
 	return found(f, harness.Held, "its storage version is %s, the hosts' etcd %s", r.Snapshot.StorageVersion, r.EtcdVersion)
 }
@@ -115,7 +124,7 @@ func restored(r reports.Rehearsal, s seen) harness.Finding {
 	if len(f.Offending) > 0 {
 		return found(f, harness.Violated, "it failed on %s", hostCount(len(f.Offending)))
 	}
-	if s.before(r) != "" || len(r.Hosts) == 0 {
+	if s.before(r) != "" || len(r.Hosts) < r.Members {
 		return found(f, harness.Inconclusive, "it was not seen to end on every host")
 	}
 	return found(f, harness.Held, "on %s at once, in %d ms where it took longest", hostCount(len(r.Hosts)), r.Phases.Restore)
@@ -139,8 +148,13 @@ func serves(r reports.Rehearsal, s seen) harness.Finding {
 		return found(f, harness.Violated, "not every member does")
 	case wantsUser(r) && len(s.views) == 0:
 		return found(f, harness.Inconclusive, "every member answers that it wants to know who asks")
-	case !s.serving:
+	case !s.serving || len(r.Hosts) < r.Members:
 		return found(f, harness.Inconclusive, "not every member was seen to serve%s", because(r, s.unasked))
+	}
+	for _, v := range s.views {
+		if v.Error == "" && !v.Serves && !wantsUser(r) { // not every user may read
+			return found(f, harness.Inconclusive, "%s served, and did not when it was asked again: %s", v.Host, v.ServeError)
+		}
 	}
 	return found(f, harness.Held, "all %d do", len(r.Hosts))
 }
@@ -168,20 +182,31 @@ func agree(r reports.Rehearsal, s seen) harness.Finding {
 		return found(f, harness.Inconclusive, "%s", why)
 	case wantsUser(r) && len(s.views) == 0:
 		return found(f, harness.Inconclusive, "the members were not asked: the snapshot has authentication%s", asUser)
-	case len(s.views) == 0:
-		return found(f, harness.Inconclusive, "the members were not asked")
+	case len(s.views) < r.Members:
+		return found(f, harness.Inconclusive, "not every member was asked")
 	}
 	first := s.views[0]
+	asked := map[uint64]string{} // host by member ID
 	for _, v := range s.views {
-		switch {
+		switch other, twice := asked[v.MemberID]; {
 		case v.Error != "":
 			return found(f, harness.Inconclusive, "%s did not tell: %s", v.Host, v.Error)
 		case len(v.Members) != r.Members, v.Membership() != first.Membership():
 			f.Offending = append(f.Offending, v.Host+" tells "+v.Membership())
+		case !first.Lists(v.MemberID):
+			f.Offending = append(f.Offending, fmt.Sprintf("%s is %016x, which nobody lists", v.Host, v.MemberID))
+		case twice:
+			f.Offending = append(f.Offending, fmt.Sprintf("%s and %s are both %016x", other, v.Host, v.MemberID))
+		}
+		asked[v.MemberID] = v.Host
+		for _, m := range v.Members {
+			if m.Learner {
+				f.Offending = append(f.Offending, fmt.Sprintf("%s tells that %s is a learner", v.Host, m.Name))
+			}
 		}
 	}
 	if len(f.Offending) > 0 {
-		return found(f, harness.Violated, "not all tell %s", first.Membership())
+		return found(f, harness.Violated, "not all tell, and are, %s", first.Membership())
 	}
 	return found(f, harness.Held, "all list %s", first.Membership())
 }
@@ -206,7 +231,7 @@ func hashes(r reports.Rehearsal, s seen) harness.Finding {
 		return found(f, harness.Violated, "at revision %d the hashes differ", r.Snapshot.Revision)
 	case missing != "" && wantsUser(r):
 		return found(f, harness.Inconclusive, "%s told no hash: the snapshot has authentication%s%s", missing, because(r, s.unhashed), asUser)
-	case missing != "" || len(r.Hosts) == 0:
+	case missing != "" || len(r.Hosts) < r.Members:
 		return found(f, harness.Inconclusive, "%s told no hash%s", orNobody(missing), because(r, s.unhashed))
 	}
 	return found(f, harness.Held, "%s at revision %d, %d of %d members", r.Hosts[0].Hash, r.Snapshot.Revision, len(r.Hosts), r.Members)
@@ -226,8 +251,8 @@ func unalarmed(r reports.Rehearsal, s seen) harness.Finding {
 		return found(f, harness.Inconclusive, "%s", why)
 	case len(r.Snapshot.Alarms) > 0: // it is restored with all else
 		return found(f, harness.Violated, "the snapshot carries %s, which members refuse writes for: repair the cluster that it was taken of (defragment or raise the quota, etcdctl alarm disarm), and take another", strings.Join(r.Snapshot.Alarms, " and "))
-	case len(s.views) == 0:
-		return found(f, harness.Inconclusive, "the file holds none; the members were not asked")
+	case len(s.views) < r.Members:
+		return found(f, harness.Inconclusive, "the file holds none; not every member was asked")
 	}
 	for _, v := range s.views {
 		if v.Error != "" {
@@ -248,13 +273,17 @@ func writes(r reports.Rehearsal, s seen) harness.Finding {
 	if why := s.before(r); why != "" {
 		return found(f, harness.Inconclusive, "%s", why)
 	}
-	switch w := s.write; {
-	case w.held:
-		return found(f, harness.Held, "a key of ours was put, read back and deleted again, %s after the file was fetched", seconds(r.Phases.FirstAck))
+	switch w, u := s.write, s.undo; {
+	case u.held:
+		return found(f, harness.Held, "a key of ours was put, %s after the file was fetched, read back, deleted again, and is gone on every member", seconds(r.Phases.FirstAck))
 	case w.refused != "":
 		return found(f, harness.Inconclusive, "nobody was let write: %s%s", w.refused, asUser)
-	case w.failed != "":
-		return found(f, harness.Violated, "%s", w.failed)
+	case u.refused != "":
+		return found(f, harness.Inconclusive, "a write was acknowledged, and whoever did it was not let go on: %s%s", u.refused, asUser)
+	case w.failed != "" || u.failed != "":
+		return found(f, harness.Violated, "%s", w.failed+u.failed)
+	case w.held:
+		return found(f, harness.Inconclusive, "a write was acknowledged, and not read back: not every member was seen to serve")
 	}
 	return found(f, harness.Inconclusive, "not tried: not every member was seen to serve")
 }
@@ -271,6 +300,9 @@ func losesOne(r reports.Rehearsal, s seen) harness.Finding {
 		return found(f, harness.Inconclusive, "without %s nobody was let write: %s%s", s.lost, l.refused, asUser)
 	case l.failed != "":
 		return found(f, harness.Violated, "without %s: %s", s.lost, l.failed)
+	}
+	if !s.serving {
+		return found(f, harness.Inconclusive, "not tried: not every member was seen to serve")
 	}
 	return found(f, harness.Inconclusive, "not tried: no write went on that could stop")
 }

@@ -88,8 +88,13 @@ func (r *rehearsal) counted(ctx context.Context, keys int64, err error) error {
 }
 
 // status has etcdutl on a host count the keys in the file: the cluster will tell
-// nobody. What etcdutl complains of is not shown: it prints keys and values.
+// nobody. What etcdutl complains of is not shown: it prints keys and values. Before
+// 3.6 it calls every record of the file a key: old revisions, users and leases too.
 func (r *rehearsal) status(ctx context.Context, m *member) error {
+	if before, known := newer("3.6", r.etcd); before || !known {
+		r.seen.uncounted = fmt.Sprintf("etcdutl %s does not tell keys from what else the file holds%s", r.etcd, asUser)
+		return nil
+	}
 	out, err := m.host.Run(ctx, "etcdutl snapshot status "+snapshotPath+" --write-out json")
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 // Options are what to rehearse and what must hold of it. Bounds that are 0 are
 // not asked for.
 type Options struct {
-	Snapshot    string            // a file, a directory of files, s3://BUCKET/KEY or s3://BUCKET/PREFIX
+	Snapshot    string            // a file, a directory of files, s3://BUCKET/KEY, s3://BUCKET/PREFIX or s3://BUCKET/PREFIX*
 	S3Endpoint  string            // URL of the S3 server; "": Amazon's
 	Credentials store.Credentials // for it; zero: from the environment, as store.Options says
 	Members     int               // of the throw-away cluster, 1 to 9; 0: DefaultMembers

@@ -112,7 +112,11 @@ func (r *rehearsal) run(ctx context.Context, rt harness.Runtime) error {
 			return err
 		}
 	}
-	if r.seen.unfit != "" || r.seen.tooNew != "" {
+	switch {
+	case r.seen.none:
+		r.say(harness.WarningEvent, "", "there is no snapshot: %s", r.seen.unfit)
+		return nil
+	case r.seen.unfit != "" || r.seen.tooNew != "":
 		r.say(harness.WarningEvent, "", "the snapshot is no good: %s", r.seen.unfit+r.seen.tooNew)
 		return nil
 	}
@@ -146,12 +150,17 @@ func (r *rehearsal) open(rt harness.Runtime) error {
 // as its beginning looks like a snapshot's.
 func (r *rehearsal) obtain(ctx context.Context, rt harness.Runtime) (err error) {
 	r.say(harness.StepEvent, "", "fetching %s", r.o.Snapshot)
-	if r.source, err = locate(ctx, r.o); err != nil {
+	r.source, err = locate(ctx, r.o)
+	if empty := none(""); errors.As(err, &empty) {
+		r.seen.none, r.seen.unfit = true, r.hinted(empty)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	r.report.Source.Object = r.source.object
+	r.report.Source.Object = escaped(r.source.object)
 	if r.source.object != "" {
-		r.say(harness.StepEvent, "", "the newest there is %s, of %s", r.source.object, r.source.taken.UTC().Format(time.RFC3339))
+		r.say(harness.StepEvent, "", "the newest there is %s, of %s", r.report.Source.Object, r.source.taken.UTC().Format(time.RFC3339))
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -279,7 +288,7 @@ func (r *rehearsal) examine() error {
 		Auth: f.Auth, Leases: f.Leases, Alarms: f.Alarms, TakenOf: f.Members,
 	}
 	r.say(harness.StepEvent, "", "it holds revision %d, of etcd %s", f.Revision, versionOf(f))
-	if newer(f.StorageVersion, r.etcd) {
+	if above(f.StorageVersion, r.etcd) {
 		r.seen.tooNew = fmt.Sprintf("it was written by etcd %s, and the hosts' etcd is %s, which cannot read it", minor(f.StorageVersion), r.etcd)
 		r.note("hint: rehearse with etcd %s or later: --image or --etcd-bin names another", minor(f.StorageVersion))
 	}
@@ -302,17 +311,23 @@ func versionOf(f dataset.Facts) string {
 	return "of unknown version"
 }
 
-// newer tells whether a version is of a later minor version than another. What
-// cannot be read is not.
-func newer(version, than string) bool {
+// newer tells whether a version is of a later minor version than another; known is
+// false where one of them cannot be read.
+func newer(version, than string) (is, known bool) {
 	var a, b [2]int
 	if _, err := fmt.Sscanf(version, "%d.%d", &a[0], &a[1]); err != nil {
-		return false
+		return false, false
 	}
 	if _, err := fmt.Sscanf(than, "%d.%d", &b[0], &b[1]); err != nil {
-		return false
+		return false, false
 	}
-	return a[0] > b[0] || a[0] == b[0] && a[1] > b[1]
+	return a[0] > b[0] || a[0] == b[0] && a[1] > b[1], true
+}
+
+// above tells that a version is known to be of a later minor version than another.
+func above(version, than string) bool {
+	is, _ := newer(version, than)
+	return is
 }
 
 // minor is a version without its patch.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -26,10 +25,11 @@ type source struct {
 }
 
 // locate finds the snapshot. A directory or a prefix stands for the newest
-// snapshot in it. The caller closes what is returned.
+// snapshot in it; where there is none, the error is of type none. The caller closes
+// what is returned.
 func locate(ctx context.Context, o Options) (*source, error) {
-	if rest, ok := strings.CutPrefix(o.Snapshot, "s3://"); ok {
-		return locateObject(ctx, rest, store.Options{Endpoint: o.S3Endpoint, Credentials: o.Credentials, TakeUnchecked: true})
+	if strings.HasPrefix(o.Snapshot, "s3://") {
+		return locateObject(ctx, o.Snapshot, store.Options{Endpoint: o.S3Endpoint, Credentials: o.Credentials})
 	}
 	info, err := os.Stat(o.Snapshot)
 	if err != nil {
@@ -53,8 +53,13 @@ func newestFile(dir string) (name string, err error) {
 		return "", fmt.Errorf("look for the newest snapshot in %s: %w", dir, err)
 	}
 	var newest time.Time
+	passed := 0
 	for _, e := range entries {
-		if !e.Type().IsRegular() || aside(e.Name()) {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		if aside(e.Name()) {
+			passed++
 			continue
 		}
 		info, err := e.Info()
@@ -69,7 +74,7 @@ func newestFile(dir string) (name string, err error) {
 		}
 	}
 	if name == "" {
-		return "", fmt.Errorf("look for the newest snapshot in %s: there is no file in it\nhint: see whether the backup job runs, and where it writes; directories within are not looked into", dir)
+		return "", emptied("no file in "+dir, "it can be read, and holds no backup", passed, "; directories within are not looked into")
 	}
 	return name, nil
 }
@@ -78,7 +83,7 @@ func newestFile(dir string) (name string, err error) {
 // cluster has once it is complete: hidden, a checksum, what `etcdctl snapshot save`
 // calls it until then, or what a drill keeps there.
 func aside(below string) bool {
-	name := path.Base(below)
+	name := below[strings.LastIndex(below, "/")+1:]
 	if strings.HasPrefix(below, store.DrillPrefix) || strings.Contains(below, "/"+store.DrillPrefix) {
 		return true
 	}
@@ -136,70 +141,102 @@ func sendFile(ctx context.Context, f *os.File, was fs.FileInfo, w io.Writer) (ti
 	return is.ModTime(), nil
 }
 
-// locateObject finds the newest object below a prefix; if there is none, the one of
-// that very key. In this order no more need be listed than is asked for, which
-// may be all that the credentials allow.
-func locateObject(ctx context.Context, where string, o store.Options) (*source, error) {
-	s, found, err := choose(ctx, "s3://"+where, o, newestOf)
-	if err != nil || found.Name != "" {
-		return object(s, found, found.Name), err
-	}
-	bucket, key, _ := strings.Cut(where, "/")
-	if parent, name := path.Split(key); name != "" {
-		s, found, err := choose(ctx, "s3://"+bucket+"/"+parent, o, func(all []store.Object) (exact store.Object) {
-			for _, o := range all {
-				if o.Name == name {
-					exact = o
-				}
-			}
-			return exact
-		})
-		if err != nil || found.Name != "" {
-			return object(s, found, ""), err
-		}
-	}
-	return nil, fmt.Errorf("find the newest snapshot: there is no object in s3://%s, and none of that key\nhint: see whether the backup job runs, and where it writes", where)
-}
-
-// choose opens a store and takes one of its objects, which has no name if it takes
-// none: then, and after an error, the store is closed again.
-func choose(ctx context.Context, location string, o store.Options, which func([]store.Object) store.Object) (s store.Store, found store.Object, err error) {
-	s, err = store.Open(ctx, location, o)
+// locateObject finds the object that a location means.
+func locateObject(ctx context.Context, location string, o store.Options) (*source, error) {
+	b, key, err := store.OpenBucket(ctx, location, o)
 	if err != nil {
-		return nil, found, fmt.Errorf("find the snapshot: %w", err)
+		return nil, fmt.Errorf("find the snapshot: %w", err)
 	}
-	all, err := s.List(ctx) // by name
-	if err == nil {
-		found = which(all)
-	}
-	if err != nil || found.Name == "" {
-		err = errors.Join(err, s.Close())
-	}
+	found, below, err := choose(ctx, b, key)
 	if err != nil {
-		err = fmt.Errorf("find the snapshot: %w", err)
-	}
-	return s, found, err
-}
-
-// newestOf is the object that was last modified; of several, the last by name.
-func newestOf(all []store.Object) (newest store.Object) {
-	for _, o := range all {
-		if !aside(o.Name) && (newest.Name == "" || !o.Modified.Before(newest.Modified)) {
-			newest = o
-		}
-	}
-	return newest
-}
-
-func object(s store.Store, o store.Object, chosen string) *source {
-	if s == nil {
-		return nil
+		return nil, errors.Join(err, b.Close())
 	}
 	return &source{
-		object: chosen, taken: o.Modified, bytes: o.Bytes, close: s.Close,
+		object: below, taken: found.Modified, bytes: found.Bytes, close: b.Close,
 		send: func(ctx context.Context, w io.Writer) (time.Time, error) {
-			got, err := s.Get(ctx, o.Name, w)
+			got, err := b.Get(ctx, found.Name, w)
 			return got.Modified, err
 		},
+	}, nil
+}
+
+// choose finds the newest object below a key, as below a folder; if there is none, the
+// one of that very key. A key that ends in a star stands for the newest of all that
+// begin so. In this order no more need be listed than is asked for, which may be all
+// that the credentials allow. below is what was chosen, as seen from its folder; "":
+// the very one that was asked for.
+func choose(ctx context.Context, b *store.Bucket, key string) (o store.Object, below string, err error) {
+	prefix, begins := strings.CutSuffix(key, "*")
+	if !begins {
+		if prefix = strings.TrimRight(key, "/"); prefix != "" {
+			prefix += "/"
+		}
 	}
+	all, err := b.Below(ctx, prefix)
+	if err != nil {
+		return o, "", fmt.Errorf("find the snapshot: %w", err)
+	}
+	folder := prefix[:strings.LastIndex(prefix, "/")+1]
+	newest, passed := newestOf(all, folder)
+	if newest != nil {
+		return *newest, strings.TrimPrefix(newest.Name, folder), nil
+	}
+	others := 0 // that begin so
+	if !begins && key != "" && !strings.HasSuffix(key, "/") {
+		if all, err = b.Below(ctx, key); err != nil {
+			return o, "", fmt.Errorf("find the snapshot: %w", err)
+		}
+		for _, o := range all {
+			if o.Name == key {
+				return o, "", nil
+			}
+			if !strings.HasPrefix(o.Name, prefix) {
+				others++
+			}
+		}
+	}
+	what := "no object under " + b.At(prefix)
+	if begins {
+		what = "no object whose key begins with " + b.At(prefix)
+	}
+	return o, "", emptied(what, "the store answers, and holds no backup there", passed, hintOthers(b.At(key), others))
+}
+
+// newestOf is the object below a folder that was last modified; of several, the last
+// by key; nil if there is none. passed is how many were passed over.
+func newestOf(all []store.Object, folder string) (newest *store.Object, passed int) {
+	for i, o := range all {
+		below := strings.TrimPrefix(o.Name, folder)
+		switch {
+		case o.Bytes == 0 && strings.HasSuffix(o.Name, "/"): // stands for a folder
+		case aside(below):
+			passed++
+		case newest == nil || !o.Modified.Before(newest.Modified):
+			newest = &all[i]
+		}
+	}
+	return newest, passed
+}
+
+// hintOthers says how to ask for keys that begin as what was asked for, and do not lie
+// below it. They may be another cluster's, so they are not taken unasked.
+func hintOthers(asked string, n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; keys that begin with %s, and do not lie below it: %d, of which %[1]s* stands for the newest", asked, n)
+}
+
+// none is a place that was looked into and holds no snapshot: a backup job that died
+// leaves that.
+type none string
+
+func (n none) Error() string { return string(n) }
+
+func emptied(what, looked string, passed int, hint string) none {
+	text := what + ": " + looked
+	if passed > 0 {
+		text += fmt.Sprintf("; passed over, for being hidden, a checksum, incomplete or a drill's: %d", passed)
+	}
+	return none(text + "\nhint: see whether the backup job runs, and where it writes" + hint)
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 	"golang.org/x/sys/unix"
 
 	"github.com/etcd-firedrill/firedrill/fixtures/s3server"
@@ -129,9 +131,159 @@ func TestAStoreThatCannotBeReached(t *testing.T) {
 	if _, err := Run(t.Context(), rt, gone); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("no bucket: %v", err)
 	}
-	gone.Snapshot = "s3://backups/elsewhere"
-	if _, err := Run(t.Context(), rt, gone); err == nil || !strings.Contains(err.Error(), "there is no object") {
-		t.Errorf("no object: %v", err)
+}
+
+// putKey puts an object of any key, as somebody's script would.
+func putKey(t *testing.T, o Options, key string, content []byte) {
+	t.Helper()
+	transport, err := minio.DefaultTransport(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer transport.CloseIdleConnections()
+	client, err := minio.New(strings.TrimPrefix(o.S3Endpoint, "http://"), &minio.Options{Creds: credentials.NewStaticV4(o.Credentials.AccessKey, o.Credentials.SecretKey, ""), Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.PutObject(t.Context(), "backups", key, bytes.NewReader(content), int64(len(content)), minio.PutObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// located is what a location was found to mean.
+func located(t *testing.T, o Options, location string) (object string, content []byte) {
+	t.Helper()
+	o.Snapshot = location
+	s, err := locate(t.Context(), o)
+	if err != nil {
+		t.Errorf("%s: %v", location, err)
+		return "", nil
+	}
+	defer s.close()
+	var w bytes.Buffer
+	if _, err := s.send(t.Context(), &w); err != nil {
+		t.Errorf("%s: %v", location, err)
+	}
+	return s.object, w.Bytes()
+}
+
+// The newest is the newest of all, whatever its key: a slip in the script that puts it
+// must not have an older one taken for it.
+func TestTheNewestHasAnyKey(t *testing.T) {
+	for _, name := range []string{"/snap.db", "./snap.db", "../snap.db", ".kept/snap.db", "a//b.db", "nightly/", "", strings.Repeat("w", 201) + ".db", "with\nnewline.db"} {
+		_, o := served(t)
+		putKey(t, o, "etcd/older.db", []byte("an older one"))
+		awaitNextSecond(t) // S3 knows whole seconds
+		putKey(t, o, "etcd/"+name, []byte("the newest"))
+		for _, location := range []string{"s3://backups/etcd", "s3://backups/etcd/", "s3://backups/etcd//"} {
+			if object, content := located(t, o, location); object != name || string(content) != "the newest" {
+				t.Errorf("%s is %q, %q, want %q", location, object, content, name)
+			}
+		}
+	}
+	_, o := served(t)
+	putKey(t, o, "/etcd/rooted.db", []byte("rooted"))
+	putKey(t, o, "etcd/snap.db", []byte("a snapshot"))
+	putKey(t, o, "etcd//doubled.db", []byte("doubled"))
+	awaitNextSecond(t)
+	putKey(t, o, "etcd/last.db", []byte("the last"))
+	awaitNextSecond(t)
+	putKey(t, o, "etcd/folder/", nil) // as consoles make them
+	for location, want := range map[string]string{
+		"s3://backups//etcd": "rooted", "s3://backups//etcd/rooted.db": "rooted", "s3://backups/etcd/snap.db": "a snapshot", "s3://backups/etcd//doubled.db": "doubled", "s3://backups/etcd": "the last",
+	} {
+		if _, content := located(t, o, location); string(content) != want {
+			t.Errorf("%s is %q", location, content)
+		}
+	}
+}
+
+// A key may hold what no terminal should be sent.
+func TestAKeyThatCannotBePrinted(t *testing.T) {
+	_, o := served(t)
+	putKey(t, o, "etcd/two\nlines.db", []byte("not a snapshot"))
+	r := rehearsed(t, onProcess(t), o)
+	expect(t, r, violated, map[string]harness.Verdict{"snapshot-whole": violated})
+	if r.Source.Object != `two\nlines.db` {
+		t.Errorf("%q", r.Source.Object)
+	}
+}
+
+// A prefix is a folder, unless a star says that keys begin so: who asks for etcd is not
+// given what another cluster keeps beside it.
+func TestWhatKeysBeginWith(t *testing.T) {
+	_, o := served(t)
+	putKey(t, o, "nightly/etcd-1.db", []byte("one"))
+	putKey(t, o, "nightly/other-3.db", []byte("another"))
+	awaitNextSecond(t)
+	putKey(t, o, "nightly/etcd-2.db", []byte("two"))
+	putKey(t, o, "nightly/etcd-2.db.sha256", []byte("a checksum"))
+	for location, want := range map[string][2]string{
+		"s3://backups/nightly/etcd-*": {"etcd-2.db", "two"}, "s3://backups/nightly/*": {"etcd-2.db", "two"}, "s3://backups/*": {"nightly/etcd-2.db", "two"},
+		"s3://backups/nightly/other*": {"other-3.db", "another"}, "s3://backups/nightly/etcd-1.db": {"", "one"}, "s3://backups/nightly/etcd-1*": {"etcd-1.db", "one"},
+	} {
+		if object, content := located(t, o, location); object != want[0] || string(content) != want[1] {
+			t.Errorf("%s is %q, %q", location, object, content)
+		}
+	}
+	for location, want := range map[string][]string{
+		"s3://backups/nightly/etcd-":       {"no object under s3://backups/nightly/etcd-/: the store answers, and holds no backup there", "; keys that begin with s3://backups/nightly/etcd-, and do not lie below it: 3, of which s3://backups/nightly/etcd-* stands for the newest"},
+		"s3://backups/nightly/etcd-/":      {"no object under s3://backups/nightly/etcd-/: "},
+		"s3://backups/nightly/elsewh*":     {"no object whose key begins with s3://backups/nightly/elsewh: "},
+		"s3://backups/nightly/etcd-2.db.*": {"; passed over, for being hidden, a checksum, incomplete or a drill's: 1"},
+	} {
+		o.Snapshot = location
+		_, err := locate(t.Context(), o)
+		if empty := none(""); !errors.As(err, &empty) {
+			t.Errorf("%s: %v", location, err)
+			continue
+		}
+		for _, text := range append(want, "\nhint: see whether the backup job runs") {
+			if !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: %q is not in %q", location, text, err)
+			}
+		}
+		if strings.Contains(err.Error(), "keys that begin with") != (len(want) > 1) {
+			t.Errorf("%s: %v", location, err)
+		}
+	}
+}
+
+// Where a backup should be and none is, that is found, and not merely not reached: a
+// backup job that died must not look like a network that is down.
+func TestThereIsNoBackup(t *testing.T) {
+	rt := onProcess(t)
+	_, o := served(t)
+	put(t, o, "etcd", store.DrillPrefix+"1a2b3c4d/backup-001.db", []byte("a drill's"))
+	put(t, o, "etcd-of-another-cluster", "newer.db", good(t))
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "backup.db.part"), []byte("not complete"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for location, want := range map[string]string{
+		"s3://backups/etcd":       "no object under s3://backups/etcd/: the store answers, and holds no backup there; passed over, for being hidden, a checksum, incomplete or a drill's: 1",
+		"s3://backups/elsewhere*": "no object whose key begins with s3://backups/elsewhere: the store answers",
+		dir:                       "no file in " + dir + ": it can be read, and holds no backup; passed over, for being hidden, a checksum, incomplete or a drill's: 1",
+	} {
+		o := o
+		if o.Snapshot = location; location == dir {
+			o.S3Endpoint = ""
+		}
+		o.MaxAge, o.RTO, o.MinKeys = time.Hour, time.Hour, 1
+		r := rehearsed(t, rt, o)
+		expect(t, r, violated, map[string]harness.Verdict{
+			"snapshot-whole": violated, "format-known": inconclusive, "restored-everywhere": inconclusive, "members-serve": inconclusive, "members-agree": inconclusive,
+			"hashes-equal": inconclusive, "no-alarm": inconclusive, "takes-writes": inconclusive, "young-enough": inconclusive, "within-rto": inconclusive, "enough-keys": inconclusive,
+		})
+		if f := verdicts(r)["snapshot-whole"]; !strings.HasPrefix(f.Detail, want) || strings.Contains(f.Detail, "hint") {
+			t.Errorf("%s: %q, want %q", location, f.Detail, want)
+		}
+		if f := verdicts(r)["takes-writes"]; f.Detail != "not tried: there is no snapshot" {
+			t.Errorf("%s: %q", location, f.Detail)
+		}
+		if len(r.Notes) == 0 || !strings.HasPrefix(r.Notes[0], "hint: see whether the backup job runs") || len(r.Hosts) > 0 {
+			t.Errorf("%s: %q, %+v", location, r.Notes, r.Hosts)
+		}
 	}
 }
 
@@ -154,12 +306,8 @@ func TestWhatIsNoSource(t *testing.T) {
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	empty := filepath.Join(dir, "empty")
-	if err := os.Mkdir(empty, 0o700); err != nil {
-		t.Fatal(err)
-	}
 	for location, want := range map[string]string{
-		filepath.Join(dir, "none"): "no such file", fifo: "not a regular file", empty: "there is no file in it",
+		filepath.Join(dir, "none"): "no such file", fifo: "not a regular file",
 	} {
 		s, err := locate(t.Context(), Options{Snapshot: location})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "\nhint: ") {

@@ -146,7 +146,7 @@ func (r *rehearsal) write(ctx context.Context) error {
 	if err != nil && done.Err() != nil {
 		err = fmt.Errorf("%w: %w", context.Cause(done), err)
 	}
-	r.seen.write = tried(err)
+	r.seen.undo = tried(err)
 	return nil
 }
 
@@ -170,7 +170,29 @@ func (r *rehearsal) undo(ctx context.Context) error {
 	if gone.Deleted != 1 {
 		return errors.New("the key that was put, and read back, could not be deleted again")
 	}
-	return r.everywhere(func(m *member) error { return observe.Applied(ctx, r.target(m), gone.Header.Revision) })
+	return r.everywhere(func(m *member) error { return r.gone(ctx, m, gone.Header.Revision) })
+}
+
+// gone waits until a member has come as far as a revision, and tells whether the
+// first write's key is gone there. It asks at that very revision: a try to write
+// whose answer was not heard may be applied later.
+func (r *rehearsal) gone(ctx context.Context, m *member, revision int64) error {
+	if err := observe.Applied(ctx, r.target(m), revision); err != nil {
+		return err
+	}
+	c, err := r.dial([]*member{m})
+	if err != nil {
+		return fmt.Errorf("look for the deleted key on %s: %w", m.name, err)
+	}
+	defer c.Close()
+	resp, err := c.Get(ctx, r.seen.key, clientv3.WithSerializable(), clientv3.WithRev(revision), clientv3.WithCountOnly())
+	if err != nil {
+		return fmt.Errorf("look for the deleted key on %s: %w", m.name, err)
+	}
+	if resp.Count > 0 {
+		return fmt.Errorf("the key that was deleted is still there on %s", m.name)
+	}
+	return nil
 }
 
 // fewest members that can lose one.
@@ -183,7 +205,7 @@ func (r *rehearsal) lose(ctx context.Context) error {
 		r.note("a cluster of %d cannot lose a member and go on: that was not tried", len(r.members))
 		return ctx.Err()
 	}
-	if !r.seen.write.held {
+	if !r.seen.undo.held {
 		return ctx.Err() // nothing went on that could stop
 	}
 	victim, leads := r.victim(ctx)

@@ -27,9 +27,8 @@ type bucket struct {
 	known     *known
 	name      string
 	prefix    string // empty, or ends in a slash
-	take      bool
-	onePut    int64 // objects up to this many bytes are sent in one request
-	part      int64 // bytes of each part of larger ones
+	onePut    int64  // objects up to this many bytes are sent in one request
+	part      int64  // bytes of each part of larger ones
 }
 
 const (
@@ -47,36 +46,17 @@ func openBucket(ctx context.Context, where string, o Options) (Store, error) {
 	name, prefix, _ := strings.Cut(where, "/")
 	prefix = strings.Trim(prefix, "/")
 	if name == "" || strings.ContainsAny(where, "@?#") || strings.Contains(name, ":") || prefix != "" && checkName(prefix) != nil {
-		// It is not repeated: what stands before an @ may be a password.
-		return nil, errors.New("open store: an S3 location is s3://BUCKET or s3://BUCKET/PREFIX\nhint: credentials are taken from the environment or the AWS files, the server's address from the S3 endpoint")
+		return nil, errors.New(noLocation)
 	}
-	b := &bucket{name: name, take: o.TakeUnchecked, onePut: onePut, part: partSize}
+	b := &bucket{name: name, onePut: onePut, part: partSize}
 	if prefix != "" {
 		b.prefix = prefix + "/"
 	}
+	if err := b.connect(ctx, o); err != nil {
+		return nil, err
+	}
 	open := attempt{"open store", b.String()}
-	host, secure, err := endpoint(o.Endpoint)
-	if err != nil {
-		return nil, open.failed(err)
-	}
-	if b.transport, err = minio.DefaultTransport(secure); err != nil {
-		return nil, open.failed(err)
-	}
-	if b.known, err = o.Credentials.find(ctx, &http.Client{Transport: b.transport}); err != nil {
-		return nil, open.failed(err)
-	}
-	region := os.Getenv("AWS_REGION")
-	if region == "" {
-		region = os.Getenv("AWS_DEFAULT_REGION")
-	}
-	client, err := minio.New(host, &minio.Options{
-		Creds: credentials.New(b.known), Secure: secure, Transport: b.transport, Region: region, MaxRetries: attempts,
-	})
-	if err != nil {
-		return nil, b.failed(ctx, open, err)
-	}
-	b.client = minio.Core{Client: client}
-	for found := range client.ListObjectsIter(ctx, name, minio.ListObjectsOptions{Prefix: b.prefix, Recursive: true, MaxKeys: 1}) {
+	for found := range b.client.ListObjectsIter(ctx, name, minio.ListObjectsOptions{Prefix: b.prefix, Recursive: true, MaxKeys: 1}) {
 		if found.Err != nil {
 			return nil, errors.Join(b.failed(ctx, open, found.Err), b.Close())
 		}
@@ -86,6 +66,37 @@ func openBucket(ctx context.Context, where string, o Options) (Store, error) {
 		return nil, errors.Join(b.failed(ctx, open, err), b.Close())
 	}
 	return b, nil
+}
+
+// noLocation is of an S3 location that is none. It is not repeated: what stands before
+// an @ may be a password.
+const noLocation = "open store: an S3 location is s3://BUCKET or s3://BUCKET/PREFIX\nhint: credentials are taken from the environment or the AWS files, the server's address from the S3 endpoint"
+
+// connect finds the server and the credentials for it. Nothing is asked of it yet.
+func (b *bucket) connect(ctx context.Context, o Options) error {
+	open := attempt{"open store", b.String()}
+	host, secure, err := endpoint(o.Endpoint)
+	if err != nil {
+		return open.failed(err)
+	}
+	if b.transport, err = minio.DefaultTransport(secure); err != nil {
+		return open.failed(err)
+	}
+	if b.known, err = o.Credentials.find(ctx, &http.Client{Transport: b.transport}); err != nil {
+		return open.failed(err)
+	}
+	region := os.Getenv("AWS_REGION")
+	if region == "" {
+		region = os.Getenv("AWS_DEFAULT_REGION")
+	}
+	client, err := minio.New(host, &minio.Options{
+		Creds: credentials.New(b.known), Secure: secure, Transport: b.transport, Region: region, MaxRetries: attempts,
+	})
+	if err != nil {
+		return b.failed(ctx, open, err)
+	}
+	b.client = minio.Core{Client: client}
+	return nil
 }
 
 // endpoint splits the URL of a server.
@@ -209,18 +220,27 @@ func (s *summed) Read(p []byte) (int, error) {
 }
 
 func (b *bucket) Get(ctx context.Context, name string, w io.Writer) (Object, error) {
-	a := b.on("get", name)
 	if err := checkName(name); err != nil {
 		return Object{}, attempt{"get from", b.String()}.failed(err)
 	}
-	body, info, _, err := b.client.GetObject(ctx, b.name, b.prefix+name, minio.GetObjectOptions{})
+	o, err := b.get(ctx, b.on("get", name), b.prefix+name, false, w)
+	if err != nil {
+		return Object{}, err
+	}
+	o.Name = name
+	return o, nil
+}
+
+// get writes the object of a key to w. take: one without a SHA-256 of ours too.
+func (b *bucket) get(ctx context.Context, a attempt, key string, take bool, w io.Writer) (Object, error) {
+	body, info, _, err := b.client.GetObject(ctx, b.name, key, minio.GetObjectOptions{})
 	if err != nil {
 		return Object{}, b.failed(ctx, a, err)
 	}
 	defer body.Close()
 	recorded, bytes := info.UserMetadata[metaSum], int64(-1)
 	switch {
-	case recorded == "" && !b.take:
+	case recorded == "" && !take:
 		return Object{}, a.unchecked()
 	case recorded != "" && !isSum(recorded):
 		return Object{}, a.damaged("what was stored with it as its SHA-256 is none%s", hintDamaged)
@@ -236,7 +256,7 @@ func (b *bucket) Get(ctx context.Context, name string, w io.Writer) (Object, err
 	if err != nil {
 		return Object{}, a.failed(err)
 	}
-	o := Object{Name: name, Bytes: n, SHA256: hex.EncodeToString(sum.Sum(nil)), Modified: info.LastModified, Checked: recorded != ""}
+	o := Object{Name: key, Bytes: n, SHA256: hex.EncodeToString(sum.Sum(nil)), Modified: info.LastModified, Checked: recorded != ""}
 	if err := a.whole(o, bytes, recorded); err != nil {
 		return Object{}, err
 	}
@@ -257,18 +277,31 @@ func (b *bucket) Look(ctx context.Context, name string) (Object, error) {
 }
 
 func (b *bucket) List(ctx context.Context) ([]Object, error) {
-	var all []Object
-	for found := range b.client.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: b.prefix, Recursive: true}) {
-		if found.Err != nil {
-			return nil, b.failed(ctx, attempt{"list", b.String()}, found.Err)
-		}
-		name := strings.TrimPrefix(found.Key, b.prefix)
-		if checkName(name) == nil {
-			all = append(all, Object{Name: name, Bytes: found.Size, Modified: found.LastModified})
+	all, err := b.below(ctx, attempt{"list", b.String()}, b.prefix)
+	if err != nil {
+		return nil, err
+	}
+	var own []Object
+	for _, o := range all {
+		o.Name = strings.TrimPrefix(o.Name, b.prefix)
+		if checkName(o.Name) == nil {
+			own = append(own, o)
 		}
 	}
+	return own, nil
+}
+
+// below lists the objects whose keys begin with a prefix, by key.
+func (b *bucket) below(ctx context.Context, a attempt, prefix string) ([]Object, error) {
+	var all []Object
+	for found := range b.client.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
+		if found.Err != nil {
+			return nil, b.failed(ctx, a, found.Err)
+		}
+		all = append(all, Object{Name: found.Key, Bytes: found.Size, Modified: found.LastModified})
+	}
 	if err := ctx.Err(); err != nil {
-		return nil, b.failed(ctx, attempt{"list", b.String()}, err)
+		return nil, b.failed(ctx, a, err)
 	}
 	slices.SortFunc(all, byName)
 	return all, nil

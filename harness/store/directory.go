@@ -23,11 +23,10 @@ import (
 type directory struct {
 	root *os.Root // symbolic links do not lead out of it
 	path string
-	take bool
 	mu   sync.Mutex // two files are renamed as one
 }
 
-func openDirectory(where string, o Options) (Store, error) {
+func openDirectory(where string) (Store, error) {
 	if err := os.Mkdir(where, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, notThere(fmt.Errorf("open store %s: %w", where, err), "give a directory whose parent exists")
 	}
@@ -35,7 +34,7 @@ func openDirectory(where string, o Options) (Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w\nhint: give a directory that can be read and written", where, err)
 	}
-	return &directory{root: root, path: where, take: o.TakeUnchecked}, nil
+	return &directory{root: root, path: where}, nil
 }
 
 // notThere makes a missing file ErrNotFound.
@@ -218,9 +217,8 @@ func (d *directory) Get(ctx context.Context, name string, w io.Writer) (Object, 
 	}
 	recorded, err := d.recorded(name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !d.take:
-		return Object{}, a.unchecked()
 	case errors.Is(err, fs.ErrNotExist):
+		return Object{}, a.unchecked()
 	case err != nil:
 		return Object{}, a.failed(err)
 	case recorded == "":
@@ -235,7 +233,7 @@ func (d *directory) Get(ctx context.Context, name string, w io.Writer) (Object, 
 	if o.Bytes, err = pump(ctx, io.MultiWriter(w, sum), f); err != nil {
 		return Object{}, a.failed(err)
 	}
-	o.SHA256, o.Checked = hex.EncodeToString(sum.Sum(nil)), recorded != ""
+	o.SHA256, o.Checked = hex.EncodeToString(sum.Sum(nil)), true
 	if err := a.whole(o, -1, recorded); err != nil {
 		return Object{}, err
 	}

@@ -2,6 +2,9 @@
 // server. Nothing counts as kept before all of it is there, and nothing as
 // fetched before its SHA-256 is that of what was put.
 //
+// A Bucket is the other way round: somebody else's, of which every object is shown
+// and nothing is ever written.
+//
 // It is apart because it is the one package that speaks S3 (minio-go), and the
 // one that sees the credentials for it: they enter no error, no name of a store
 // and so no step, transcript or manifest. It does not know what a backup is:

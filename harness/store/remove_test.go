@@ -47,7 +47,6 @@ func TestRemove(t *testing.T) {
 // What somebody else put is not ours to remove, whatever is taken from it.
 func TestRemoveForeign(t *testing.T) {
 	everywhere(t, func(t *testing.T, p place) {
-		p.options.TakeUnchecked = true
 		s := p.open(t)
 		p.foreign(t, "foreign.db", bytesOf(10))
 		refused(t, s.Remove(t.Context(), "foreign.db"), ErrUnchecked, "remove "+p.location+"/foreign.db: ", "somebody else's")

@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Store is a place where objects are kept under names.
@@ -22,7 +20,7 @@ import (
 // "nightly/backup-001.db": valid UTF-8 without control characters, no word
 // begins with a dot or is longer than 200 bytes, all are 700 bytes at most, and
 // it does not end in ".sha256". What else there is in the directory or bucket
-// is not the store's, and not shown.
+// is not the store's, and not shown; a Bucket shows it.
 //
 // Errors say what was being done to which object of which store, and what to do
 // now. They are ErrNotFound, ErrDamaged or ErrUnavailable where callers may act
@@ -66,12 +64,12 @@ type Store interface {
 
 // Object is what a store keeps under a name.
 type Object struct {
-	Name     string
+	Name     string // of a Bucket's: its key, which may be any
 	Bytes    int64
 	SHA256   string // in hex; what was put or got had it. List leaves it empty, and see Look
 	Modified time.Time
 	// Checked says that the store knew the SHA-256 from when the object was put.
-	// False only in lists, and with Options.TakeUnchecked.
+	// False only in lists, and of what a Bucket's Get took without one.
 	Checked bool
 }
 
@@ -103,9 +101,6 @@ type Options struct {
 	// profile AWS_PROFILE ("default") in AWS_SHARED_CREDENTIALS_FILE and
 	// AWS_CONFIG_FILE (those in ~/.aws). No other machine is asked for any.
 	Credentials Credentials
-	// TakeUnchecked has Get take objects that have no SHA-256 of ours, which are
-	// otherwise ErrUnchecked. Object.Checked tells.
-	TakeUnchecked bool
 }
 
 // DrillPrefix begins the names of directories, or parts of keys, below which drills
@@ -132,7 +127,7 @@ func Open(ctx context.Context, location string, o Options) (Store, error) {
 		if !filepath.IsAbs(location) && ok {
 			return nil, errors.New("open store: a file URL needs three slashes\nhint: give file:///PATH, or the directory's path alone")
 		}
-		return openDirectory(location, o)
+		return openDirectory(location)
 	case scheme == "s3":
 		return openBucket(ctx, rest, o)
 	}
@@ -154,7 +149,7 @@ func checkName(name string) error {
 		return errors.New("the name is empty")
 	case len(name) > maxName:
 		return fmt.Errorf("the name is longer than %d bytes", maxName)
-	case !utf8.ValidString(name), strings.ContainsFunc(name, unicode.IsControl):
+	case !printable(name):
 		return errors.New("the name holds a control character, or is no UTF-8")
 	case path.IsAbs(name):
 		return errors.New("the name is an absolute path")

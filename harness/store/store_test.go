@@ -330,23 +330,6 @@ func TestUnchecked(t *testing.T) {
 		if got := listed(t, s); !slices.Equal(got, []string{"foreign.db:1000"}) {
 			t.Errorf("it holds %q", got)
 		}
-		p.options.TakeUnchecked = true
-		s = p.open(t)
-		if got, o := get(t, s, "foreign.db"); !bytes.Equal(got, content) || o.Checked || o.SHA256 != sumOf(content) {
-			t.Errorf("told to be %+v", o)
-		}
-		// That there is no checksum is taken; that there is nothing, or another
-		// checksum, is not.
-		p.foreign(t, "empty.db", nil)
-		_, err = s.Get(t.Context(), "empty.db", io.Discard)
-		refused(t, err, ErrDamaged, "it is empty")
-		put(t, s, "a.db", content)
-		if err := (s3server.BitFlipped{}).Do(p.file(t, "a.db")); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Get(t.Context(), "a.db", io.Discard); !errors.Is(err, ErrDamaged) {
-			t.Errorf("%v", err)
-		}
 	})
 }
 

@@ -239,6 +239,10 @@ func differences(is, was policy.Result) []string {
 	say("the directory of etcd's binaries", is.EtcdBin, was.EtcdBin)
 	say("the version of firedrill", is.Firedrill, was.Firedrill)
 	say("the processor", processor(is.Machine), processor(was.Machine))
+	if a, b := is.Machine.Memory, was.Machine.Memory; !alike(a, b) {
+		say("memory", gibibytes(a), gibibytes(b))
+	}
+	say("the file system that hosts lie on, which TMPDIR chooses,", is.Machine.Disk, was.Machine.Disk)
 	if !slices.Equal(is.EtcdArgs, was.EtcdArgs) {
 		say("the list of etcd flags", strings.Join(is.EtcdArgs, " "), strings.Join(was.EtcdArgs, " "))
 	}
@@ -246,6 +250,20 @@ func differences(is, was policy.Result) []string {
 }
 
 func processor(m reports.Machine) string { return fmt.Sprintf("%d × %s, %s", m.CPUs, m.Model, m.OS) }
+
+// alike tells whether two sizes of memory may be one machine's: what its kernel keeps
+// for itself is not the same after every boot.
+func alike(a, b int64) bool {
+	const kept = 20 // one part of so many
+	return max(a, b)-min(a, b) <= max(a, b)/kept
+}
+
+func gibibytes(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30))
+}
 
 func orNone(text string) string {
 	if text == "" {

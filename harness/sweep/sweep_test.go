@@ -27,7 +27,7 @@ func head() policy.Result {
 	p.Sweep.Runs, p.Sweep.Seed, p.Sweep.TimeScale = 3, 100, 3600
 	return policy.Result{
 		Firedrill: "v1", Started: time.Date(2026, 11, 25, 3, 0, 0, 0, time.UTC), Runtime: "process",
-		Machine: reports.Machine{CPUs: 2, Model: "A Processor", OS: "linux/amd64"}, Policy: p.Policy, Sweep: p.Sweep,
+		Machine: reports.Machine{CPUs: 2, Model: "A Processor", OS: "linux/amd64", Memory: 8 << 30, Kernel: "6.1.0", Disk: "ext4"}, Policy: p.Policy, Sweep: p.Sweep,
 	}
 }
 
@@ -260,6 +260,12 @@ func TestAnotherPlanIsRefused(t *testing.T) {
 		"the version of firedrill is v2":       func(r *policy.Result) { r.Firedrill = "v2" },
 		"the processor is 64":                  func(r *policy.Result) { r.Machine.CPUs = 64 },
 		"the directory of etcd's binaries is ": func(r *policy.Result) { r.EtcdBin = "/opt" },
+		"the file system that hosts lie on, which TMPDIR chooses, is tmpfs, and was ext4": func(r *policy.Result) { r.Machine.Disk = "tmpfs" },
+		"the file system that hosts lie on, which TMPDIR chooses, is none, and was ext4":  func(r *policy.Result) { r.Machine.Disk = "" },
+		"memory is 4.00 GiB, and was 8.00 GiB":                                            func(r *policy.Result) { r.Machine.Memory = 4 << 30 },
+		"memory is 16.00 GiB, and was 8.00 GiB":                                           func(r *policy.Result) { r.Machine.Memory = 16 << 30 },
+		"memory is 7.50 GiB, and was 8.00 GiB":                                            func(r *policy.Result) { r.Machine.Memory = 15 << 29 },
+		"memory is none, and was 8.00 GiB":                                                func(r *policy.Result) { r.Machine.Memory = 0 },
 	} {
 		other := head()
 		change(&other)
@@ -269,6 +275,7 @@ func TestAnotherPlanIsRefused(t *testing.T) {
 	}
 	later := head()
 	later.Started = time.Now()
+	later.Machine.Kernel, later.Machine.Memory = "6.12.0", later.Machine.Memory-256<<20 // another boot
 	b, err := sweep.Resume(dir, later)
 	if err != nil {
 		t.Fatal(err)

@@ -35,10 +35,14 @@ func (s Style) Rehearsal(r reports.Rehearsal) string {
 
 // rehearsed is the snapshot's name.
 func rehearsed(r reports.Rehearsal) string {
+	where := r.Source.Location
 	if r.Source.Object == "" {
-		return r.Source.Location
+		return where
 	}
-	return strings.TrimSuffix(r.Source.Location, "/") + "/" + r.Source.Object
+	if strings.HasPrefix(where, "s3://") && strings.HasSuffix(where, "*") { // what keys begin with
+		where = where[:strings.LastIndex(where, "/")]
+	}
+	return strings.TrimRight(where, "/") + "/" + r.Source.Object
 }
 
 // decisiveOf is the finding that decided a verdict other than Held.
