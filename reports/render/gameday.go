@@ -17,7 +17,7 @@ const unrecorded = "What was done past these shells, on the hosts directly, is n
 // Where no wrong move is on record, this is all that was seen.
 const (
 	noneSeen    = "None was seen on the hosts' disks."
-	notLookedAt = "Each host was looked at when a command on it had ended, as long as it was on. Once something served again, only data that certainly went beyond what that was begun from counted. What a command did later, what was done to hosts that are off, to backups, or past these shells, and data that was copied elsewhere than to a host's own disk, was not looked at."
+	notLookedAt = "Each host was looked at when a command on it had ended, as long as it was on. Once something served again, only data that certainly went beyond what that was begun from counted. Backups have a check of their own. What a command did later, what was done to hosts that are off or past these shells, and data that was copied elsewhere than to a host's own disk, was not looked at."
 )
 
 // legible is the report of a game day as it may be shown: names, commands and hints

@@ -307,7 +307,7 @@ func TestNoWrongMoveIsNoClaim(t *testing.T) {
 	r := gameDay()
 	r.GameDay.WrongMoves = nil
 	for name, text := range map[string]string{"Markdown": render.Markdown(one(r)), "page": drillsPage(t, one(r))} {
-		for _, want := range []string{"None was seen on the hosts", "Once something served again, only data that certainly went beyond what that was begun from counted", "hosts that are off, to backups, or past these shells", "was not looked at"} {
+		for _, want := range []string{"None was seen on the hosts", "Once something served again, only data that certainly went beyond what that was begun from counted", "Backups have a check of their own", "hosts that are off or past these shells", "was not looked at"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: there is no %q in\n%s", name, want, text)
 			}
