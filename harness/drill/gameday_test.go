@@ -529,14 +529,44 @@ func TestFacilitatorWipes(t *testing.T) {
 	}
 }
 
-// TestTheDrillBreaks: an agent that is lost, a panic, and Ctrl-C end the game day as they end any
-// drill, and whoever takes part hears it. The rig sees that nothing is left.
+// TestInterrupted: who interrupts a game day stops it, before the strike or after it. It is
+// judged by what was seen until then, and never held; nothing is left.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		quiet   time.Duration
+		verdict harness.Verdict
+		struck  bool
+	}{
+		"before the strike": {time.Hour, harness.Inconclusive, false},
+		"after it":          {time.Millisecond, harness.Violated, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := plays(t, stoppedByHand(), drill.Options{GameDay: &drill.GameDay{QuietLeast: c.quiet, QuietMost: c.quiet}}, func(ctx context.Context, m mate) {
+				if c.struck {
+					m.awaitAlarm(ctx)
+				}
+				if err := m.Stop("interrupted"); err != nil {
+					t.Error(err)
+				}
+			})
+			_, struck := p.evidence.At(harness.Struck)
+			if p.report.Verdict != c.verdict || struck != c.struck || p.evidence.GameDay.Stopped != "interrupted" {
+				t.Errorf("%s, struck: %v, %+v", p.report.Verdict, struck, p.evidence.GameDay)
+			}
+		})
+	}
+}
+
+// TestTheDrillBreaks: an agent that is lost, a panic, and whoever breaks it off end the game day as
+// they end any drill, and whoever takes part hears it. The rig sees that nothing is left.
 func TestTheDrillBreaks(t *testing.T) {
 	t.Parallel()
 	for name, breaks := range map[string]func(*testing.T, rig, context.CancelCauseFunc){
 		"an agent is lost": func(t *testing.T, r rig, _ context.CancelCauseFunc) { r.killAgent(t, "m1") },
 		"it panics":        func(*testing.T, rig, context.CancelCauseFunc) { panic("the pages are out of order") },
-		"interrupted":      func(_ *testing.T, _ rig, cancel context.CancelCauseFunc) { cancel(errors.New("interrupted")) },
+		"it is broken off": func(_ *testing.T, _ rig, cancel context.CancelCauseFunc) { cancel(errors.New("interrupted twice")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
