@@ -90,8 +90,11 @@ type Evidence struct {
 	// procedure began, and at collection; before that any that was asked for and was not
 	// as it had been. Absent where no check compares them, and in evidence of older
 	// versions.
-	KeptBegan     []KeptBackup   `json:"kept_began,omitempty"`
-	KeptAfter     []KeptBackup   `json:"kept_after,omitempty"`
+	KeptBegan []KeptBackup `json:"kept_began,omitempty"`
+	KeptAfter []KeptBackup `json:"kept_after,omitempty"`
+	// FullDisks are the hosts on which etcd found no space left while somebody recovered
+	// by hand, in order, until collection.
+	FullDisks     []FullDisk     `json:"full_disks,omitempty"`
 	Hashes        []MemberHash   `json:"hashes"` // HashKV of every member at one revision
 	DatasetBefore *Dataset       `json:"dataset_before,omitempty"`
 	DatasetAfter  *Dataset       `json:"dataset_after,omitempty"`
@@ -174,6 +177,12 @@ type StepRecord struct {
 	Took         time.Duration `json:"took_ns"`
 	// Completes is the phase that ended with it; "" if none does, or it failed.
 	Completes Phase `json:"completes,omitempty"`
+}
+
+// FullDisk is a host on whose disk etcd found no space left, and when it did first.
+type FullDisk struct {
+	Host string        `json:"host"`
+	At   time.Duration `json:"at_ns"`
 }
 
 // ProcedureRecord is how the procedure ended. Exactly one of Completed,

@@ -102,6 +102,9 @@ func phases(ev *harness.Evidence) Timings {
 	if ev.Machine.Unfit != "" && !ev.Machine.FiguresFit {
 		t.Unfit = append(t.Unfit, ev.Machine.Unfit)
 	}
+	for _, f := range ev.FullDisks {
+		t.Unfit = append(t.Unfit, fmt.Sprintf("the disk of %s was full: from %.1f s on etcd found no space left on device", f.Host, f.At.Seconds()))
+	}
 	return t
 }
 

@@ -235,11 +235,16 @@ func TestWhatCannotBeMeasuredIsUnfit(t *testing.T) {
 	delete(notStruck.Marks, harness.Struck)
 	busy := struckAt(0, acks(harness.ProbeOp, 1, 0, 3000, 20))
 	busy.Machine.Unfit = "timers were 900 ms late"
-	for name, ev := range map[string]*harness.Evidence{"no traffic": noTraffic, "not struck": notStruck, "no probe acknowledged": struckAt(0), "busy machine": busy} {
+	full := struckAt(0, acks(harness.ProbeOp, 1, 0, 3000, 20))
+	full.FullDisks = []harness.FullDisk{{Host: "m2", At: 1500 * time.Millisecond}}
+	for name, ev := range map[string]*harness.Evidence{"no traffic": noTraffic, "not struck": notStruck, "no probe acknowledged": struckAt(0), "busy machine": busy, "full disk": full} {
 		got, err := reports.Measure(ev)
 		if err != nil || len(got.Unfit) != 1 {
 			t.Errorf("%s: unfit %q, error %v; want one reason", name, got.Unfit, err)
 		}
+	}
+	if got, err := reports.Measure(full); err != nil || got.Unfit[0] != "the disk of m2 was full: from 1.5 s on etcd found no space left on device" {
+		t.Errorf("%q, %v", got.Unfit, err)
 	}
 }
 

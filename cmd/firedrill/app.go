@@ -44,6 +44,7 @@ type app struct {
 	runtime   func(context.Context, place) (harness.Runtime, string, error)
 	sweep     func(context.Context) ([]string, error)
 	pages     func(context.Context, string, gameday.Exercise) (pages, error)
+	signals   *interrupts // nil: none are heard
 
 	code int // of a command that ran as it should
 }
@@ -123,6 +124,9 @@ func codeOf(v harness.Verdict) int {
 // styleOf is coloured on a terminal, unless the user asked for none (see
 // https://no-color.org).
 func styleOf(w io.Writer) render.Style {
+	if l, ok := w.(*loose); ok {
+		w = l.to
+	}
 	f, ok := w.(*os.File)
 	colour := ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	return render.Style{Color: colour}

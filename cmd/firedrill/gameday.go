@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -54,9 +53,12 @@ func (a *app) gameDayCommand() *cobra.Command {
 			"recovered the cluster; `--leave-it` that you leave it as it is, because there is nothing to recover, or nothing\n" +
 			"that may be touched, which is right where the documented procedure refuses. `--resume` has it go on after a\n" +
 			"pause, which ends by itself after half an hour; `--stop REASON` ends it before the team does.\n\n" +
+			"It goes on where this terminal is closed, and is reached by its pages and by the commands above. Ctrl-C, and\n" +
+			"SIGTERM, end it as --stop does: what was done until then is judged, and not compared. A second one breaks it\n" +
+			"off: what was built is torn down, and there is no report.\n\n" +
 			"The after-action report is after-action.html, and after-action.md, in the run directory.\n\n" +
 			"Exit codes are those of `run`, of the team's drill: 0 every promise held, 1 one was violated, or the team did\n" +
-			"not complete, 2 inconclusive, 3 firedrill broke or was misused.",
+			"not complete, 2 inconclusive, 3 firedrill broke, was broken off or was misused.",
 		ValidArgsFunction: a.completeNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.say.any() {
@@ -113,7 +115,7 @@ func (a *app) leftOut() string {
 func isVerbatim(sc harness.Scenario) bool { return strings.HasSuffix(sc.Name, "-verbatim") }
 
 // holdGameDay holds a game day, or refuses before anything is started.
-func (a *app) holdGameDay(ctx context.Context, o gameDayOrder, args []string) error {
+func (a *app) holdGameDay(ctx context.Context, o gameDayOrder, args []string) (err error) {
 	o.repeat, o.parallel = 1, 1
 	if least, most := o.game.QuietLeast, o.game.QuietMost; least < 0 || most < least {
 		return hint(fmt.Errorf("--quiet-least %v, --quiet-most %v: the strike comes between the two", least, most), "give --quiet-most the longer one")
@@ -135,31 +137,10 @@ func (a *app) holdGameDay(ctx context.Context, o gameDayOrder, args []string) er
 	if err := a.canListen(ctx, o.listen); err != nil {
 		return err
 	}
-	f := &fleet{app: a, runtime: rt, parallel: 1, json: o.json}
-	live := &liveGameDay{fleet: f, ctx: ctx, listen: o.listen, surprise: o.surprise}
-	defer live.close()
-	outcomes := live.run(team, o.noComparison, own)
-	if f.err != nil {
-		return f.err
-	}
-	if err := a.compare(outcomes, o.json); err != nil {
-		return err
-	}
-	if len(outcomes) > 0 && outcomes[0].Err == nil {
-		path, err := afterAction(outcomes[0])
-		if err != nil {
-			return err
-		}
-		live.write("\nafter-action report: "+path+"\n", o.json)
-	}
-	if err := put(papers, outcomes); err != nil {
-		return err
-	}
-	a.code = exitBroke
-	if len(outcomes) > 0 && outcomes[0].Err == nil {
-		a.code = codeOf(outcomes[0].Report.Verdict)
-	}
-	return live.close()
+	live := &liveGameDay{fleet: &fleet{app: a, runtime: rt, parallel: 1, json: o.json}, ctx: ctx, listen: o.listen, surprise: o.surprise}
+	attach := live.detach()
+	defer func() { err = errors.Join(err, live.close(), attach()) }()
+	return live.conduct(team, own, o.noComparison, papers)
 }
 
 // comparisonFile lies beside the team's report.
@@ -167,7 +148,7 @@ const comparisonFile = "comparison.json"
 
 // compare lays the team's drill beside that of the documented procedure, if both have a
 // report: on the screen, on paper, and with the team's evidence.
-func (a *app) compare(outcomes []render.Outcome, quiet bool) error {
+func (l *liveGameDay) compare(outcomes []render.Outcome) error {
 	if len(outcomes) < 2 || outcomes[1].Err != nil {
 		return nil
 	}
@@ -180,11 +161,10 @@ func (a *app) compare(outcomes []render.Outcome, quiet bool) error {
 	if err := kept.replace(c.Encode); err != nil {
 		return err
 	}
-	if quiet {
-		return nil
+	if !l.json {
+		l.write("\n"+l.style.Comparison(c), false)
 	}
-	_, err = io.WriteString(a.out, "\n"+a.style.Comparison(c))
-	return err
+	return nil
 }
 
 // ofGameDay is the scenario of a game day.

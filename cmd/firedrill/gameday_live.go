@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/gameday"
@@ -43,8 +46,68 @@ type liveGameDay struct {
 	listen   string
 	surprise bool
 
-	exercise atomic.Pointer[gameday.Exercise] // nil: the team may not come yet
-	pages    pages
+	exercise    atomic.Pointer[gameday.Exercise] // nil: the team may not come yet
+	pages       pages
+	closed      atomic.Bool // the terminal was
+	interrupted atomic.Bool // the team's drill was
+	judged      atomic.Bool // it has ended
+}
+
+// lastWords is how long a terminal may take to show what was said.
+const lastWords = 2 * time.Second
+
+// detach has the game day wait for no terminal, and hear signals first: see hears. The
+// returned function ends that.
+func (l *liveGameDay) detach() func() error {
+	out, beside := l.out, l.app.err
+	screen, notes := loosen(out), loosen(beside)
+	l.out, l.app.err = screen, notes
+	back := l.signals.takenBy(l.hears, notes)
+	return func() error {
+		back()
+		err := errors.Join(screen.end(lastWords), notes.end(lastWords))
+		l.out, l.app.err = out, beside
+		if err == nil || l.closed.Load() {
+			return nil
+		}
+		return fmt.Errorf("write the output: %w", err)
+	}
+}
+
+// hears takes a signal, and tells whether that is all. A terminal that is closed is no
+// reason to end a game day, and who interrupts it gets the report of what was done until
+// then. Whoever does so again, or while nothing is done yet, wants it torn down.
+func (l *liveGameDay) hears(s os.Signal) bool {
+	if s == syscall.SIGHUP {
+		l.closed.Store(true)
+		return true
+	}
+	e := l.exercise.Load()
+	if e == nil || l.judged.Load() || !l.interrupted.CompareAndSwap(false, true) {
+		return false
+	}
+	text := "the game day is stopped, and judged"
+	if (*e).Stop(errInterrupted.Error()) != nil { // it is over already
+		text = "the checks come to their end, and nothing after them"
+	}
+	l.write("firedrill: interrupted: "+text+"\nhint: once more breaks it off, and there is no report\n", true)
+	return true
+}
+
+// conduct holds the game day, and writes down what came of it.
+func (l *liveGameDay) conduct(team, own job, alone bool, papers []drillPaper) error {
+	outcomes := l.run(team, alone, own)
+	l.code = exitBroke
+	if len(outcomes) == 0 || outcomes[0].Err != nil {
+		return put(papers, outcomes)
+	}
+	l.code = codeOf(outcomes[0].Report.Verdict)
+	err := l.compare(outcomes)
+	path, aerr := afterAction(outcomes[0])
+	if aerr == nil {
+		l.write("\nafter-action report: "+path+"\n", l.json)
+	}
+	return errors.Join(err, aerr, put(papers, outcomes))
 }
 
 // run runs the team's drill, and the one that it is compared with.
@@ -60,7 +123,12 @@ func (l *liveGameDay) run(team job, alone bool, own job) []render.Outcome {
 	team.shows = l.shows
 	l.write("a cluster is made ready; what breaks, and when, is not told here\n\n", l.json)
 	outcomes := l.fleet.run(l.ctx, []job{team})
+	l.judged.Store(true)
 	if alone || len(outcomes) == 0 || outcomes[0].Err != nil || l.ctx.Err() != nil {
+		return outcomes
+	}
+	if l.interrupted.Load() {
+		l.write("\nit was interrupted, so it is not compared\n", l.json)
 		return outcomes
 	}
 	if len(outcomes[0].Report.Strikes) == 0 {
@@ -88,8 +156,8 @@ func (l *liveGameDay) open(_ context.Context, e gameday.Exercise, socket string)
 		}
 		text += fmt.Sprintf("\n  the wall, for all               %s\n  the facilitator's page          %s\n\n", l.pages.WallURL(), l.pages.FacilitatorURL())
 	}
+	l.exercise.Store(&e) // before anybody is told: who interrupts it from now on has it judged
 	l.write(text, l.json)
-	l.exercise.Store(&e)
 	return nil
 }
 

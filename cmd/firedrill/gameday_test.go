@@ -101,10 +101,20 @@ func TestTheTwoDrills(t *testing.T) {
 	}
 }
 
-// still is an exercise that shows one phase.
+// still is an exercise that shows one phase, and can be stopped in the phases in which one
+// can.
 type still struct {
 	gameday.Exercise
-	phase gameday.Phase
+	phase   gameday.Phase
+	stopped string // why
+}
+
+func (s *still) Stop(why string) error {
+	if s.phase != gameday.Waiting {
+		return gameday.ErrRefused
+	}
+	s.stopped = why
+	return nil
 }
 
 func (s *still) Wall() gameday.Wall { return gameday.Wall{Phase: s.phase} }

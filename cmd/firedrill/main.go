@@ -33,7 +33,7 @@ func dispatched(args []string) bool {
 
 // firedrill is the command itself, and returns its exit code.
 func firedrill(args []string) int {
-	ctx, stop := interruptible(context.Background(), os.Stderr)
+	signals, stop := interruptible(context.Background(), os.Stderr)
 	defer stop()
 	where := runtimes{
 		engine: engineName,
@@ -45,9 +45,9 @@ func firedrill(args []string) int {
 	a := &app{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, style: styleOf(os.Stdout),
 		scenarios: scenarios.All, validate: drill.Validate, run: drill.Run, rejudge: drill.Rejudge, rehearse: rehearse.Run,
-		runtime: where.choose, sweep: sweep, pages: servePages,
+		runtime: where.choose, sweep: sweep, pages: servePages, signals: signals,
 	}
-	return a.execute(ctx, args)
+	return a.execute(signals.ctx, args)
 }
 
 // servePages serves the pages of a game day.

@@ -50,6 +50,7 @@ func TestScripts(t *testing.T) {
 			"heard":     heard,
 			"exits":     exits,
 			"interrupt": interrupt,
+			"lid":       lid,
 			"damage":    damage,
 			"nothing":   nothing,
 			"snapshot":  snapshot,

@@ -27,6 +27,10 @@ func (b *breakage) Unwrap() error { return b.err }
 // broke ends the drill because the harness cannot go on. The first cause counts.
 // It may be called from anywhere, also before anybody waits.
 func (d *drill) broke(b breakage) {
+	if d.fullByHand(b.err) {
+		d.timeline.say(harness.WarningEvent, b.host, "what was asked for could not be done: %v", b.err)
+		return
+	}
 	if errors.Is(b.err, harness.ErrAgentLost) {
 		b.hint = agentHint
 	}

@@ -69,6 +69,9 @@ func (d *drill) awaitRedundancy(ctx context.Context) error {
 // be looked at is left out of the evidence, and no check passes on it; what our
 // own disk does not let be kept is an error.
 func (d *drill) collect(ctx context.Context) error {
+	if err := d.makeRoom(); err != nil {
+		return err
+	}
 	watcher, err := d.traffic.Stop(ctx)
 	if err != nil {
 		return err

@@ -71,7 +71,8 @@ func pointLatest(out, name, id string) error {
 // machine of that name, and the last lines for error messages.
 type hostLog struct {
 	host  string
-	broke func(error) // told what makes the record, or the host's disk, useless
+	broke func(error) // told what makes the record useless
+	full  func()      // told that etcd found no space on the host
 
 	peering chan struct{} // closed when etcd was first seen to take its peers' requests
 
@@ -86,7 +87,7 @@ const servesPeers = "serving peer traffic"
 
 const tailBytes = 4096
 
-func newHostLog(dir, host string, broke func(error)) (*hostLog, error) {
+func newHostLog(dir, host string, broke func(error), full func()) (*hostLog, error) {
 	parent := filepath.Join(dir, "hosts", host)
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory for %s's log: %w", host, err)
@@ -95,10 +96,18 @@ func newHostLog(dir, host string, broke func(error)) (*hostLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s's log: %w", host, err)
 	}
-	return &hostLog{host: host, broke: broke, file: f, peering: make(chan struct{}), more: make(chan struct{})}, nil
+	return &hostLog{host: host, broke: broke, full: full, file: f, peering: make(chan struct{}), more: make(chan struct{})}, nil
 }
 
 func (l *hostLog) Write(p []byte) (int, error) {
+	n, err := l.keep(p)
+	if bytes.Contains(p, []byte(diskFull)) {
+		l.full() // the line is among the last ones by now
+	}
+	return n, err
+}
+
+func (l *hostLog) keep(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tail = append(l.tail, p...)
@@ -111,10 +120,6 @@ func (l *hostLog) Write(p []byte) (int, error) {
 		if bytes.Contains(l.tail, []byte(servesPeers)) {
 			close(l.peering)
 		}
-	}
-	if bytes.Contains(p, []byte(diskFull)) {
-		// No fault fills a disk: it is this machine's own, and no finding about etcd.
-		l.broke(fmt.Errorf("the disk of host %s: %s", l.host, diskFull))
 	}
 	n, err := l.file.Write(p)
 	if err != nil {

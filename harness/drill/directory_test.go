@@ -111,7 +111,7 @@ func TestSparseIsWhatWasWritten(t *testing.T) {
 
 // What etcd says of its usage hides what it does not like.
 func TestLastLines(t *testing.T) {
-	l, err := newHostLog(t.TempDir(), "m1", func(error) {})
+	l, err := newHostLog(t.TempDir(), "m1", func(error) {}, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,19 +129,24 @@ func TestLastLines(t *testing.T) {
 	}
 }
 
-// An etcd whose disk is full is the machine's misfortune, not a finding.
+// An etcd that finds no space on its disk is told of, once its last words are there.
 func TestAHostsDiskIsFull(t *testing.T) {
-	var told error
-	l, err := newHostLog(t.TempDir(), "m1", func(err error) { told = err })
+	told := 0
+	var l *hostLog
+	l, err := newHostLog(t.TempDir(), "m1", func(err error) { t.Error(err) }, func() {
+		if told++; !strings.Contains(l.last(1), diskFull) {
+			t.Errorf("the last line is %q", l.last(1))
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if _, err := l.Write([]byte(`{"msg":"mvcc: database space exceeded"}` + "\n")); err != nil || told != nil {
-		t.Errorf("a quota is etcd's own: %v, %v", err, told)
+	if _, err := l.Write([]byte(`{"msg":"mvcc: database space exceeded"}` + "\n")); err != nil || told != 0 {
+		t.Errorf("a quota is etcd's own: %d, %v", told, err)
 	}
-	if _, err := l.Write([]byte(`{"msg":"write /var/lib/etcd/member/wal/0.tmp: no space left on device"}` + "\n")); err != nil || told == nil {
-		t.Errorf("%v, %v", err, told)
+	if _, err := l.Write([]byte(`{"msg":"write /var/lib/etcd/member/wal/0.tmp: no space left on device"}` + "\n")); err != nil || told != 1 {
+		t.Errorf("%d, %v", told, err)
 	}
 }
 
@@ -172,7 +177,7 @@ func TestSteadyDeadline(t *testing.T) {
 // TestAwaitPeerPort: the line is seen wherever the stream was cut, and what never
 // comes is not waited for when the drill ends.
 func TestAwaitPeerPort(t *testing.T) {
-	l, err := newHostLog(t.TempDir(), "m1", func(error) {})
+	l, err := newHostLog(t.TempDir(), "m1", func(error) {}, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}

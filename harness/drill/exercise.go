@@ -57,7 +57,8 @@ type exercise struct {
 	habits   map[habit]bool // what shells did before the strike
 	service  serviceSeen
 	figures  figures
-	hosts    []gameday.Host
+	hosts    []gameday.Inside
+	unused   []string // clean hosts that nobody has ordered: no part of the cluster
 	steps    steps
 }
 
@@ -66,7 +67,7 @@ func newExercise(surprise bool, within time.Duration, clock func() time.Duration
 		clock: clock, say: say, within: within, longest: longestPause,
 		started: make(chan struct{}), over: make(chan struct{}), changed: make(chan struct{}), turned: make(chan struct{}),
 		kept:   harness.GameDayRecord{Surprise: surprise, Shells: []harness.ShellRecord{}, FalseAlarms: []harness.Deed{}, Pauses: []harness.PauseRecord{}, Hints: []harness.HintRecord{}, WrongMoves: []harness.WrongMove{}},
-		habits: map[habit]bool{}, hosts: []gameday.Host{}, steps: steps{},
+		habits: map[habit]bool{}, hosts: []gameday.Inside{}, steps: steps{},
 	}
 }
 

@@ -160,7 +160,7 @@ func TestTeamRecovers(t *testing.T) {
 		})
 		m.awaitAlarm(ctx)
 		m.does(ctx, bastion.Notice)
-		m.await(ctx, "etcd does not run", func(w gameday.Wall) bool { return !serves(w) && len(w.Hosts) == 1 && w.Hosts[0].Error != "" })
+		m.await(ctx, "etcd does not run", func(w gameday.Wall) bool { return !serves(w) && len(w.Hosts) == 1 && !w.Hosts[0].EtcdAnswers })
 		m.does(ctx, bastion.Exec, "m1", "mv", "/root/etcd.yaml", harness.ManifestPath)
 		m.await(ctx, "the cluster serves again", serves)
 		traffic := m.Wall().Traffic
@@ -310,7 +310,7 @@ func TestLeftAsItIs(t *testing.T) {
 				if w := m.Wall(); len(w.Recovered) != 0 {
 					t.Errorf("before the alarm the wall tells what counts as recovered: %q", w.Recovered)
 				}
-				m.await(ctx, "etcd on m3 does not answer", func(w gameday.Wall) bool { return len(w.Hosts) == 3 && w.Hosts[2].Error != "" })
+				m.await(ctx, "etcd on m3 does not answer", func(w gameday.Wall) bool { return len(w.Hosts) == 3 && !w.Hosts[2].EtcdAnswers })
 				m.does(ctx, bastion.Notice)
 				if w := m.Wall(); w.Phase != gameday.Alarm || len(w.Recovered) < 2 {
 					t.Errorf("from the alarm on it tells %q", w.Recovered)
@@ -330,6 +330,49 @@ func TestLeftAsItIs(t *testing.T) {
 	}
 }
 
+// TestTheWallDoesNotTell: whatever breaks, and before the alarm as after it, the wall shows
+// who answers, and neither what was done to the others nor that clean hosts were made
+// ready in place of the lost. The facilitator sees it all.
+func TestTheWallDoesNotTell(t *testing.T) {
+	t.Parallel()
+	s := stoppedByHand()
+	s.Name, s.Given.Members, s.Promises = "all-kinds", 5, []harness.Check{check.ProcedureRefused{}}
+	s.Break = []harness.Fault{
+		fault.RaiseAlarm{Who: harness.Hosts("m1")}, fault.PowerOff{Who: harness.Hosts("m4")}, fault.LoseHost{Who: harness.Hosts("m5")},
+		fault.StopEtcd{Who: harness.Hosts("m3")}, fault.PauseEtcd{Who: harness.Hosts("m2")},
+	}
+	words := []string{"paused", "no manifest, not running", "off", "gone", "NOSPACE", "does not run"}
+	plays(t, s, drill.Options{}, func(ctx context.Context, m mate) {
+		m.await(ctx, "m1 alone answers", func(w gameday.Wall) bool {
+			shown, err := json.Marshal(w.Hosts)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, word := range append(words, "m6", "m7") {
+				if strings.Contains(string(shown), word) {
+					t.Errorf("in the phase %s the wall tells %q: %s", w.Phase, word, shown)
+				}
+			}
+			answers := ""
+			for _, h := range w.Hosts {
+				answers += fmt.Sprintf("%s %v %v, ", h.Name, h.Answers, h.EtcdAnswers)
+			}
+			return answers == "m1 true true, m2 true false, m3 true false, m4 false false, m5 false false, "
+		})
+		m.does(ctx, bastion.Notice)
+		m.does(ctx, bastion.New, "m7") // which waits for the recovery to begin
+		m.await(ctx, "m7 is one of the hosts", func(w gameday.Wall) bool {
+			return len(w.Hosts) == 6 && w.Hosts[5].Name == "m7" && w.Hosts[5].Answers && !w.Hosts[5].EtcdAnswers
+		})
+		seen, err := json.Marshal(m.Stage().Hosts)
+		if err != nil {
+			t.Error(err)
+		}
+		says(t, string(seen), append(words, "m6", "m7")...)
+		m.does(ctx, bastion.Leave)
+	})
+}
+
 // TestLostForGood: a host that the strike left without power is lost, and not to be had back
 // by whoever recovers, unless the procedure brings it back itself.
 func TestLostForGood(t *testing.T) {
@@ -341,7 +384,7 @@ func TestLostForGood(t *testing.T) {
 			s.Name, s.Given.Members, s.OldHostsReturn = "lost", 3, returns
 			s.Break, s.Promises = []harness.Fault{fault.PowerOff{Who: harness.Hosts("m3")}}, []harness.Check{check.NothingLost{}}
 			plays(t, s, drill.Options{}, func(ctx context.Context, m mate) {
-				m.await(ctx, "m3 is off", func(w gameday.Wall) bool { return len(w.Hosts) == 3 && w.Hosts[2].Power == string(bastion.PowerOff) })
+				m.await(ctx, "m3 does not answer", func(w gameday.Wall) bool { return len(w.Hosts) == 3 && !w.Hosts[2].Answers })
 				for _, verb := range []string{bastion.On, bastion.Reboot} {
 					_, _, err := m.call(ctx, verb, "m3")
 					if returns && err != nil {
@@ -425,7 +468,7 @@ func TestFurtherFaults(t *testing.T) {
 	s.Promises = []harness.Check{check.ProcedureCompleted{}, check.ServiceRestored{}, check.NothingLost{}}
 	p := plays(t, s, drill.Options{}, func(ctx context.Context, m mate) {
 		order := func(kind, host string) error { return m.Inject(ctx, gameday.Order{Kind: kind, Host: host}) }
-		m.await(ctx, "etcd on m3 does not answer", func(w gameday.Wall) bool { return len(w.Hosts) == 3 && w.Hosts[2].Error != "" })
+		m.await(ctx, "etcd on m3 does not answer", func(w gameday.Wall) bool { return len(w.Hosts) == 3 && !w.Hosts[2].EtcdAnswers })
 		m.does(ctx, bastion.Notice)
 		m.does(ctx, bastion.Exec, "m3", "touch", "/root/seen") // which waits for the recovery to begin
 		for _, c := range []gameday.Order{{Kind: "kill-etcd", Host: "m3"}, {Kind: "burn", Host: "m1"}, {Kind: "kill-etcd", Host: "m9"}} {
@@ -486,14 +529,44 @@ func TestFacilitatorWipes(t *testing.T) {
 	}
 }
 
-// TestTheDrillBreaks: an agent that is lost, a panic, and Ctrl-C end the game day as they end any
-// drill, and whoever takes part hears it. The rig sees that nothing is left.
+// TestInterrupted: who interrupts a game day stops it, before the strike or after it. It is
+// judged by what was seen until then, and never held; nothing is left.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		quiet   time.Duration
+		verdict harness.Verdict
+		struck  bool
+	}{
+		"before the strike": {time.Hour, harness.Inconclusive, false},
+		"after it":          {time.Millisecond, harness.Violated, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := plays(t, stoppedByHand(), drill.Options{GameDay: &drill.GameDay{QuietLeast: c.quiet, QuietMost: c.quiet}}, func(ctx context.Context, m mate) {
+				if c.struck {
+					m.awaitAlarm(ctx)
+				}
+				if err := m.Stop("interrupted"); err != nil {
+					t.Error(err)
+				}
+			})
+			_, struck := p.evidence.At(harness.Struck)
+			if p.report.Verdict != c.verdict || struck != c.struck || p.evidence.GameDay.Stopped != "interrupted" {
+				t.Errorf("%s, struck: %v, %+v", p.report.Verdict, struck, p.evidence.GameDay)
+			}
+		})
+	}
+}
+
+// TestTheDrillBreaks: an agent that is lost, a panic, and whoever breaks it off end the game day as
+// they end any drill, and whoever takes part hears it. The rig sees that nothing is left.
 func TestTheDrillBreaks(t *testing.T) {
 	t.Parallel()
 	for name, breaks := range map[string]func(*testing.T, rig, context.CancelCauseFunc){
 		"an agent is lost": func(t *testing.T, r rig, _ context.CancelCauseFunc) { r.killAgent(t, "m1") },
 		"it panics":        func(*testing.T, rig, context.CancelCauseFunc) { panic("the pages are out of order") },
-		"interrupted":      func(_ *testing.T, _ rig, cancel context.CancelCauseFunc) { cancel(errors.New("interrupted")) },
+		"it is broken off": func(_ *testing.T, _ rig, cancel context.CancelCauseFunc) { cancel(errors.New("interrupted twice")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -66,7 +66,7 @@ func (d *drill) logOf(name string) (*hostLog, error) {
 	if l, ok := d.logs[name]; ok {
 		return l, nil
 	}
-	l, err := newHostLog(d.dir, name, func(err error) { d.broke(breakage{host: name, err: err}) })
+	l, err := newHostLog(d.dir, name, func(err error) { d.broke(breakage{host: name, err: err}) }, func() { d.noSpace(name) })
 	if err == nil {
 		d.logs[name] = l
 	}

@@ -42,7 +42,7 @@ func (d *drill) judge() (reports.Report, error) {
 	if err := writeEvidence(d.dir, d.ev); err != nil {
 		return reports.Report{}, err
 	}
-	report, err := Rejudge(d.dir)
+	report, err := rejudge(d.dir, d.scratch())
 	if err != nil {
 		return reports.Report{}, err
 	}
@@ -100,8 +100,10 @@ func writeReport(dir string, report reports.Report) error {
 // Rejudge judges the evidence in a drill's directory with the checks and
 // parameters stored in it. It reads nothing else and changes nothing there.
 // Damaged evidence is an error that names the file and the place in it.
-func Rejudge(dir string) (report reports.Report, err error) {
-	ev, done, err := OpenEvidence(dir)
+func Rejudge(dir string) (reports.Report, error) { return rejudge(dir, "") }
+
+func rejudge(dir, scratch string) (report reports.Report, err error) {
+	ev, done, err := openEvidence(dir, scratch)
 	if err != nil {
 		return reports.Report{}, err
 	}
@@ -116,10 +118,15 @@ func Rejudge(dir string) (report reports.Report, err error) {
 // OpenEvidence opens what a drill left in its directory. done closes it and
 // removes what was sorted meanwhile.
 func OpenEvidence(dir string) (ev *harness.Evidence, done func() error, err error) {
+	return openEvidence(dir, "")
+}
+
+// openEvidence sorts in a directory that it makes under sortIn, "" for the usual one.
+func openEvidence(dir, sortIn string) (ev *harness.Evidence, done func() error, err error) {
 	if ev, err = readEvidence(dir); err != nil {
 		return nil, nil, err
 	}
-	scratch, err := os.MkdirTemp("", "firedrill-judge-")
+	scratch, err := os.MkdirTemp(sortIn, "firedrill-judge-")
 	if err != nil {
 		return nil, nil, fmt.Errorf("make room for judging: %w", err)
 	}

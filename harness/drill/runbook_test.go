@@ -17,6 +17,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/harness/fault"
 	"github.com/etcd-firedrill/firedrill/harness/files"
+	"github.com/etcd-firedrill/firedrill/harness/process"
 	"github.com/etcd-firedrill/firedrill/reports"
 )
 
@@ -235,6 +236,11 @@ func TestRunbookFillsTheDisk(t *testing.T) {
 			t.Errorf("%s: %+v", report.Verdict, f)
 		}
 		says(t, f.Detail, "exited with status 1", "No space left on device")
+		// What it left is removed before anything is sorted there.
+		says(t, read(t, r.latest(t), "timeline.jsonl"), "what the recovery left at the desk is removed")
+		if f := findingOf(t, report, "nothing-lost"); f.Verdict != harness.Held {
+			t.Errorf("%+v", f)
+		}
 		if left, err := os.ReadDir(filepath.Join(dir, fmt.Sprintf("firedrill-%d", os.Geteuid()))); err == nil {
 			t.Errorf("left where it worked: %v", left)
 		}
@@ -247,6 +253,48 @@ func TestRunbookFillsTheDisk(t *testing.T) {
 		}
 		says(t, err.Error(), "no space left on device", "\nhint: free some space")
 	})
+}
+
+// TestRunbookFillsAHostsDisk: so it went, and the drill goes on to its end; what came of it is
+// judged, and the report tells of the disk. The hosts' disk is the one that evidence is sorted
+// on, too.
+func TestRunbookFillsAHostsDisk(t *testing.T) {
+	r := newRig(t)
+	s := byHand(t, `
+firedrill host exec m1 -- rm -rf /var/lib/etcd
+head -c 2147483648 /dev/zero | firedrill host exec m1 -- sh -c 'cat >/fill'
+echo "the filling ended with $?"
+firedrill host exec m1 -- mv /root/etcd.yaml `+harness.ManifestPath+`
+i=0
+until [ $i -ge 300 ] || grep -q 'no space left on device' `+filepath.Join(r.out, "latest", "hosts", "m1", "etcd.log")+`; do sleep 0.1; i=$((i+1)); done
+firedrill host new m7
+echo "the order ended with $?"
+`)
+	s.Break = []harness.Fault{blow(stop)}
+	s.Promises = append(s.Promises, check.ServiceRestored{})
+	dir, _ := full(t, "1100m") // a runtime asks for 1 GiB
+	t.Setenv("TMPDIR", dir)
+	r.base = filepath.Join(dir, fmt.Sprintf("firedrill-%d", os.Geteuid()))
+	rt, err := process.New(process.Options{Dir: r.base})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := r.runOn(t.Context(), t, rt, s, drill.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := findingOf(t, report, "service-restored"); f.Verdict != harness.Violated || report.Verdict != harness.Violated {
+		t.Errorf("%s: %+v", report.Verdict, report.Findings)
+	}
+	if f := findingOf(t, report, "procedure-completed"); f.Verdict != harness.Held {
+		t.Errorf("%+v", f)
+	}
+	says(t, strings.Join(report.Unfit, "\n"), "the disk of m1 was full: ", "no space left on device")
+	if disks := r.evidence(t).FullDisks; len(disks) != 1 || disks[0].Host != "m1" || disks[0].At == 0 {
+		t.Errorf("%+v", disks)
+	}
+	says(t, read(t, r.latest(t), "timeline.jsonl"), "the disk is full: etcd found no space left on device")
+	says(t, read(t, r.latest(t), "transcript.txt"), "no space left on device", "restore.sh: the filling ended with ", "restore.sh: the order ended with ")
 }
 
 // TestRunbookAltersEvidence: a runbook that finds the evidence all the same, and alters it, does

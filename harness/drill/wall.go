@@ -38,8 +38,13 @@ func (e *exercise) wall() gameday.Wall {
 	now := e.clock()
 	w := gameday.Wall{
 		Phase: gameday.Waiting, Now: now, Alarm: e.kept.Alarm, Within: e.within, Paused: e.paused() && !e.isOverLocked(),
-		Since: e.service.since, Traffic: e.figures.seconds(now), Hosts: slices.Clone(e.hosts), Backups: []gameday.Backup{},
+		Since: e.service.since, Traffic: e.figures.seconds(now), Hosts: []gameday.Host{}, Backups: []gameday.Backup{},
 		Hints: slices.Clone(e.kept.Hints), Shells: []string{}, Noticed: e.notice.By,
+	}
+	for _, h := range e.hosts {
+		if !slices.Contains(e.unused, h.Name) {
+			w.Hosts = append(w.Hosts, h.Host)
+		}
 	}
 	if w.Paused {
 		w.PauseEnds = e.pauseEnds()
@@ -83,7 +88,7 @@ func (g *game) Stage() gameday.Stage {
 	g.d.mu.Unlock()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	s.FalseAlarms = slices.Clone(g.kept.FalseAlarms)
+	s.FalseAlarms, s.Hosts = slices.Clone(g.kept.FalseAlarms), append([]gameday.Inside{}, g.hosts...)
 	s.StrikeAt, s.Steps, s.WrongMoves = g.strikesAt(s.Wall.Now), g.steps.list(), slices.Clone(g.kept.WrongMoves)
 	return s
 }

@@ -46,55 +46,65 @@ func (g *game) goOn(every time.Duration, do func(context.Context)) {
 	})
 }
 
-// round asks every host for what can be seen of it from outside.
+// round asks every host for what can be seen of it. Only whether it answers, and what its
+// etcd says, is for everybody.
 func (g *game) round(ctx context.Context) {
 	asked := g.clock()
 	look := estate{site: site{g.d}, hand: g.hand}
-	var hosts []gameday.Host
+	var hosts []gameday.Inside
 	var targets []observe.Target
 	for _, name := range g.d.everKnown() {
-		h := g.d.host(name)
-		if h == nil {
-			hosts = append(hosts, gameday.Host{Name: name, Power: string(bastion.Gone), Members: []string{}, Alarms: []string{}, Asked: asked})
-			continue
-		}
-		told := look.look(ctx, h)
-		is := gameday.Host{Name: name, Power: string(told.Power), Members: []string{}, Alarms: []string{}, Asked: asked}
-		switch {
-		case told.Etcd == nil:
-		case told.Etcd.PID == 0 || told.Etcd.Paused:
-			is.Etcd, is.Error = told.Etcd.Text, "it does not run"
-		default:
-			is.Etcd = told.Etcd.Text
-			targets = append(targets, g.d.targetsOf([]harness.Host{h})...)
+		is := gameday.Inside{Host: gameday.Host{Name: name, Members: []string{}, Asked: asked}, Power: string(bastion.Gone), Alarms: []string{}}
+		if h := g.d.host(name); h != nil {
+			told := look.look(ctx, h)
+			is.Power, is.Answers = string(told.Power), told.Power == bastion.PowerOn
+			switch {
+			case told.Etcd == nil:
+			case told.Etcd.PID == 0 || told.Etcd.Paused:
+				is.Etcd, is.Error = told.Etcd.Text, "it does not run"
+			default:
+				is.Etcd = told.Etcd.Text
+				targets = append(targets, g.d.targetsOf([]harness.Host{h})...)
+			}
 		}
 		hosts = append(hosts, is)
 	}
+	unused := g.d.unused()
 	views := observe.Members(ctx, targets)
 	if ctx.Err() != nil {
 		return // what was seen is that nobody waits any more
 	}
 	old := !g.hand.hasReplaced()
 	for _, v := range views {
-		i := slices.IndexFunc(hosts, func(h gameday.Host) bool { return h.Name == v.Host })
+		i := slices.IndexFunc(hosts, func(h gameday.Inside) bool { return h.Name == v.Host })
 		hosts[i] = seen(hosts[i], v)
 		if old && v.Error == "" {
 			g.moves.learns(v.Host, v.Revision, asked)
 		}
 	}
-	g.show(hosts)
+	g.show(hosts, unused)
 	if old && g.isServing() {
 		// The error is that nobody waits any longer.
 		_ = g.moves.take(ctx, false)
 	}
 }
 
+// unused are the spare hosts that nobody has ordered, or started etcd on. They are made
+// ready where a host was lost, so that a wall that listed them would tell of that.
+func (d *drill) unused() []string {
+	used := d.atWork().inUse()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(d.spares), func(name string) bool { return slices.Contains(used, name) })
+}
+
 // seen adds what a member tells of itself to what is seen of its host.
-func seen(h gameday.Host, v harness.MemberView) gameday.Host {
+func seen(h gameday.Inside, v harness.MemberView) gameday.Inside {
 	if v.Error != "" {
 		h.Error = v.Error
 		return h
 	}
+	h.EtcdAnswers = true
 	h.Revision, h.Alarms = v.Revision, append(h.Alarms, v.Alarms...)
 	for _, m := range v.Members {
 		name := m.Name
@@ -123,10 +133,10 @@ func (e *exercise) another() {
 	e.change()
 }
 
-func (e *exercise) show(hosts []gameday.Host) {
+func (e *exercise) show(hosts []gameday.Inside, unused []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.hosts = hosts
+	e.hosts, e.unused = hosts, unused
 	e.change()
 }
 

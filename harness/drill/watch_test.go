@@ -13,13 +13,13 @@ import (
 
 // What a member tells is shown by names, as far as there are any.
 func TestSeen(t *testing.T) {
-	host := gameday.Host{Name: "m1", Power: "on", Members: []string{}, Alarms: []string{}}
+	host := gameday.Inside{Host: gameday.Host{Name: "m1", Answers: true, Members: []string{}}, Power: "on", Alarms: []string{}}
 	view := harness.MemberView{
 		Host: "m1", Leader: 2, Revision: 17, Alarms: []string{"NOSPACE of 2"},
 		Members: []harness.Member{{ID: 2, Name: "m2"}, {ID: 1, Name: "m1"}, {ID: 0xabc}, {ID: 4, Name: "m4", Learner: true}},
 	}
 	want := host
-	want.Leader, want.Revision, want.Alarms = "m2", 17, []string{"NOSPACE of 2"}
+	want.EtcdAnswers, want.Leader, want.Revision, want.Alarms = true, "m2", 17, []string{"NOSPACE of 2"}
 	want.Members = []string{"abc (never started)", "m1", "m2", "m4 (learner)"}
 	if diff := cmp.Diff(want, seen(host, view)); diff != "" {
 		t.Error(diff)

@@ -153,6 +153,40 @@ func TestAGameDayInABrowser(t *testing.T) {
 	quiet(facilitator, s)
 }
 
+// Whatever broke, and while nobody has noticed: the team sees who answers, and the
+// facilitator why somebody does not.
+func TestFaultsInABrowser(t *testing.T) {
+	e := newFake()
+	s := open(t, e, "")
+	facilitator := browser.Open(t)
+	wall := facilitator.Tab()
+	visit(facilitator, s.FacilitatorURL())
+	visit(wall, s.WallURL())
+	const hosts = "[data-table=hosts]"
+	for i, c := range faulty {
+		name := fmt.Sprintf("host-%d", i)
+		e.change(func(s *Stage) {
+			is := c.is
+			is.Name = name
+			s.Hosts = []Inside{is}
+			s.Wall.Hosts = outside(s.Hosts)
+		})
+		wall.Reads(hosts, name)
+		facilitator.Reads(hosts, name)
+		for _, word := range c.words {
+			if text := wall.Text("body"); strings.Contains(text, word) {
+				t.Errorf("%s: %q is on the wall:\n%s", c.fault, word, text)
+			}
+			facilitator.Reads(hosts, word)
+		}
+		if answers := strings.Contains(wall.Text(hosts), "does not answer"); answers == c.is.EtcdAnswers {
+			t.Errorf("%s: the wall reads\n%s", c.fault, wall.Text(hosts))
+		}
+	}
+	quiet(wall, s)
+	quiet(facilitator, s)
+}
+
 func TestStopInABrowser(t *testing.T) {
 	e := newFake()
 	e.stage = stageAt(Alarm)

@@ -94,11 +94,11 @@ func quoteJS(text string) string {
 func TestALostConnection(t *testing.T) {
 	e := newFake()
 	e.stage = stageAt(Alarm)
+	w := browser.Open(t)
 	s, err := listen(t.Context(), "", e, usual)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := browser.Open(t)
 	visit(w, s.WallURL())
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -128,11 +128,11 @@ func TestALostConnection(t *testing.T) {
 func TestTheEndInABrowser(t *testing.T) {
 	e := newFake()
 	e.stage = stageAt(Alarm)
+	w := browser.Open(t)
 	s, err := listen(t.Context(), "", e, usual)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := browser.Open(t)
 	visit(w, s.WallURL())
 	e.change(func(s *Stage) { *s = stageAt(Over) })
 	e.end()

@@ -11,7 +11,9 @@
 // reload, because all that they show is one value, a Wall or a Stage, of which each
 // event carries the whole, with its words: see view.
 // A Wall holds nothing of what broke: there is no field for it, so the team's page
-// cannot show it by accident.
+// cannot show it by accident. Of a host it has whether the machine and its etcd answer;
+// what their supervisor says, which would name the fault, is in a Stage. The team asks
+// for it where it would on any other day: see `firedrill host status`.
 //
 // The team's commands do not come this way but through the bastion. The package is
 // apart from the drill, so that its pages are tested without a cluster; it refuses to

@@ -30,7 +30,11 @@ func hostileStage(phase Phase, text string) Stage {
 	w.Shells, w.Noticed, w.Verdict, w.Report = []string{text, text}, text, text, text
 	w.Hints = []harness.HintRecord{{Text: text}}
 	w.Backups = []Backup{{Name: text}}
-	w.Hosts = []Host{{Name: text, Power: text, Etcd: text, Leader: text, Members: []string{text}, Alarms: []string{text}}, {Name: text, Error: text}}
+	s.Hosts = []Inside{
+		{Host: Host{Name: text, EtcdAnswers: true, Leader: text, Members: []string{text}}, Power: text, Etcd: text, Alarms: []string{text}},
+		{Host: Host{Name: text}, Error: text},
+	}
+	w.Hosts = outside(s.Hosts)
 	s.Struck = []harness.FaultRecord{{Fault: text, By: text, Hosts: []string{text}}}
 	s.Steps = []Step{{Number: 1, By: text, Host: text, Command: text, Error: text}, {Number: 2, By: text, Host: text, Command: text, Running: true}}
 	s.WrongMoves = []harness.WrongMove{{Step: 1, By: text, Host: text, Text: text}}

@@ -101,19 +101,28 @@ type Second struct {
 	P99 time.Duration `json:"p99_ns"`
 }
 
-// Host is what can be seen of one host from outside.
+// Host is what can be seen of one host from outside: whether it answers, and what its
+// etcd says of the cluster. Why something does not answer is for those to find out who
+// look at it.
 type Host struct {
-	Name  string `json:"name"`
-	Power string `json:"power"` // on, off, gone (bastion's words)
-	Etcd  string `json:"etcd"`  // as `firedrill host ls` tells it; "" where the host is not on
-	// What its etcd says of itself and of the cluster. Error: it was asked and did
-	// not answer, and says nothing below.
-	Error    string        `json:"error"`
+	Name        string `json:"name"`
+	Answers     bool   `json:"answers"` // the machine does
+	EtcdAnswers bool   `json:"etcd_answers"`
+	// What its etcd says, if it answers.
 	Leader   string        `json:"leader"` // name of whom it takes for the leader, or an ID; "": it knows none
 	Members  []string      `json:"members"`
 	Revision int64         `json:"revision"`
-	Alarms   []string      `json:"alarms"`
 	Asked    time.Duration `json:"asked_ns"` // when this was seen
+}
+
+// Inside is a host as the facilitator sees it: with what its runtime and its supervisor
+// know of it, and why its etcd does not answer.
+type Inside struct {
+	Host
+	Power  string   `json:"power"` // on, off, gone (bastion's words)
+	Etcd   string   `json:"etcd"`  // as `firedrill host ls` tells it; "" where the host is not on
+	Error  string   `json:"error"` // why its etcd does not answer
+	Alarms []string `json:"alarms"`
 }
 
 // Backup is a backup that is kept.
@@ -134,6 +143,7 @@ type Stage struct {
 	// FalseAlarms: somebody noticed something before the strike.
 	FalseAlarms []harness.Deed        `json:"false_alarms"`
 	Struck      []harness.FaultRecord `json:"struck"`
+	Hosts       []Inside              `json:"hosts"` // those of the Wall, and clean ones that nobody has ordered so far
 	Steps       []Step                `json:"steps"` // what was typed, in order; the last of them where there are very many
 	Book        []string              `json:"book"`  // names of the documented procedure's steps, to hold what the team does against
 	WrongMoves  []harness.WrongMove   `json:"wrong_moves"`

@@ -139,8 +139,8 @@ func (f *fake) Stop(why string) error {
 	return f.do(func(s *Stage) { s.Wall.Phase = Judging }, "stop because %q", why)
 }
 
-// stageAt is a game day as it may be in a phase: two of three hosts lost their power
-// at 2:10, and the team has been at it for eight minutes.
+// stageAt is a game day as it may be in a phase: of three hosts one lost its power at
+// 2:10 and another its etcd at 6:00, and the team has been at it for eight minutes.
 func stageAt(phase Phase) Stage {
 	yes, no := true, false
 	s := Stage{
@@ -162,11 +162,13 @@ func stageAt(phase Phase) Stage {
 		},
 	}
 	for i, name := range []string{"m1", "m2", "m3"} {
-		s.Wall.Hosts = append(s.Wall.Hosts, Host{
-			Name: name, Power: "on", Etcd: fmt.Sprintf("running, pid %d", 41+i), Leader: "m2", Members: []string{"m1", "m2", "m3"}, Revision: 6024, Asked: 87 * time.Second,
+		s.Hosts = append(s.Hosts, Inside{
+			Host:  Host{Name: name, Answers: true, EtcdAnswers: true, Leader: "m2", Members: []string{"m1", "m2", "m3"}, Revision: 6024, Asked: 87 * time.Second},
+			Power: "on", Etcd: fmt.Sprintf("running (pid %d)", 41+i), Alarms: []string{},
 		})
 	}
 	if phase == Waiting {
+		s.Wall.Hosts = outside(s.Hosts)
 		return s
 	}
 	w := &s.Wall
@@ -174,9 +176,10 @@ func stageAt(phase Phase) Stage {
 	w.Clock, w.Left = w.Now-w.Alarm, w.Within-(w.Now-s.StrikeAt)
 	w.Serving, w.Since, w.Noticed = &no, s.StrikeAt+300*time.Millisecond, "ana"
 	w.Traffic = trafficUntil(622, 1000, 130)
-	w.Hosts[0].Leader, w.Hosts[0].Asked = "", w.Now-time.Second
-	w.Hosts[1] = Host{Name: "m2", Power: "off", Error: "dial tcp 127.9.4.2:2379: connect: connection refused", Asked: w.Now - 2*time.Second}
-	w.Hosts[2] = Host{Name: "m3", Power: "gone", Error: "dial tcp 127.9.4.3:2379: i/o timeout", Asked: w.Now - 3*time.Second}
+	s.Hosts[0].Leader, s.Hosts[0].Asked = "", w.Now-time.Second
+	s.Hosts[1] = Inside{Host: Host{Name: "m2", Members: []string{}, Asked: w.Now - 2*time.Second}, Power: "off", Alarms: []string{}}
+	s.Hosts[2] = Inside{Host: Host{Name: "m3", Answers: true, Members: []string{}, Asked: w.Now - 3*time.Second}, Power: "on", Etcd: "no manifest, not running", Error: "it does not run", Alarms: []string{}}
+	w.Hosts = outside(s.Hosts)
 	w.Hints = []harness.HintRecord{{At: 7 * time.Minute, Text: "Which of the three still has its disk?"}, {At: 9*time.Minute + 40*time.Second, Text: "A member that nobody can reach still counts for the quorum."}}
 	w.Recovered = []string{
 		"m1, m4 and m5 are the members, all of them voters, and nobody else is.", "The cluster ID is the one that it was.",
@@ -186,7 +189,7 @@ func stageAt(phase Phase) Stage {
 	s.FalseAlarms = []harness.Deed{{By: "bo", At: 65 * time.Second}, {By: "ana", At: 101 * time.Second}}
 	s.Struck = []harness.FaultRecord{
 		{Fault: "PowerOff{Who: m2}", Hosts: []string{"m2"}, At: s.StrikeAt, Took: 41 * time.Millisecond},
-		{Fault: "Destroy{Who: m3}", By: "the facilitator", Hosts: []string{"m3"}, At: 6 * time.Minute, Took: 380 * time.Millisecond},
+		{Fault: "StopEtcd{Who: m3}", By: "the facilitator", Hosts: []string{"m3"}, At: 6 * time.Minute, Took: 380 * time.Millisecond},
 	}
 	s.Steps = []Step{
 		{Number: 1, At: 155 * time.Second, By: "ana", Command: "firedrill host ls"},
@@ -206,6 +209,15 @@ func stageAt(phase Phase) Stage {
 		w.Verdict, w.Report = "violated", "/home/ana/firedrill-runs/20260301T101500Z-kubeadm-force-new-cluster/after-action.html"
 	}
 	return s
+}
+
+// outside is what the wall shows of hosts.
+func outside(hosts []Inside) []Host {
+	var all []Host
+	for _, h := range hosts {
+		all = append(all, h.Host)
+	}
+	return all
 }
 
 // trafficUntil is five minutes of traffic at the most that end with a second, and

@@ -39,6 +39,7 @@ func viewOfStage(s Stage) view {
 	}
 	v.Texts["strike-at"] = cell{Text: digits(s.StrikeAt)}
 	v.Texts["false-alarms"] = falseAlarms(s.FalseAlarms)
+	v.Tables["hosts"] = insideTable(s.Hosts)
 	v.Tables["struck"] = struckTable(s.Struck)
 	v.Tables["steps"] = stepsTable(s)
 	v.Tables["book"] = table{Rows: linesOf(s.Book), None: "the scenario has no procedure of its own"}
@@ -47,7 +48,7 @@ func viewOfStage(s Stage) view {
 	for _, k := range s.Faults {
 		kinds.Rows = append(kinds.Rows, row{Cells: []cell{{Text: k.Text}, {Text: k.Name}}})
 	}
-	for _, h := range s.Wall.Hosts {
+	for _, h := range s.Hosts {
 		hosts.Rows = append(hosts.Rows, row{Cells: []cell{{Text: h.Name}, {Text: h.Name}}})
 	}
 	v.Tables["kinds"], v.Tables["targets"] = kinds, hosts
@@ -69,6 +70,38 @@ func linesOf(texts []string) []row {
 		rows = append(rows, row{Cells: []cell{{Text: t}}})
 	}
 	return rows
+}
+
+const longText = 200 // characters of an error in a table
+
+// insideTable is the hosts with what the wall does not tell of them.
+func insideTable(hosts []Inside) table {
+	t := table{Heads: []string{"Host", "Power", "etcd", "Leader", "Members", "Revision", "Alarms", "Seen"}, None: "no host is known"}
+	for _, h := range hosts {
+		power := cell{Text: h.Power}
+		switch h.Power {
+		case "off":
+			power.Tone = "open"
+		case "gone":
+			power.Tone = "violated"
+		}
+		etcd := cell{Text: h.Etcd}
+		if h.Etcd == "" {
+			etcd = absent
+		}
+		leader, members, revision, seen := toldBy(h.Host)
+		alarms := absent
+		switch {
+		case h.Error != "":
+			members = cell{Text: "does not answer: " + clipped(h.Error, longText), Tone: "violated"}
+		case len(h.Alarms) > 0:
+			alarms = cell{Text: list(h.Alarms, ""), Tone: "violated"}
+		case h.EtcdAnswers:
+			alarms = cell{Text: "none", Tone: "absent"}
+		}
+		t.Rows = append(t.Rows, row{Cells: []cell{{Text: h.Name}, power, etcd, leader, members, revision, alarms, seen}})
+	}
+	return t
 }
 
 // struckTable is what broke, in order.

@@ -76,15 +76,17 @@ func TestWordsOfTheWall(t *testing.T) {
 }
 
 func TestLeader(t *testing.T) {
-	host := func(leader string) Host { return Host{Name: "m", Leader: leader, Members: []string{"m"}} }
+	host := func(leader string) Host {
+		return Host{Name: "m", Answers: true, EtcdAnswers: true, Leader: leader, Members: []string{"m"}}
+	}
 	for _, c := range []struct {
 		hosts            []Host
 		leader, by, tone string
 	}{
 		{nil, "unknown", "no etcd answers", "violated"},
-		{[]Host{{Name: "m1", Error: "refused"}, {Name: "m2", Power: "off"}}, "unknown", "no etcd answers", "violated"},
+		{[]Host{{Name: "m1", Answers: true}, {Name: "m2"}}, "unknown", "no etcd answers", "violated"},
 		{[]Host{host(""), host("")}, "none", "none of 2 that answer knows one", "violated"},
-		{[]Host{host("m2"), host("m2"), {Error: "refused", Leader: "m3"}}, "m2", "as 2 of 2 that answer say", ""},
+		{[]Host{host("m2"), host("m2"), {Answers: true, Leader: "m3"}}, "m2", "as 2 of 2 that answer say", ""},
 		{[]Host{host("m2"), host("")}, "m2", "as 1 of 2 that answer say", ""},
 		{[]Host{host("m2"), host("m3"), host("m2")}, "m2 or m3", "they do not agree", "open"},
 	} {
@@ -171,6 +173,7 @@ func TestTheWallDoesNotTell(t *testing.T) {
 			s.Steps = append(s.Steps, Step{Command: "SECRET command"})
 			s.Faults = []Kind{{Name: "SECRET kind", Text: "SECRET kind"}}
 			s.Seed = 4_242_424_242
+			s.Hosts = append(s.Hosts, Inside{Host: Host{Name: "SECRET host"}, Power: "SECRET power", Etcd: "SECRET state", Error: "SECRET error", Alarms: []string{"SECRET alarm"}})
 		})
 		s := open(t, e, "")
 		v := newVisitor(t)
@@ -189,6 +192,55 @@ func TestTheWallDoesNotTell(t *testing.T) {
 		if v.enter(s.FacilitatorURL()); !strings.Contains(v.get(at(t, s.WallURL(), "/facilitator")).text, "SECRET fault") {
 			t.Errorf("%s: the facilitator is not told what broke", phase)
 		}
+	}
+}
+
+// faulty is what is known of a host after each kind of fault, and words for it that would
+// tell what was done to it.
+var faulty = []struct {
+	fault string
+	is    Inside
+	words []string
+}{
+	{"kill etcd", Inside{Host: Host{Answers: true}, Power: "on", Etcd: harness.EtcdState{Manifest: true, LastExit: &harness.EtcdExit{Code: -1, Signal: "killed"}}.String(), Error: "it does not run"}, []string{"waiting to be restarted", "ended by signal: killed", "does not run"}},
+	{"kill etcd, which is back", Inside{Host: Host{Answers: true, EtcdAnswers: true}, Power: "on", Etcd: harness.EtcdState{Manifest: true, PID: 7, LastExit: &harness.EtcdExit{Code: -1, Signal: "killed"}}.String()}, []string{"pid", "killed"}},
+	{"pause etcd", Inside{Host: Host{Answers: true}, Power: "on", Etcd: harness.EtcdState{Manifest: true, PID: 7, Paused: true}.String(), Error: "it does not run"}, []string{"paused (pid 7)", "does not run"}},
+	{"stop etcd", Inside{Host: Host{Answers: true}, Power: "on", Etcd: harness.EtcdState{LastExit: &harness.EtcdExit{Asked: true}}.String(), Error: "it does not run"}, []string{"no manifest", "exited with status 0", "does not run"}},
+	{"ruin data", Inside{Host: Host{Answers: true}, Power: "on", Etcd: harness.EtcdState{Manifest: true, LastExit: &harness.EtcdExit{Code: 1}}.String(), Error: "it does not run"}, []string{"exited with status 1", "waiting to be restarted"}},
+	{"expire certificates", Inside{Host: Host{Answers: true}, Power: "on", Etcd: harness.EtcdState{Manifest: true, PID: 7}.String(), Error: "ask etcd on m1 for its status: certificate has expired"}, []string{"running", "certificate"}},
+	{"raise the alarm", Inside{Host: Host{Answers: true, EtcdAnswers: true}, Power: "on", Etcd: harness.EtcdState{Manifest: true, PID: 7}.String(), Alarms: []string{"NOSPACE of 8e9e05c52164694d"}}, []string{"NOSPACE", "running"}},
+	{"power off", Inside{Power: "off"}, []string{"off"}},
+	{"lose host", Inside{Power: "gone"}, []string{"gone"}},
+}
+
+// After whatever fault the wall tells who answers, and the facilitator's page why not.
+func TestTheWallTellsWhoAnswers(t *testing.T) {
+	for _, c := range faulty {
+		t.Run(c.fault, func(t *testing.T) {
+			s := stageAt(Waiting)
+			s.Hosts = []Inside{c.is}
+			s.Wall.Hosts = outside(s.Hosts)
+			wall, err := json.Marshal(wallEventOf(s.Wall))
+			if err != nil {
+				t.Fatal(err)
+			}
+			stage, err := json.Marshal(stageEventOf(s).View.Tables["hosts"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, word := range c.words {
+				if strings.Contains(string(wall), word) || !strings.Contains(string(stage), word) {
+					t.Errorf("%q: the wall is\n%s\nand the facilitator sees\n%s", word, wall, stage)
+				}
+			}
+			machine, etcd := whether(c.is.Answers), whether(c.is.EtcdAnswers)
+			if cells := viewOfWall(s.Wall).Tables["hosts"].Rows[0].Cells; cells[1] != machine || cells[2] != etcd {
+				t.Errorf("%+v", cells)
+			}
+		})
+	}
+	if yes, no := whether(true), whether(false); yes != (cell{Text: "answers"}) || no != (cell{Text: "does not answer", Tone: "violated"}) {
+		t.Errorf("%+v, %+v", yes, no)
 	}
 }
 

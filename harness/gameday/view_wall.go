@@ -135,7 +135,7 @@ func leaderOf(hosts []Host) (leader, by cell) {
 	var names []string
 	says, asked := 0, 0
 	for _, h := range hosts {
-		if !answers(h) {
+		if !h.EtcdAnswers {
 			continue
 		}
 		asked++
@@ -160,48 +160,37 @@ func leaderOf(hosts []Host) (leader, by cell) {
 	}
 }
 
-// answers tells whether a host's etcd told something of itself.
-func answers(h Host) bool {
-	return h.Error == "" && (h.Leader != "" || len(h.Members) > 0 || h.Revision > 0)
-}
-
 // absent stands where there is nothing to tell. A narrow page leaves it out.
 var absent = cell{Text: "–", Tone: "absent"}
 
-const longText = 200 // characters of an error in a table
+// whether says of something that was asked whether it answers.
+func whether(answers bool) cell {
+	if answers {
+		return cell{Text: "answers"}
+	}
+	return cell{Text: "does not answer", Tone: "violated"}
+}
+
+// toldBy is what a host's etcd says, and when it was asked.
+func toldBy(h Host) (leader, members, revision, seen cell) {
+	leader, members, revision, seen = absent, absent, absent, absent
+	if h.EtcdAnswers {
+		leader, members, revision = cell{Text: h.Leader}, cell{Text: list(h.Members, "none")}, cell{Text: fmt.Sprint(h.Revision)}
+		if h.Leader == "" {
+			leader = cell{Text: "none", Tone: "violated"}
+		}
+	}
+	if h.Asked > 0 {
+		seen = cell{Tone: "muted", Count: countAgo, At: h.Asked}
+	}
+	return leader, members, revision, seen
+}
 
 func hostsTable(hosts []Host) table {
-	t := table{Heads: []string{"Host", "Power", "etcd", "Leader", "Members", "Revision", "Alarms", "Seen"}, None: "no host is known"}
+	t := table{Heads: []string{"Host", "Machine", "etcd", "Leader", "Members", "Revision", "Seen"}, None: "no host is known"}
 	for _, h := range hosts {
-		power := cell{Text: h.Power}
-		switch h.Power {
-		case "off":
-			power.Tone = "open"
-		case "gone":
-			power.Tone = "violated"
-		}
-		leader, members, revision, alarms := absent, absent, absent, absent
-		switch {
-		case h.Error != "":
-			members = cell{Text: "does not answer: " + clipped(h.Error, longText), Tone: "violated"}
-		case answers(h):
-			leader, members, revision, alarms = cell{Text: h.Leader}, cell{Text: list(h.Members, "none")}, cell{Text: fmt.Sprint(h.Revision)}, cell{Text: "none", Tone: "absent"}
-			if h.Leader == "" {
-				leader = cell{Text: "none", Tone: "violated"}
-			}
-			if len(h.Alarms) > 0 {
-				alarms = cell{Text: list(h.Alarms, ""), Tone: "violated"}
-			}
-		}
-		etcd := cell{Text: h.Etcd}
-		if h.Etcd == "" {
-			etcd = absent
-		}
-		seen := absent
-		if h.Asked > 0 {
-			seen = cell{Tone: "muted", Count: countAgo, At: h.Asked}
-		}
-		t.Rows = append(t.Rows, row{Cells: []cell{{Text: h.Name}, power, etcd, leader, members, revision, alarms, seen}})
+		leader, members, revision, seen := toldBy(h)
+		t.Rows = append(t.Rows, row{Cells: []cell{{Text: h.Name}, whether(h.Answers), whether(h.EtcdAnswers), leader, members, revision, seen}})
 	}
 	return t
 }
