@@ -249,8 +249,52 @@ func TestRunbookFillsTheDisk(t *testing.T) {
 	})
 }
 
-// TestRunbookAltersEvidence: a runbook that finds the evidence all the same, and alters it, does
-// not get a verdict.
+// TestRunbookFindsNoEvidence: as we are root, a runbook finds nothing where the evidence lies,
+// from its own directory, by its HOME, and whatever it starts. It keeps its desk.
+func TestRunbookFindsNoEvidence(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root may hide it")
+	}
+	const script = `
+set -eu
+cd "$(dirname "$0")"
+for runs in "$(dirname "$0")/runs" runs "${HOME}/runs"; do
+	test -d "$runs/latest" || { echo "$runs is not there"; exit 1; }
+	echo "it sees: [$(ls -A "$runs/latest/")]"
+	setsid sh -c 'test ! -e "$1/latest/ledger.bin"' - "$runs"
+	if (: >"$runs/latest/made") 2>/dev/null; then exit 1; fi
+done
+firedrill host exec m1 -- true
+test -d "${TMPDIR:-/tmp}" && : >"$FIREDRILL_BASTION.made" && rm "$FIREDRILL_BASTION.made"
+`
+	r, s := newRig(t), byHand(t, `exec env HOME="${0%/*}" "${0%/*}"/own.sh`)
+	own := s.Recover.(runbook)[0].Do.(harness.Executable).Path
+	r.out = filepath.Join(filepath.Dir(own), "runs")
+	if err := os.WriteFile(filepath.Join(filepath.Dir(own), "own.sh"), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	report, err := r.run(t.Context(), t, s, drill.Options{Progress: func(e harness.Event) {
+		if e.Kind == harness.WarningEvent {
+			t.Errorf("there is a warning: %s", e.Text)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := findingOf(t, report, "procedure-completed"); f.Verdict != harness.Held {
+		t.Errorf("%+v", f)
+	}
+	if transcript := read(t, r.latest(t), "transcript.txt"); strings.Count(transcript, "it sees: []") != 3 {
+		t.Error(transcript)
+	}
+	if mounts := read(t, "/proc/self/mountinfo"); strings.Contains(mounts, r.out) {
+		t.Errorf("a mount is left:\n%s", mounts)
+	}
+}
+
+// TestRunbookAltersEvidence: a runbook that finds the evidence all the same, as another process
+// sees it, and alters it, does not get a verdict.
 func TestRunbookAltersEvidence(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, do string }{
@@ -264,7 +308,7 @@ func TestRunbookAltersEvidence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			report, err := r.run(t.Context(), t, byHand(t, fmt.Sprintf("set -eu\nset -- %q\n%s\n", filepath.Join(r.out, "latest", c.file), c.do)), drill.Options{})
+			report, err := r.run(t.Context(), t, byHand(t, fmt.Sprintf("set -eu\nset -- %q\n%s\n", fmt.Sprintf("/proc/%d/root%s", os.Getpid(), filepath.Join(r.out, "latest", c.file)), c.do)), drill.Options{})
 			if err == nil {
 				t.Fatalf("it ended %s: %+v", report.Verdict, report.Findings)
 			}
