@@ -86,6 +86,35 @@ setsid sleep 600 &
 	}
 }
 
+// TestRunbookReadsLogs: what is told of a machine's log begins when it came up. Nothing of the one
+// that was lost is in that of a new one of its name.
+func TestRunbookReadsLogs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := byHand(t, `
+set -eu
+starts() { firedrill host logs "$1" | grep -c '"starting an etcd server"' || true; }
+firedrill host new m2
+echo "of the new m2: [$(firedrill host logs m2)]"
+test "$(starts m1)" = 1 || { echo "m1 was started $(starts m1) times"; exit 1; }
+firedrill host off m1
+firedrill host on m1
+until test "$(starts m1)" != 0; do sleep 0.1; done
+test "$(starts m1)" = 1 || { echo "m1 was started $(starts m1) times since"; exit 1; }
+exit 77 # what is not settled need not be waited for
+`)
+	s.Name, s.Given.Members = "logs", 3
+	s.Break, s.Promises = []harness.Fault{fault.LoseHost{Who: harness.Hosts("m2")}}, []harness.Check{check.ProcedureRefused{}}
+	r.held(t, s, drill.Options{})
+	transcript := read(t, r.latest(t), "transcript.txt")
+	says(t, transcript, "of the new m2: []\n")
+	for host, least := range map[string]int{"m1": 2, "m2": 1} {
+		if log := read(t, r.latest(t), "hosts", host, "etcd.log"); strings.Count(log, `"starting an etcd server"`) < least {
+			t.Errorf("what %s logged before is not kept:\n%s", host, log)
+		}
+	}
+}
+
 // TestRunbookUsesTools: what a runbook asks of etcd's tools at the desk is a step of the drill as
 // what it asks of a host is, without the secrets in it, and is done as it would be anyway. Where
 // the drill is not found any more it is done all the same.
