@@ -64,6 +64,7 @@ type Evidence struct {
 	Marks     map[Mark]time.Duration `json:"marks_ns"`
 	Faults    []FaultRecord          `json:"faults"`
 	Steps     []StepRecord           `json:"steps"`
+	StepsMore int                    `json:"steps_more,omitempty"` // that were made by hand, and are not in Steps because those are very many
 	Procedure ProcedureRecord        `json:"procedure"`
 	Exits     []HostExit             `json:"exits"` // etcd processes that ended, on any host, until collection
 	// Gone is when a host was first seen to be destroyed, by name, until collection.

@@ -40,6 +40,7 @@ type Report struct {
 	Faults    []string          `json:"faults"`
 	Procedure Procedure         `json:"procedure"`
 	Steps     []Step            `json:"steps"`
+	StepsMore int               `json:"steps_more,omitempty"` // that were made by hand beside those in Steps, which are very many
 	Findings  []harness.Finding `json:"findings"`
 
 	// What a timeline is drawn from. Absent in reports of older versions.
@@ -219,6 +220,7 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 		Faults:      make([]string, 0, len(ev.Faults)),
 		Procedure:   procedureOf(ev.Procedure),
 		Steps:       make([]Step, 0, len(ev.Steps)),
+		StepsMore:   ev.StepsMore,
 		Findings:    append([]harness.Finding{}, findings...),
 		Unfit:       slices.Clone(t.Unfit),
 		Rerun:       fmt.Sprintf("firedrill run %s --runtime %s --seed %d", ev.Scenario, ev.Runtime, ev.Seed),

@@ -84,6 +84,7 @@ func drilled() *harness.Evidence {
 			{Number: 1, Name: "force a new cluster", Host: "m1", At: ms(1500), Took: ms(10), Attempts: 1, Completes: harness.Restore},
 			{Number: 2, Name: "member add m2", Host: "m1", At: ms(4010), Took: ms(20), Attempts: 1},
 		},
+		StepsMore: 3,
 		Procedure: harness.ProcedureRecord{Completed: true, Within: time.Minute},
 		Before:    []harness.MemberView{{Host: "m2", Error: "refused"}, {Host: "m1", ClusterID: 0xc1, Members: members}},
 		After:     []harness.MemberView{{Host: "m1", ClusterID: 0xc1, Members: append(members, harness.Member{ID: 0xa9})}},
@@ -119,7 +120,8 @@ func TestReport(t *testing.T) {
 			{Number: 1, Name: "force a new cluster", Host: "m1", At: 1500, Took: 10, Attempts: 1, Phase: "restore"},
 			{Number: 2, Name: "member add m2", Host: "m1", At: 4010, Took: 20, Attempts: 1},
 		},
-		Findings: r.Findings,
+		StepsMore: 3,
+		Findings:  r.Findings,
 		Moments: map[string]int64{
 			"traffic-began": 0, "struck": 990, "detected": 1030, "procedure-began": 1500, "restored": 1501, "procedure-ended": 9000,
 			"redundant": 9500, "settled": 11010, "traffic-ended": 12500,

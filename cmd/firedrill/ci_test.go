@@ -65,7 +65,8 @@ func callsOf(t *testing.T, script string) (calls [][]string) {
 	return calls
 }
 
-// What people copy into their pipelines is YAML, and asks for nothing that there is not.
+// What people copy into their pipelines is YAML, and asks for nothing that there is not. It
+// keeps evidence out of the checkout, in which the runbook lies.
 func TestPipelinesAskForWhatThereIs(t *testing.T) {
 	files, err := filepath.Glob("../../fixtures/ci/*.yml")
 	if err != nil || len(files) < 2 {
@@ -86,6 +87,9 @@ func TestPipelinesAskForWhatThereIs(t *testing.T) {
 			for _, call := range callsOf(t, script) {
 				drills++
 				checkCall(t, file, call)
+				if slices.Contains(call, "--runbook") && !slices.Contains(call, "--out") {
+					t.Errorf("%s: firedrill %v keeps evidence where the runbook lies", file, call)
+				}
 			}
 		}
 		if drills == 0 {

@@ -46,7 +46,7 @@ func (ProcedureCompleted) Judge(ev *harness.Evidence) harness.Result {
 			return violated(nil, "step %d (%s) exited with status %d", step.Number, step.Name, step.Output.ExitCode)
 		}
 	}
-	return held("%d commands in %.2f s", len(ev.Steps), took.Seconds())
+	return held("%d commands in %.2f s", len(ev.Steps)+ev.StepsMore, took.Seconds())
 }
 
 // ServiceRestored holds when, after the procedure, every writer was

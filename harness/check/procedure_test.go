@@ -40,6 +40,7 @@ func busy(ev *harness.Evidence, _ *book) { ev.Machine.Unfit = "the machine was t
 
 var procedureCases = []judged{
 	{completed, "honest", nothing, harness.Held, "2 commands in 1.50 s"},
+	{completed, "more commands than are kept", func(ev *harness.Evidence, _ *book) { ev.StepsMore = 7 }, harness.Held, "9 commands in 1.50 s"},
 	{completed, "without a deadline", record(harness.ProcedureRecord{Completed: true}), harness.Held, ""},
 	{completed, "refused", record(harness.ProcedureRecord{Refused: "step 1: m1 is not there"}), harness.Violated, "refused: step 1"},
 	{completed, "failed", record(harness.ProcedureRecord{Failed: "step 2 exited with status 1"}), harness.Violated, "did not complete: step 2"},

@@ -12,6 +12,9 @@ import (
 // powered records a host that went on or off. What the trials do to hosts is
 // their own.
 func (d *drill) powered(host string, at time.Duration, on bool) {
+	if l, err := d.logOf(host); on && err == nil {
+		l.cameUp()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if _, over := d.ev.Marks[harness.Collected]; !over {

@@ -78,6 +78,7 @@ type hostLog struct {
 
 	mu   sync.Mutex
 	file *files.Record
+	boot int64 // how much of it is of before the machine came up that is there now
 	tail []byte
 	more chan struct{} // closed and replaced when something was logged
 }
@@ -133,6 +134,21 @@ func (l *hostLog) keep(p []byte) (int, error) {
 
 // path is where the log is kept.
 func (l *hostLog) path() string { return l.file.Name() }
+
+// cameUp begins what a machine logs that has just come up, a new one or the same: nothing
+// of it has arrived, and all that the one before logged has.
+func (l *hostLog) cameUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.boot = l.file.Size()
+}
+
+// sinceUp is where in the file it begins.
+func (l *hostLog) sinceUp() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.boot
+}
 
 // grown is closed when something more was logged.
 func (l *hostLog) grown() <-chan struct{} {

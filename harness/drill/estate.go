@@ -275,8 +275,9 @@ func (e estate) look(ctx context.Context, h harness.Host) bastion.Host {
 	return told
 }
 
-// logs prints what etcd wrote on a host, in whichever machine of that name, and
-// with follow what it writes from now on.
+// logs prints what etcd wrote on a host since the machine came up, and with follow what
+// it writes from now on. What a machine of that name wrote before is the drill's alone:
+// it was lost with it, or is in a file on the host.
 func (e estate) logs(ctx context.Context, h harness.Host, follow bool, to io.Writer) error {
 	if _, err := h.Etcd(ctx); err != nil {
 		return err // a host that is off tells nothing
@@ -290,6 +291,9 @@ func (e estate) logs(ctx context.Context, h harness.Host, follow bool, to io.Wri
 		return ours(ctx, err)
 	}
 	defer f.Close()
+	if _, err := f.Seek(log.sinceUp(), io.SeekStart); err != nil {
+		return ours(ctx, err)
+	}
 	for {
 		more := log.grown()
 		if _, err := io.Copy(to, f); err != nil || !follow {

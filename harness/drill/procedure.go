@@ -202,22 +202,33 @@ func (d *drill) stepOn(ctx context.Context, number int, step harness.Step, on ha
 
 // keep writes a step down, in the evidence and in the transcript.
 func (d *drill) keep(record harness.StepRecord) error {
+	record, err := d.transcript.afford(record)
+	if err != nil {
+		return err
+	}
 	d.mu.Lock()
-	if len(d.ev.Steps) < mostWhole {
+	switch n := len(d.ev.Steps); {
+	case n < mostWhole:
 		d.ev.Steps = append(d.ev.Steps, record)
-	} else {
+	case n < mostSteps || record.By == "":
 		d.ev.Steps = append(d.ev.Steps, abridged(record))
+	default:
+		d.ev.StepsMore++
 	}
 	d.mu.Unlock()
 	return d.transcript.add(record)
 }
 
-// mostWhole is how many steps are in the evidence, which is held in memory, with all that
-// was kept of them. A shell that looks every second makes more in an hour.
-const mostWhole = 2000
+// How many steps are in the evidence, which is held in memory: with all that was kept of
+// them, and at all. A shell that looks every second makes more of those in an hour, a
+// script that polls as fast as it can more of these in ten minutes.
+const (
+	mostWhole = 2000
+	mostSteps = 10_000
+)
 
-// abridged is a step that tells who did what, and how it ended; the rest is in the
-// transcript.
+// abridged is a step that tells who did what, and how it ended. What else is kept of it is
+// in the transcript.
 func abridged(s harness.StepRecord) harness.StepRecord {
 	s.InputDropped += int64(len(s.Input))
 	s.Output.Dropped += int64(len(s.Output.Stdout) + len(s.Output.Stderr))

@@ -98,6 +98,7 @@ type drill struct {
 	spares  []string              // clean hosts for whoever recovers by hand
 	hand    *hand                 // whoever does it just now; nil: nobody
 
+	unseen    string         // directory that a runbook of the user's finds empty; "": none
 	workplace *operator.Desk // of whoever recovers by hand; nil: nobody does
 	game      *game          // nil: no people recover
 }
@@ -307,6 +308,7 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 	} else {
 		d.tellScenario()
 	}
+	d.hideEvidence(ctx)
 	return d.raiseQuota()
 }
 

@@ -54,7 +54,7 @@ func (s site) Execute(ctx context.Context, path string) (out harness.Output, err
 
 	var stdout, stderr relay.Clip
 	code, err := desk.Run(ctx, operator.Program{
-		Path: path, Env: desk.Environment(d.elsewhere(os.Environ()), d.facts(ctx, desk, server.Path(), told.by)),
+		Path: path, Unseen: d.unseen, Env: desk.Environment(d.elsewhere(os.Environ()), d.facts(ctx, desk, server.Path(), told.by)),
 		Streams: harness.Streams{Out: told.stream(&stdout), Err: told.stream(&stderr)},
 	})
 	told.end()
@@ -70,27 +70,6 @@ func (s site) Execute(ctx context.Context, path string) (out harness.Output, err
 		return harness.Output{Stdout: out.Stdout, Stderr: out.Stderr + err.Error() + "\n", Dropped: out.Dropped, ExitCode: unguarded}, nil
 	}
 	return out, err
-}
-
-// elsewhere leaves out the variables that name a directory in which the evidence lies, as
-// CI_PROJECT_DIR and GITHUB_WORKSPACE do where the default is kept. HOME and TMPDIR lead
-// everywhere, and programs need them.
-func (d *drill) elsewhere(env []string) []string {
-	evidence, err := filepath.EvalSymlinks(d.dir)
-	if err != nil {
-		evidence = d.dir
-	}
-	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
-		name, value, _ := strings.Cut(entry, "=")
-		if name == "HOME" || name == "TMPDIR" || !filepath.IsAbs(value) {
-			return false
-		}
-		if resolved, err := filepath.EvalSymlinks(value); err == nil {
-			value = resolved
-		}
-		below, err := filepath.Rel(value, evidence)
-		return err == nil && filepath.IsLocal(below) && filepath.Clean(value) != "/"
-	})
 }
 
 // unguarded is the exit status of a program that killed its guard: as of one that

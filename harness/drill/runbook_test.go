@@ -87,6 +87,35 @@ setsid sleep 600 &
 	}
 }
 
+// TestRunbookReadsLogs: what is told of a machine's log begins when it came up. Nothing of the one
+// that was lost is in that of a new one of its name.
+func TestRunbookReadsLogs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := byHand(t, `
+set -eu
+starts() { firedrill host logs "$1" | grep -c '"starting an etcd server"' || true; }
+firedrill host new m2
+echo "of the new m2: [$(firedrill host logs m2)]"
+test "$(starts m1)" = 1 || { echo "m1 was started $(starts m1) times"; exit 1; }
+firedrill host off m1
+firedrill host on m1
+until test "$(starts m1)" != 0; do sleep 0.1; done
+test "$(starts m1)" = 1 || { echo "m1 was started $(starts m1) times since"; exit 1; }
+exit 77 # what is not settled need not be waited for
+`)
+	s.Name, s.Given.Members = "logs", 3
+	s.Break, s.Promises = []harness.Fault{fault.LoseHost{Who: harness.Hosts("m2")}}, []harness.Check{check.ProcedureRefused{}}
+	r.held(t, s, drill.Options{})
+	transcript := read(t, r.latest(t), "transcript.txt")
+	says(t, transcript, "of the new m2: []\n")
+	for host, least := range map[string]int{"m1": 2, "m2": 1} {
+		if log := read(t, r.latest(t), "hosts", host, "etcd.log"); strings.Count(log, `"starting an etcd server"`) < least {
+			t.Errorf("what %s logged before is not kept:\n%s", host, log)
+		}
+	}
+}
+
 // TestRunbookUsesTools: what a runbook asks of etcd's tools at the desk is a step of the drill as
 // what it asks of a host is, without the secrets in it, and is done as it would be anyway. Where
 // the drill is not found any more it is done all the same.
@@ -266,7 +295,7 @@ head -c 2147483648 /dev/zero | firedrill host exec m1 -- sh -c 'cat >/fill'
 echo "the filling ended with $?"
 firedrill host exec m1 -- mv /root/etcd.yaml `+harness.ManifestPath+`
 i=0
-until [ $i -ge 300 ] || grep -q 'no space left on device' `+filepath.Join(r.out, "latest", "hosts", "m1", "etcd.log")+`; do sleep 0.1; i=$((i+1)); done
+until [ $i -ge 300 ] || firedrill host logs m1 | grep -q 'no space left on device'; do sleep 0.1; i=$((i+1)); done
 firedrill host new m7
 echo "the order ended with $?"
 `)
@@ -297,8 +326,52 @@ echo "the order ended with $?"
 	says(t, read(t, r.latest(t), "transcript.txt"), "no space left on device", "restore.sh: the filling ended with ", "restore.sh: the order ended with ")
 }
 
-// TestRunbookAltersEvidence: a runbook that finds the evidence all the same, and alters it, does
-// not get a verdict.
+// TestRunbookFindsNoEvidence: as we are root, a runbook finds nothing where the evidence lies,
+// from its own directory, by its HOME, and whatever it starts. It keeps its desk.
+func TestRunbookFindsNoEvidence(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root may hide it")
+	}
+	const script = `
+set -eu
+cd "$(dirname "$0")"
+for runs in "$(dirname "$0")/runs" runs "${HOME}/runs"; do
+	test -d "$runs/latest" || { echo "$runs is not there"; exit 1; }
+	echo "it sees: [$(ls -A "$runs/latest/")]"
+	setsid sh -c 'test ! -e "$1/latest/ledger.bin"' - "$runs"
+	if (: >"$runs/latest/made") 2>/dev/null; then exit 1; fi
+done
+firedrill host exec m1 -- true
+test -d "${TMPDIR:-/tmp}" && : >"$FIREDRILL_BASTION.made" && rm "$FIREDRILL_BASTION.made"
+`
+	r, s := newRig(t), byHand(t, `exec env HOME="${0%/*}" "${0%/*}"/own.sh`)
+	own := s.Recover.(runbook)[0].Do.(harness.Executable).Path
+	r.out = filepath.Join(filepath.Dir(own), "runs")
+	if err := os.WriteFile(filepath.Join(filepath.Dir(own), "own.sh"), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	report, err := r.run(t.Context(), t, s, drill.Options{Progress: func(e harness.Event) {
+		if e.Kind == harness.WarningEvent {
+			t.Errorf("there is a warning: %s", e.Text)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := findingOf(t, report, "procedure-completed"); f.Verdict != harness.Held {
+		t.Errorf("%+v", f)
+	}
+	if transcript := read(t, r.latest(t), "transcript.txt"); strings.Count(transcript, "it sees: []") != 3 {
+		t.Error(transcript)
+	}
+	if mounts := read(t, "/proc/self/mountinfo"); strings.Contains(mounts, r.out) {
+		t.Errorf("a mount is left:\n%s", mounts)
+	}
+}
+
+// TestRunbookAltersEvidence: a runbook that finds the evidence all the same, as another process
+// sees it, and alters it, does not get a verdict.
 func TestRunbookAltersEvidence(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, do string }{
@@ -312,7 +385,7 @@ func TestRunbookAltersEvidence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			report, err := r.run(t.Context(), t, byHand(t, fmt.Sprintf("set -eu\nset -- %q\n%s\n", filepath.Join(r.out, "latest", c.file), c.do)), drill.Options{})
+			report, err := r.run(t.Context(), t, byHand(t, fmt.Sprintf("set -eu\nset -- %q\n%s\n", fmt.Sprintf("/proc/%d/root%s", os.Getpid(), filepath.Join(r.out, "latest", c.file)), c.do)), drill.Options{})
 			if err == nil {
 				t.Fatalf("it ended %s: %+v", report.Verdict, report.Findings)
 			}

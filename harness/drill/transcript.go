@@ -18,6 +18,34 @@ type transcript struct {
 	mu   sync.Mutex
 	file *files.Record // nil when the books are closed
 	said bool          // all that a runbook printed is there, as it came
+	kept int           // bytes of calls by hand that are kept whole
+	full bool          // they are mostKept, and no further one is
+}
+
+// mostKept is how many bytes of calls by hand are kept in a drill, of what was typed, fed
+// and printed together. What is kept of each call is bounded, and whoever polls makes as
+// many as he has time for: the ledger lies on the same disk.
+const mostKept = 64 << 20
+
+// afford is as much of a step as is still kept of one, and says when it is no longer all.
+func (t *transcript) afford(s harness.StepRecord) (harness.StepRecord, error) {
+	if s.By == "" {
+		return s, nil // there are as many of these as the procedure has
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	size := len(s.Command) + len(s.Input) + len(s.Output.Stdout) + len(s.Output.Stderr)
+	if !t.full && t.kept+size <= mostKept {
+		t.kept += size
+		return s, nil
+	}
+	if !t.full {
+		t.full = true
+		if _, err := fmt.Fprintf(t.file, "%8.3fs  (as many bytes of calls are kept as are in a drill, %d: of each from here on what was typed, up to %d bytes, and how it ended)\n\n", s.At.Seconds(), mostKept, mostText); err != nil {
+			return s, fmt.Errorf("write the transcript: %w", err)
+		}
+	}
+	return abridged(s), nil
 }
 
 func newTranscript(dir string) (*transcript, error) {

@@ -35,6 +35,9 @@ func Begin(path string) (*Record, error) {
 // Name is the path that the record was begun at.
 func (r *Record) Name() string { return r.file.Name() }
 
+// Size is how many bytes were written.
+func (r *Record) Size() int64 { return r.size }
+
 // Write is on its way to the disk when it returns: nothing is held back.
 func (r *Record) Write(p []byte) (int, error) {
 	n, err := r.file.Write(p)

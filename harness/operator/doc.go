@@ -5,8 +5,13 @@
 // certificates (pki), the backups, and a working directory. It lies in the
 // directory that harness/owner keeps for the drill, so that `firedrill clean`
 // sweeps it after a SIGKILL. Nothing on it, and nothing that a program is given
-// (its environment, its arguments, its descriptors, its working directory, its
-// parent), leads to where the drill writes what it sees.
+// (its descriptors, its working directory, its parent), leads to where the drill writes
+// what it sees. Its own path and its environment are the caller's affair: whoever has
+// a script in the directory that evidence is kept in, or there as his HOME, has them
+// lead to it. Where the system lets us, that place is empty for the program and all
+// that it starts, whatever leads there (Program.Unseen): they have a mount namespace of
+// their own. That is no lock. Whoever may make such a namespace may leave it, or look
+// from a process outside.
 //
 // Nothing that a program starts outlives it. Between us and the program is a
 // guard, our own binary once more:

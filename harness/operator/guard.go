@@ -30,6 +30,9 @@ const (
 	// lifelineFD and reportFD are the guard's ends of two pipes: one that is
 	// closed when the program is to end, one for the report.
 	lifelineFD, reportFD = 3, 4
+	// endOfPath ends the path of the directory that the program is not to see, which is
+	// all that is ever written to the lifeline.
+	endOfPath = "\x00"
 )
 
 const (
@@ -74,8 +77,12 @@ func guardMain(args []string) int {
 	runtime.LockOSThread()
 	lifeline, told, err := inherited()
 	var n uint64
+	var unseen string
 	if err == nil && len(args) >= 3 {
 		n, err = strconv.ParseUint(args[0], 10, 64)
+	}
+	if err == nil {
+		unseen, err = readPath(lifeline)
 	}
 	if err != nil || len(args) < 3 {
 		fmt.Fprintln(os.Stderr, "firedrill: a guard is started by firedrill alone, which hands it what it needs\nhint: firedrill run --help tells how to have a program of yours run")
@@ -84,9 +91,9 @@ func guardMain(args []string) int {
 	g := guard{children: make(chan os.Signal, 1), ended: make(chan struct{})}
 	go func() {
 		defer close(g.ended)
-		_, _ = io.Copy(io.Discard, lifeline) // nothing is ever written to it
+		_, _ = io.Copy(io.Discard, lifeline) // nothing more is ever written to it
 	}()
-	r := g.watch(mark(n), args[1], args[2:])
+	r := g.hidden(unseen, mark(n), args[1], args[2:])
 	if err := json.NewEncoder(told).Encode(r); err != nil {
 		return 1 // nobody listens any more
 	}
@@ -128,6 +135,19 @@ func inherited() (lifeline, told *os.File, err error) {
 	return os.NewFile(lifelineFD, "lifeline"), os.NewFile(reportFD, "report"), nil
 }
 
+// readPath reads a path of the lifeline, byte by byte: what follows is its end.
+func readPath(lifeline io.Reader) (string, error) {
+	var path []byte
+	for b := make([]byte, 1); ; path = append(path, b...) {
+		if _, err := io.ReadFull(lifeline, b); err != nil {
+			return "", err
+		}
+		if string(b) == endOfPath {
+			return string(path), nil
+		}
+	}
+}
+
 // guard waits for a program and its descendants, and sees to their end.
 type guard struct {
 	children chan os.Signal // one of them ended
@@ -136,6 +156,37 @@ type guard struct {
 	program int // its process ID; 0: it ended, and the number may be another's
 	status  unix.WaitStatus
 	alone   bool // no child is left, and so no descendant
+}
+
+// hidden hides what the program is not to see, and watches it. Without a program that is all.
+func (g *guard) hidden(unseen string, m mark, dir string, argv []string) report {
+	if unseen != "" {
+		if err := hide(unseen); err != nil {
+			return report{Problem: fmt.Sprintf("keep the program from seeing %s: %v", unseen, err)}
+		}
+	}
+	if argv[0] == "" {
+		return report{}
+	}
+	return g.watch(m, dir, argv)
+}
+
+// hide has this process, and all that it will start, find a directory empty. It is in a mount
+// namespace of its own, which ends with the last of them, and leaves nothing behind.
+func hide(dir string) error {
+	// What somebody mounts elsewhere still arrives here, and nothing goes the other way.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return fmt.Errorf("set its mounts apart: %w", err)
+	}
+	const flags = unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	if err := unix.Mount("nothing", dir, "tmpfs", flags, "size=4k,mode=555"); err != nil {
+		return fmt.Errorf("mount an empty directory over it: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err == nil && len(entries) > 0 {
+		err = fmt.Errorf("%s is seen in it all the same", entries[0].Name())
+	}
+	return err
 }
 
 // watch runs the program to its end and that of all its descendants.

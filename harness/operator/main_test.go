@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-var roles = map[string]func(args []string) error{"daemon": daemon, "stay": stay, "look": look, "drill": drill, "lowered": lowered, "shell": shell}
+var roles = map[string]func(args []string) error{"daemon": daemon, "stay": stay, "look": look, "drill": drill, "lowered": lowered, "shell": shell, "hides": hides}
 
 // daemon leaves a process behind that is in a session of its own, has nothing in
 // its environment, ignores every signal it can and, asked to, has lost its mark.
@@ -153,6 +153,9 @@ func lowered(args []string) error {
 	}
 	return drill(args)
 }
+
+// hides is another user, who may not mount anything.
+func hides(args []string) error { return Hides(context.Background(), args[0]) }
 
 // newDesk is a desk in a place whose path is short, as sockets need it. Nothing
 // of it and of its programs may be left when the test ends.

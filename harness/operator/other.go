@@ -19,6 +19,9 @@ func Main([]string) (ran bool) { return false }
 // Run says that no program is run here.
 func (d *Desk) Run(context.Context, Program) (code int, err error) { return -1, errSystem }
 
+// Hides says that no program is run here.
+func Hides(context.Context, string) error { return errSystem }
+
 // endAll finds nothing: nothing can have been started here.
 func endAll(context.Context, string) (ended int, err error) { return 0, nil }
 

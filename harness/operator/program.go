@@ -26,6 +26,9 @@ type Program struct {
 	Args []string // what follows its name
 	Env  []string // all that is in its environment: see Desk.Environment
 	Dir  string   // its working directory; "": the desk's
+	// Unseen is a directory that it, and all that it starts, finds empty, whatever leads
+	// there; "": none. Run fails where Hides says that this cannot be done.
+	Unseen string
 	// Streams are the program's. A file is handed to it as it is. An In that is
 	// none may still be read from after the program has ended, until a Read
 	// returns; where Out and Err are one writer, they are one stream.

@@ -67,6 +67,18 @@ func (d *Desk) Run(ctx context.Context, p Program) (code int, err error) {
 	return w.await(ctx)
 }
 
+// Hides tells whether a program can be kept from seeing a directory, an existing one: nil,
+// or why not. It is tried: we have to be root, or to have what root may, and a container
+// engine may forbid it all the same.
+func Hides(ctx context.Context, dir string) error {
+	w := watched{mark: markBit, patience: guardLimit}
+	if err := w.start(Program{Unseen: dir}, "/"); err != nil {
+		return err
+	}
+	_, err := w.await(ctx)
+	return err
+}
+
 // place is where a program works. The desk's own is made anew where an earlier
 // program removed it.
 func (d *Desk) place(dir string) (string, error) {
@@ -87,7 +99,7 @@ func (d *Desk) place(dir string) (string, error) {
 // watched is a program with its guard.
 type watched struct {
 	mark     mark
-	path     string
+	path     string        // "": none, and the guard only hides
 	patience time.Duration // with the guard, once the program was told to end
 	guard    *exec.Cmd
 	lifeline *os.File // closed: the program is to end
@@ -119,7 +131,14 @@ func (w *watched) start(p Program, dir string) (err error) {
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 		WaitDelay:   outputLinger,
 	}
+	if p.Unseen != "" {
+		w.guard.SysProcAttr.Cloneflags = syscall.CLONE_NEWNS
+	}
 	feed, err := input(w.guard, p.Streams)
+	if err == nil {
+		// Not an argument, nor a variable: the program can look at those of its guard.
+		_, err = lifeline.WriteString(p.Unseen + endOfPath)
+	}
 	if err == nil {
 		err = w.guard.Start()
 	}

@@ -105,6 +105,65 @@ func TestWhatAProgramIsGiven(t *testing.T) {
 	}
 }
 
+// TestUnseen has a program, and what it starts and leaves behind, find a directory empty, by
+// whatever path; nobody else does, and nothing tells where it is before it is looked for.
+func TestUnseen(t *testing.T) {
+	dir := t.TempDir()
+	if err := Hides(within(t), dir); err != nil {
+		if os.Geteuid() == 0 && !errors.Is(err, unix.EPERM) {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	d := newDesk(t)
+	file, link := filepath.Join(dir, "ledger.bin"), filepath.Join(t.TempDir(), "link")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Symlink(dir, link)); err != nil {
+		t.Fatal(err)
+	}
+	environ, made := env(t)
+	var out strings.Builder
+	code, err := d.Run(within(t), Program{
+		Path: script(t, `cd "$DIR"; ls -A "$LOOK"; setsid sh -c 'ls -A "$LOOK"'; (: >"$LOOK/new") 2>/dev/null && echo "it writes there"
+tr '\0' ' ' </proc/$PPID/cmdline; tr '\0' ' ' </proc/$PPID/environ; : >made`),
+		Env: append(environ, "LOOK="+link), Streams: harness.Streams{Out: &out}, Unseen: dir,
+	})
+	if code != 0 || err != nil {
+		t.Fatal(code, err)
+	}
+	if text := out.String(); strings.Contains(text, "ledger.bin") || strings.Contains(text, "it writes there") || strings.Contains(text, dir) || !strings.Contains(text, "guard") {
+		t.Errorf("it sees %s", text)
+	}
+	if !exists(file) || !exists(filepath.Join(made, "made")) {
+		t.Error("what is hidden from it, or what it made elsewhere, is not there")
+	}
+	if mounts, err := os.ReadFile("/proc/self/mountinfo"); err != nil || strings.Contains(string(mounts), dir) {
+		t.Errorf("%v, it is mounted for us as well: %s", err, mounts)
+	}
+	if code, err := d.Run(within(t), Program{Path: script(t, "exit 5"), Unseen: dir + "/nothing"}); code != -1 || err == nil || !strings.Contains(err.Error(), "keep the program from seeing") {
+		t.Errorf("%d, %v: what is not there cannot be hidden", code, err)
+	}
+}
+
+// TestNobodyHides: where it may not be done, that is known before a program is run.
+func TestNobodyHides(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be somebody else")
+	}
+	dir, err := os.MkdirTemp("/tmp", "firedrill-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(publicCopy(t, dir), "play", "hides", dir)
+	cmd.SysProcAttr, cmd.Dir = asNobody(), "/"
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "operation not permitted") {
+		t.Errorf("%v, it says %s", err, out)
+	}
+}
+
 // TestNoEnvironment gives a program none, which is not ours.
 func TestNoEnvironment(t *testing.T) {
 	d := newDesk(t)
