@@ -64,12 +64,12 @@ func TestBeyondWhatServes(t *testing.T) {
 		"nobody knows how far it has": {func(g *game) { g.moves.known["m3"] = extent{900, 9 * time.Second}; serves(g, 991) }, ""},
 		"it is what serves": {func(g *game) {
 			g.moves.known["m2"] = extent{990, 9 * time.Second}
-			g.show([]gameday.Host{{Name: "m2", Leader: "m2", Asked: 15 * time.Second}, {Name: "m3"}})
+			g.show([]gameday.Inside{{Host: gameday.Host{Name: "m2", Leader: "m2", Asked: 15 * time.Second}}, {Host: gameday.Host{Name: "m3"}}}, nil)
 			serves(g, 991)
 		}, text},
 		"it was led before": {func(g *game) {
 			g.moves.known["m2"] = extent{990, 9 * time.Second}
-			g.show([]gameday.Host{{Name: "m2", Leader: "m1", Asked: 10 * time.Second}, {Name: "m3"}})
+			g.show([]gameday.Inside{{Host: gameday.Host{Name: "m2", Leader: "m1", Asked: 10 * time.Second}}, {Host: gameday.Host{Name: "m3"}}}, nil)
 			serves(g, 991)
 		}, ""},
 		"a copy was taken away": {func(g *game) { g.moves.copies["m1"].taken = true; serves(g, 991) }, ""},

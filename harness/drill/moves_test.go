@@ -53,8 +53,8 @@ func (d *disk) Run(_ context.Context, script string) (out harness.Output, err er
 	return out, nil
 }
 
-// holds is in a database how far it goes.
-var holds = regexp.MustCompile("<revision ([0-9]+)>")
+// revisionOf is in a database how far it goes.
+var revisionOf = regexp.MustCompile("<revision ([0-9]+)>")
 
 // status is what etcdutl says of a file.
 func (d *disk) status(file string) (out harness.Output) {
@@ -62,7 +62,7 @@ func (d *disk) status(file string) (out harness.Output) {
 		out.ExitCode = notFound
 		return out
 	}
-	if found := holds.FindStringSubmatch(d.files[file]); found != nil {
+	if found := revisionOf.FindStringSubmatch(d.files[file]); found != nil {
 		out.Stdout = fmt.Sprintf(`{"hash":7,"revision":%s,"totalKey":3}`, found[1])
 		return out
 	}
