@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -82,5 +83,37 @@ func TestThereIsNoRoomForWhatIsAskedFor(t *testing.T) {
 	d, ctx := fillable(t, harness.ByTeam{}, harness.Struck)
 	if d.broke(breakage{err: broken{full}}); ctx.Err() == nil {
 		t.Error("before anybody recovers it goes on")
+	}
+}
+
+// Where hosts may have filled the disk that evidence is sorted on, it is sorted beside the
+// evidence, and nothing of that is left.
+func TestWhereEvidenceIsSorted(t *testing.T) {
+	full := []harness.FullDisk{{Host: "m1"}}
+	for name, c := range map[string]struct {
+		does   harness.Action
+		full   []harness.FullDisk
+		beside bool
+	}{
+		"there is room":        {harness.ByTeam{}, nil, false},
+		"a host's is full":     {harness.ByTeam{}, full, true},
+		"nobody filled it":     {harness.Script("etcdctl version"), full, false},
+		"a runbook filled one": {harness.Executable{Path: "restore.sh"}, full, true},
+	} {
+		d, _ := fillable(t, c.does)
+		d.dir, d.ev.FullDisks = t.TempDir(), c.full
+		want := ""
+		if c.beside {
+			want = d.dir
+		}
+		if got := d.scratch(); got != want {
+			t.Errorf("%s: in %q, want %q", name, got, want)
+		}
+		if left, err := os.ReadDir(d.dir); err != nil || len(left) > 0 {
+			t.Errorf("%s: left behind: %v, %v", name, left, err)
+		}
+	}
+	if !roomAt(t.TempDir()) {
+		t.Error("there is no room")
 	}
 }
