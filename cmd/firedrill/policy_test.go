@@ -127,7 +127,7 @@ func TestPolicyRunsItsSweep(t *testing.T) {
 	}
 	for _, want := range []string{
 		"a database of 1.0 MiB: ", "run 1 of 12: restore-here, 1.0 MiB of 2048-byte values, 3 members, number 1, seed 1; 12 left, no estimate yet",
-		"HELD  policy small", "3600: in the drills the interval of 1h was 1s", "etcd 3.7.3",
+		"HELD  policy small", "3600: in the drills the interval of 1 h was 1 s", "etcd 3.7.3",
 	} {
 		if !strings.Contains(th.stdout.String(), want) {
 			t.Errorf("%q is not in\n%s", want, th.stdout.String())

@@ -129,14 +129,26 @@ func (m *machine) PowerOn(context.Context) (io.ReadWriteCloser, error) {
 	return stream{in: ourIn, out: ourOut}, nil
 }
 
-func (m *machine) PowerOff(context.Context) error {
+// PowerOff returns when nothing runs there: what an agent started dies with it, and the
+// kernel tells them of its death a moment later.
+func (m *machine) PowerOff(ctx context.Context) error {
 	if m.agent == nil {
 		return nil
 	}
 	_ = m.agent.Process.Kill()
 	<-m.ended
 	m.agent = nil
-	return nil
+	for {
+		left, err := rootedIn(m.root)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("power off: %v run on after %w", left, context.Cause(ctx))
+		}
+	}
 }
 
 func (m *machine) Destroy(ctx context.Context) error {

@@ -13,15 +13,21 @@ import (
 // processesIn lists the living processes whose root directory is dir.
 func processesIn(t *testing.T, dir string) []string {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(dir)
+	found, err := rootedIn(dir)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return found
+}
+
+func rootedIn(dir string) (found []string, err error) {
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return nil, err
 	}
 	roots, err := filepath.Glob("/proc/[0-9]*/root")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	var found []string
 	for _, link := range roots {
 		root, err := os.Readlink(link)
 		if err != nil || root != dir {
@@ -32,7 +38,7 @@ func processesIn(t *testing.T, dir string) []string {
 			found = append(found, strings.ReplaceAll(string(text), "\x00", " "))
 		}
 	}
-	return found
+	return found, nil
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -52,7 +52,7 @@ func verdict(v harness.Verdict) string {
 // known is what all runs so far come to, in a line.
 func known(r policy.Result) string {
 	var recovered, lost int64
-	counted, exceeded, other := 0, 0, 0
+	counted, never, exceeded, other := 0, 0, 0, 0
 	for _, run := range r.Runs {
 		if run.Loss != nil {
 			if lost = max(lost, run.Loss.LostMS); run.Loss.Exceeded() {
@@ -65,6 +65,9 @@ func known(r policy.Result) string {
 		if run.Counts() {
 			counted++
 			recovered = max(recovered, run.Recovered)
+			if run.Unrecovered > 0 {
+				never++
+			}
 		}
 	}
 	text := fmt.Sprintf("%d of %d runs count", counted, len(r.Runs))
@@ -72,7 +75,10 @@ func known(r policy.Result) string {
 		text += "; worst recovery " + seconds(recovered)
 	}
 	if rto := r.Policy.Targets.RTO; rto > 0 && recovered > 0 {
-		text += fmt.Sprintf(" of %s promised", rto)
+		text += fmt.Sprintf(" of %s promised", rto.Words())
+	}
+	if never > 0 {
+		text += fmt.Sprintf("; %d not seen to recover", never)
 	}
 	text += fmt.Sprintf("; worst loss %s", seconds(lost))
 	if exceeded > 0 {
