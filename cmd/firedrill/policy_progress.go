@@ -40,9 +40,9 @@ func (p *progress) say(line string) { p.write(line + "\n") }
 
 // write takes the place of what is on the last line.
 func (p *progress) write(text string) {
-	const clear = "\x1b[K" // to the line's end
+	const blank = "\x1b[K" // to the line's end
 	if p.live {
-		text = clear + text
+		text = blank + text
 	}
 	p.lines.Lock()
 	defer p.lines.Unlock()

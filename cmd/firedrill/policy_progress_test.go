@@ -84,13 +84,13 @@ func TestASweepTellsHowFarADrillHasCome(t *testing.T) {
 	terminal, shown := onATerminal(t)
 	sweep(t, func(th *theatre) { th.out = terminal })
 	text := shown()
-	const clear = "\x1b[K"
-	told := clear + "  booting, 0 s into the drill\r" + clear + "  backing up, 3 s into the drill\r" + clear + "  struck, 6 s into the drill\r" +
-		clear + "  recovering, 10 s into the drill\r" + clear + "  checking, 13 s into the drill\r" + clear + "  held in "
+	const blank = "\x1b[K"
+	told := blank + "  booting, 0 s into the drill\r" + blank + "  backing up, 3 s into the drill\r" + blank + "  struck, 6 s into the drill\r" +
+		blank + "  recovering, 10 s into the drill\r" + blank + "  checking, 13 s into the drill\r" + blank + "  held in "
 	if strings.Count(text, told) != 3 || strings.Count(text, "into the drill") != 15 {
 		t.Errorf("%q", text)
 	}
-	making := clear + "making a database of 1.0 MiB with values of 2048 bytes\n" + clear + "a database of 1.0 MiB: "
+	making := blank + "making a database of 1.0 MiB with values of 2048 bytes\n" + blank + "a database of 1.0 MiB: "
 	if !strings.HasPrefix(text, making) || strings.Count(text, "making") != 1 {
 		t.Errorf("it does not begin with %q: %q", making, text)
 	}
@@ -98,13 +98,13 @@ func TestASweepTellsHowFarADrillHasCome(t *testing.T) {
 	var plain *theatre
 	sweep(t, func(th *theatre) { plain = th })
 	text = plain.stdout.String()
-	if strings.Contains(text, "into the drill") || strings.ContainsAny(text, "\r\x1b") || !strings.HasPrefix(text, strings.ReplaceAll(making, clear, "")) {
+	if strings.Contains(text, "into the drill") || strings.ContainsAny(text, "\r\x1b") || !strings.HasPrefix(text, strings.ReplaceAll(making, blank, "")) {
 		t.Errorf("where there is no terminal: %q", text)
 	}
 	terminal, shown = onATerminal(t)
 	t.Setenv("TERM", "dumb")
 	sweep(t, func(th *theatre) { th.out = terminal })
-	if text := shown(); strings.Contains(text, "into the drill") || strings.Contains(text, clear) {
+	if text := shown(); strings.Contains(text, "into the drill") || strings.Contains(text, blank) {
 		t.Errorf("on a dumb terminal: %q", text)
 	}
 }
