@@ -22,7 +22,7 @@ func TestADeadBackupJobIsCaughtByThePolicy(t *testing.T) {
 	th.scenarios = func() []harness.Scenario {
 		all := scenarios.All()
 		for i := range all {
-			all[i].Backups.Dies = 2
+			all[i].Backups.Dies, all[i].Backups.Age = 2, 0
 		}
 		return all
 	}

@@ -80,6 +80,7 @@ func TestWays(t *testing.T) {
 // is told, and how to keep it elsewhere; where nothing does, nothing is.
 func TestWhatCannotBeHidden(t *testing.T) {
 	project := t.TempDir()
+	t.Setenv("TMPDIR", t.TempDir()) // the usual one may lead to the project
 	for runbook, want := range map[string]string{project + "/restore.sh": "this leads there: the directory that it lies in; --out DIR keeps it elsewhere", "/bin/restore.sh": ""} {
 		var told []string
 		lines, err := newTimeline(t.TempDir(), func(e harness.Event) {
