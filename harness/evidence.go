@@ -303,6 +303,10 @@ type MemberView struct {
 	Alarms     []string `json:"alarms"`  // "NOSPACE of <member ID>"
 	Serves     bool     `json:"serves"`  // answered a linearizable read
 	ServeError string   `json:"serve_error,omitempty"`
+	// TimedOut: Error or ServeError is nothing that it answered, but that no answer came
+	// in time, however often it was asked. Told of members that were asked for evidence
+	// only, and absent in evidence of older versions.
+	TimedOut bool `json:"timed_out,omitempty"`
 }
 
 // Membership prints whom the host takes for a member of which cluster, in order.

@@ -213,7 +213,7 @@ func honest() (*harness.Evidence, *book) {
 		Marks: map[harness.Mark]time.Duration{
 			harness.TrafficBegan: 50 * time.Millisecond, harness.Struck: struckAt, harness.Detected: 2100 * time.Millisecond, harness.QuorumLost: 2200 * time.Millisecond,
 			harness.ProcedureBegan: beganAt, harness.HistoryReplaced: replacedAt, harness.ProcedureEnded: endedAt,
-			harness.Settled: 6 * time.Second, harness.TrafficEnded: trafficEnd,
+			harness.Settled: 6 * time.Second, harness.TrafficEnded: trafficEnd, harness.Collected: trafficEnd + 2*time.Second,
 		},
 		Steps:     []harness.StepRecord{{Number: 1, Name: "stop etcd", Attempts: 1}, {Number: 2, Name: "force m1", Attempts: 3}},
 		Procedure: harness.ProcedureRecord{Completed: true, Within: time.Minute},

@@ -198,16 +198,22 @@ func (EveryMemberServes) Name() string { return "every-member-serves" }
 // Claim says what Held affirms.
 func (EveryMemberServes) Claim() string { return "every member answers a linearizable read" }
 
-// Judge reads what each was asked.
+// Judge reads what each was asked. Where this machine stood still meanwhile, an answer
+// that did not come in time proves nothing; one that came does.
 func (EveryMemberServes) Judge(ev *harness.Evidence) harness.Result {
 	if len(ev.Hosts) == 0 || len(ev.After) == 0 {
 		return notSeen("no member was asked")
 	}
+	over, _ := ev.At(harness.TrafficEnded)
+	collected, _ := ev.At(harness.Collected)
+	still := stoodStill(ev, over, collected)
 	var wrong, missing []string
 	for _, host := range ev.Hosts {
 		switch v, ok := viewOf(ev.After, host); {
 		case !ok:
 			missing = append(missing, host+" was not asked")
+		case v.TimedOut && still:
+			missing = append(missing, fmt.Sprintf("%s did not answer in time, which may be this machine's doing: %s", host, ev.Machine.Unfit))
 		case v.Error != "":
 			wrong = append(wrong, fmt.Sprintf("%s does not answer: %s", host, v.Error))
 		case !v.Serves:

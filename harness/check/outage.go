@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -105,14 +106,22 @@ func exceeded(ev *harness.Evidence, probes outage.Service) *harness.Result {
 
 // excused tells whether a gap may have been too long by this machine's doing.
 func excused(ev *harness.Evidence, gap time.Duration) bool {
-	m, timeout := ev.Machine, ev.ElectionTimeout
+	m := ev.Machine
 	if m.Unfit == "" {
 		return false
 	}
 	over, _ := ev.At(harness.TrafficEnded)
 	share := m.StallTotal.Seconds() / over.Seconds()
 	late := time.Duration(min(share, 1) * float64(gap))
-	return m.StallWorst >= timeout || m.FsyncWorst >= timeout/2 || gap <= 2*draws*timeout+late
+	return stoodStill(ev, 0, math.MaxInt64) || gap <= 2*draws*ev.ElectionTimeout+late
+}
+
+// stoodStill tells whether between two moments this machine was late for so long that a
+// healthy member may miss its leader by it, or have a request time out: timers by a
+// whole election time-out, or, at either end of the drill, its disk by half of one.
+func stoodStill(ev *harness.Evidence, from, to time.Duration) bool {
+	m, timeout := ev.Machine, ev.ElectionTimeout
+	return m.Unfit != "" && timeout > 0 && (m.WorstStall(from, to) >= timeout || m.FsyncWorst >= timeout/2)
 }
 
 // tooLong tells the gaps beyond the bound.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -66,10 +67,12 @@ func (ServiceRestored) Claim() string {
 const RestoredAcks = 3
 
 // Judge counts acknowledgements since the procedure's end. On a machine that was
-// too busy for figures, gaps in a service that is there prove nothing.
+// too busy for figures, gaps in a service that is there prove nothing; and neither, on
+// one that stood still meanwhile, that a writer who was acknowledged was so too seldom.
 func (ServiceRestored) Judge(ev *harness.Evidence) harness.Result {
 	ended, ok := ev.At(harness.ProcedureEnded)
-	if _, over := ev.At(harness.TrafficEnded); !ok || !over {
+	over, watched := ev.At(harness.TrafficEnded)
+	if !ok || !watched {
 		return notSeen("traffic was not watched until after the procedure")
 	}
 	clusters := ev.Clusters()
@@ -101,7 +104,11 @@ func (ServiceRestored) Judge(ev *harness.Evidence) harness.Result {
 		if calm && sent[name] < RestoredAcks {
 			return notSeen("%s sent %d writes after the procedure", name, sent[name])
 		}
-		return violated(nil, "%s had %d of %d writes acknowledged after the procedure", name, n, sent[name])
+		said := fmt.Sprintf("%s had %d of %d writes acknowledged after the procedure", name, n, sent[name])
+		if n > 0 && stoodStill(ev, ended, over) {
+			return notSeen("%s, which may be this machine's doing: %s", said, ev.Machine.Unfit)
+		}
+		return violated(nil, "%s", said)
 	}
 	if busy := ev.Machine.Unfit; !calm && busy != "" {
 		return notSeen("all %d writers were acknowledged again, but there were no 2 s without a gap, which may be this machine's doing: %s", len(writers), busy)

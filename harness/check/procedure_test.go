@@ -28,6 +28,11 @@ func after(client string, alter func(n int, o *harness.Operation)) func(*harness
 	})
 }
 
+// twice has one writer acknowledged two times only after the procedure.
+func twice() func(*harness.Evidence, *book) {
+	return after("writer-1", func(n int, o *harness.Operation) { o.Effective = n <= 2 })
+}
+
 // paused makes it a game day that stood still once.
 func paused(from, to time.Duration) func(*harness.Evidence, *book) {
 	return func(ev *harness.Evidence, _ *book) {
@@ -37,6 +42,13 @@ func paused(from, to time.Duration) func(*harness.Evidence, *book) {
 
 // busy makes the machine too busy for figures.
 func busy(ev *harness.Evidence, _ *book) { ev.Machine.Unfit = "the machine was too busy" }
+
+// standstill makes the machine too busy for figures, by a timer that was late by so much.
+func standstill(at, late time.Duration) func(*harness.Evidence, *book) {
+	return both(busy, func(ev *harness.Evidence, _ *book) {
+		ev.Machine.StallWorst, ev.Machine.Stalls = late, []harness.Stall{{At: at, Late: late}}
+	})
+}
 
 var procedureCases = []judged{
 	{completed, "honest", nothing, harness.Held, "2 commands in 1.50 s"},
@@ -58,7 +70,11 @@ var procedureCases = []judged{
 	{restored, "honest", nothing, harness.Held, "all 2 writers"},
 	{restored, "after a procedure in place", inPlace, harness.Held, ""},
 	{restored, "three of a writer", after("writer-1", func(n int, o *harness.Operation) { o.Effective = n <= 3 }), harness.Held, ""},
-	{restored, "two of a writer", after("writer-1", func(n int, o *harness.Operation) { o.Effective = n <= 2 }), harness.Violated, "writer-1 had 2 of"},
+	{restored, "two of a writer", twice(), harness.Violated, "writer-1 had 2 of"},
+	{restored, "two of a writer, on a machine that stood still", both(twice(), standstill(endedAt+2*time.Second, time.Second)), harness.Inconclusive, "writer-1 had 2 of"},
+	{restored, "two of a writer, on a machine that was busy but did not stand still", both(twice(), standstill(endedAt+2*time.Second, 900*time.Millisecond)), harness.Violated, "writer-1 had 2 of"},
+	{restored, "two of a writer, on a machine that had stood still before", both(twice(), standstill(endedAt-1500*time.Millisecond, time.Second)), harness.Violated, "writer-1 had 2 of"},
+	{restored, "a writer is without answers, on a machine that stood still", both(after("writer-0", func(_ int, o *harness.Operation) { o.Outcome = harness.Unknown }), standstill(endedAt+2*time.Second, time.Second)), harness.Violated, "writer-0 had 0 of"},
 	{restored, "a writer is without answers", after("writer-0", func(_ int, o *harness.Operation) { o.Outcome = harness.Unknown }), harness.Violated, "writer-0 had 0 of"},
 	{restored, "a writer is served by the cluster that was replaced", after("writer-0", func(_ int, o *harness.Operation) { o.ClusterID = 0xdead }), harness.Violated, "writer-0 had 0 of"},
 	{restored, "both writers are silent", both(after("writer-0", func(_ int, o *harness.Operation) { o.Outcome = harness.Unknown }), after("writer-1", func(_ int, o *harness.Operation) { o.Outcome = harness.Unknown })), harness.Violated, "writer-0 had 0 of"},

@@ -45,7 +45,11 @@ func views(ctx context.Context, targets []Target, patience time.Duration) []harn
 	return each(targets, func(t Target) harness.MemberView {
 		for {
 			view, late := viewOnce(ctx, t)
-			if !late || !time.Now().Before(deadline) || ctx.Err() != nil || refuses(ctx, t) {
+			switch {
+			case !late || patience == 0 || refuses(ctx, t):
+				return view
+			case !time.Now().Before(deadline) || ctx.Err() != nil:
+				view.TimedOut = true
 				return view
 			}
 		}

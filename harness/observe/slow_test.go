@@ -33,11 +33,11 @@ func TestViewsAskASlowMemberAgain(t *testing.T) {
 	if v := Members(t.Context(), targets)[0]; v.Error == "" {
 		t.Errorf("a paused member answered: %+v", v)
 	}
-	if v := views(t.Context(), targets, askTimeout+time.Second)[0]; !strings.Contains(v.Error, "deadline exceeded") {
+	if v := views(t.Context(), targets, askTimeout+time.Second)[0]; !strings.Contains(v.Error, "deadline exceeded") || !v.TimedOut {
 		t.Errorf("a paused member answered: %+v", v)
 	}
 	time.AfterFunc(askTimeout+time.Second, func() { woken <- m.Resume() })
-	if v := Views(t.Context(), targets)[0]; v.Error != "" || !v.Serves || len(v.Members) != 1 {
+	if v := Views(t.Context(), targets)[0]; v.Error != "" || !v.Serves || len(v.Members) != 1 || v.TimedOut {
 		t.Errorf("a slow member: %+v", v)
 	}
 	if err := errors.Join(<-woken, m.Kill()); err != nil {
@@ -45,7 +45,7 @@ func TestViewsAskASlowMemberAgain(t *testing.T) {
 	}
 	begun := time.Now()
 	v := Views(t.Context(), targets)[0]
-	if took := time.Since(begun); v.Error == "" || took > askTimeout+time.Second {
+	if took := time.Since(begun); v.Error == "" || v.TimedOut || took > askTimeout+time.Second {
 		t.Errorf("a dead member, asked for %s: %+v", took, v)
 	}
 }
