@@ -78,7 +78,7 @@ func meaning(told minio.ErrorResponse) (kinds []error, hint string) {
 	case "SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidTokenId", "ExpiredToken", "XAdminUserNotFound": // the last is versitygw's
 		return nil, "the server does not know these credentials: see AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or AWS_PROFILE"
 	case "AccessDenied":
-		return nil, "the server knows these credentials, or none, but does not let them do this: they must list, get and put below the prefix, and delete there where old backups are to go"
+		return nil, "the server knows these credentials, or none, but does not let them do this: they must list and get below the prefix; put there too where backups are taken, and delete where old ones are to go"
 	case "RequestTimeTooSkewed":
 		return nil, "set the clock of this machine"
 	case "AuthorizationHeaderMalformed", "InvalidRegion", "PermanentRedirect":
