@@ -33,6 +33,18 @@
 // not borne by a shell that somebody gave the same variable by hand. `ulimit -x`
 // shows it. What su and sudo start may have lost it; the guard knows that too.
 //
+// What lifts its mark and ends its guard escapes all that. Not where the program has a mount
+// namespace: there it has a PID namespace as well, if the system lets us, and the guard is its
+// first process. The kernel ends a namespace's processes before the first of them, and
+// none leaves it. None of them can kill or stop that one; at most it has it crash, which ends
+// them all. Run returns when the guard has ended, or says that it could not.
+//
+// Such a program sees its own processes in /proc, by numbers that are others outside, and
+// none of the machine's: an on-call engineer's machine is not the host. ps, kill and $$ are
+// true there, and its parent is process 1. Whom a socket's peer is told it was, the kernel
+// translates; a number that it hands on itself, as systemd-run --scope may, names somebody
+// else. What was mounted below /proc (lxcfs) is not there.
+//
 // What a program asks somebody else to start (a container engine, systemd-run,
 // at, another machine) is not its descendant, and is its own affair.
 //

@@ -172,11 +172,17 @@ func (g *guard) hidden(unseen string, m mark, dir string, argv []string) report 
 }
 
 // hide has this process, and all that it will start, find a directory empty. It is in a mount
-// namespace of its own, which ends with the last of them, and leaves nothing behind.
+// namespace of its own, which ends with the last of them, and leaves nothing behind. If its PID
+// namespace is its own too, /proc is that one's.
 func hide(dir string) error {
 	// What somebody mounts elsewhere still arrives here, and nothing goes the other way.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("set its mounts apart: %w", err)
+	}
+	if apart() {
+		if err := numberAnew(); err != nil {
+			return err
+		}
 	}
 	const flags = unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	if err := unix.Mount("nothing", dir, "tmpfs", flags, "size=4k,mode=555"); err != nil {

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-var roles = map[string]func(args []string) error{"daemon": daemon, "stay": stay, "look": look, "drill": drill, "lowered": lowered, "shell": shell, "hides": hides}
+var roles = map[string]func(args []string) error{"daemon": daemon, "stay": stay, "look": look, "drill": drill, "lowered": lowered, "shell": shell, "hides": hides, "refused": refusedNamespaces}
 
 // daemon leaves a process behind that is in a session of its own, has nothing in
 // its environment, ignores every signal it can and, asked to, has lost its mark.

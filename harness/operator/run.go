@@ -61,6 +61,8 @@ func (d *Desk) Run(ctx context.Context, p Program) (code int, err error) {
 		return -1, err
 	}
 	w := watched{mark: deskMark(d.dir).ofProgram(d.programs.Add(1)), path: path, patience: guardLimit}
+	// Tried first: a guard that finds itself refused may have taken some of the input.
+	w.apart = p.Unseen != "" && tryHiding(ctx, p.Unseen, true) == nil
 	if err := w.start(p, dir); err != nil {
 		return -1, err
 	}
@@ -70,14 +72,7 @@ func (d *Desk) Run(ctx context.Context, p Program) (code int, err error) {
 // Hides tells whether a program can be kept from seeing a directory, an existing one: nil,
 // or why not. It is tried: we have to be root, or to have what root may, and a container
 // engine may forbid it all the same.
-func Hides(ctx context.Context, dir string) error {
-	w := watched{mark: markBit, patience: guardLimit}
-	if err := w.start(Program{Unseen: dir}, "/"); err != nil {
-		return err
-	}
-	_, err := w.await(ctx)
-	return err
-}
+func Hides(ctx context.Context, dir string) error { return tryHiding(ctx, dir, false) }
 
 // place is where a program works. The desk's own is made anew where an earlier
 // program removed it.
@@ -100,10 +95,12 @@ func (d *Desk) place(dir string) (string, error) {
 type watched struct {
 	mark     mark
 	path     string        // "": none, and the guard only hides
+	apart    bool          // the guard is the first process of a PID namespace
 	patience time.Duration // with the guard, once the program was told to end
 	guard    *exec.Cmd
 	lifeline *os.File // closed: the program is to end
 	report   *os.File
+	over     shutter // before the program's streams that are no files
 }
 
 // start starts the guard, which starts the program.
@@ -125,7 +122,7 @@ func (w *watched) start(p Program, dir string) (err error) {
 		Env: append([]string{}, p.Env...),
 		// Nobody who looks at the program's parent finds where we work.
 		Dir:    "/",
-		Stdout: p.Streams.Out, Stderr: p.Streams.Err,
+		Stdout: w.over.before(p.Streams.Out), Stderr: w.over.before(p.Streams.Err),
 		ExtraFiles: []*os.File{theirEnd, ourReport},
 		// A terminal's Ctrl-C is for us: we take the program down in order.
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
@@ -133,6 +130,9 @@ func (w *watched) start(p Program, dir string) (err error) {
 	}
 	if p.Unseen != "" {
 		w.guard.SysProcAttr.Cloneflags = syscall.CLONE_NEWNS
+	}
+	if w.apart {
+		w.guard.SysProcAttr.Cloneflags |= syscall.CLONE_NEWPID
 	}
 	feed, err := input(w.guard, p.Streams)
 	if err == nil {
@@ -192,10 +192,17 @@ func (w *watched) await(ctx context.Context) (code int, err error) {
 		err = w.avenge(ctx)
 	}
 	// Only now: what holds its output open has been ended, as far as that goes.
-	waited := w.guard.Wait()
+	waited, stuck := w.collect()
 	_ = w.close() // both have served
 	if err != nil {
-		return -1, err
+		return -1, errors.Join(err, stuck)
+	}
+	if w.apart {
+		// Whatever the guard could not end, and named by numbers that are its own, the kernel has.
+		r.Left = ""
+	}
+	if stuck != nil {
+		r.Left = stuck.Error()
 	}
 	return w.judge(ctx, r, waited)
 }
@@ -222,6 +229,10 @@ func (w *watched) avenge(ctx context.Context) error {
 	why := ErrUnguarded
 	if ctx.Err() != nil {
 		why = fmt.Errorf("%w: %w", context.Cause(ctx), ErrUnguarded)
+	}
+	if w.apart {
+		_ = w.guard.Process.Kill() // should its report be all that ended
+		return fmt.Errorf("%w (process %d); the kernel ended all that it had started\nhint: either the program had it crash, or somebody killed it, or the system did for want of memory (dmesg)", why, w.guard.Process.Pid)
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
 	defer cancel()
