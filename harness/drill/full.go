@@ -42,6 +42,18 @@ func (d *drill) fullByHand(err error) bool {
 	return errors.As(err, &asked) && strings.Contains(err.Error(), diskFull) && d.byHandNow()
 }
 
+// withRoomFor adds to what somebody is told who asked for what there was no room for, on
+// this host or, "", where new ones have their disks, what he can do about it.
+func withRoomFor(host string, err error) error {
+	switch {
+	case !strings.Contains(err.Error(), diskFull):
+		return err
+	case host == "":
+		return hinted(err, "the disk is full: free some space on it, by firedrill host exec NAME -- rm FILE on a host that shares it, and try again")
+	}
+	return hinted(err, fmt.Sprintf("the disk of host %s is full: free some space on it, by firedrill host exec %s -- rm FILE, and try again", host, host))
+}
+
 // leastRoom is how many bytes there have to be where something is still to be written.
 const leastRoom = 1 << 20
 

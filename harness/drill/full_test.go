@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/bastion"
 )
 
 // fillable is a drill that is as far as these marks, recovered by a step, and what ended it.
@@ -83,6 +85,47 @@ func TestThereIsNoRoomForWhatIsAskedFor(t *testing.T) {
 	d, ctx := fillable(t, harness.ByTeam{}, harness.Struck)
 	if d.broke(breakage{err: broken{full}}); ctx.Err() == nil {
 		t.Error("before anybody recovers it goes on")
+	}
+}
+
+// Who asks for what there is no room for is refused, and told where, and what he can do. It
+// is none of the drill's calls that broke, unless nobody recovers by hand yet.
+func TestNoRoomIsARefusal(t *testing.T) {
+	full := &fs.PathError{Op: "mkdir", Path: "m4", Err: syscall.ENOSPC}
+	onM1 := []string{"no space left on device", "\nhint: the disk of host m1 is full: free some space on it, by firedrill host exec m1 -- rm FILE"}
+	by := []harness.Mark{harness.Struck, harness.ProcedureBegan}
+	for name, c := range map[string]struct {
+		host    string
+		err     error
+		marks   []harness.Mark
+		refused bool
+		says    []string
+	}{
+		"a host that is ordered":  {"", broken{full}, by, true, []string{"m4", "no space left on device", "\nhint: the disk is full: "}},
+		"a copy to a host":        {"m1", errors.New("upload /x to m1: write /x: no space left on device"), by, true, append(onM1, "upload /x to m1")},
+		"a host powered on":       {"m1", fmt.Errorf("power on m1: %w", full), by, true, append(onM1, "power on m1")},
+		"what is hinted at":       {"m1", fmt.Errorf("%w\nhint: another", full), by, true, []string{"\nhint: another"}},
+		"another mistake":         {"m1", errMistake, by, true, []string{errMistake.Error()}},
+		"before anybody recovers": {"", broken{full}, by[:1], false, nil},
+		"what broke otherwise":    {"", broken{errors.New("the engine is gone")}, by, false, nil},
+		"an agent that is lost":   {"m1", fmt.Errorf("run sh on m1: %w", harness.ErrAgentLost), by, false, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, ctx := fillable(t, harness.ByTeam{}, c.marks...)
+			err := estate{site: site{d}}.concern(t.Context(), c.host, c.err)
+			var no *bastion.Refusal
+			if refused := errors.As(err, &no); refused != c.refused || !errors.Is(err, c.err) {
+				t.Errorf("refused: %v, %v", refused, err)
+			}
+			if ended := ctx.Err() != nil; ended == c.refused {
+				t.Errorf("it ended: %v, %v", ended, context.Cause(ctx))
+			}
+			for _, want := range c.says {
+				if !strings.Contains(err.Error(), want) || strings.Count(err.Error(), "hint: ") > 1 {
+					t.Errorf("it does not say %q: %v", want, err)
+				}
+			}
+		})
 	}
 }
 
