@@ -109,10 +109,13 @@ func (e estate) concern(ctx context.Context, host string, err error) error {
 	case ctx.Err() != nil:
 		return err // nobody wants it any more
 	case errors.Is(err, harness.ErrAgentLost), errors.As(err, &own):
+		full := e.d.fullByHand(err)
 		e.d.broke(breakage{host: host, err: err})
-		return err
+		if !full {
+			return err
+		}
 	}
-	return &bastion.Refusal{Err: err}
+	return &bastion.Refusal{Err: withRoomFor(host, err)}
 }
 
 // host is a host that is there, on or off.

@@ -89,6 +89,9 @@ type drill struct {
 
 	mu    sync.Mutex // guards what the hosts' events and a procedure's steps share
 	hosts map[string]harness.Host
+	// fullTrial are the hosts on which etcd finds no space in the trial that is carried
+	// out; nil: none is.
+	fullTrial map[string]bool
 	// reached is where the etcd of each host is reached from here, also of those that
 	// are gone.
 	reached map[string]string

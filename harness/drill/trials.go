@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/client"
 	"github.com/etcd-firedrill/firedrill/harness/observe"
 	"github.com/etcd-firedrill/firedrill/harness/trial"
@@ -20,6 +22,7 @@ import (
 // losses. The return of the dead, which may end it for good, is the last of all.
 func (d *drill) try(ctx context.Context) error {
 	specs := trialsOf(d.scenario)
+	full := "" // what earlier trials found of full disks
 	for _, spec := range specs {
 		t, err := trial.For(spec, specs)
 		if err != nil {
@@ -27,14 +30,17 @@ func (d *drill) try(ctx context.Context) error {
 		}
 		record := harness.TrialRecord{Spec: spec}
 		begun := d.timeline.now()
-		if record.Reason = d.awaitAsCollected(ctx); record.Reason == "" {
+		if differs := d.awaitAsCollected(ctx); differs != "" {
+			record.Reason = differs + full
+		} else {
 			begun = d.timeline.now()
 			d.timeline.say(harness.TrialEvent, "", "trial: %s", t)
-			if err := within(ctx, trialDeadline+d.weight(trialDeadline), func(ctx context.Context) error {
-				record, err = t.Try(ctx, recovered{d})
-				return err
-			}); err != nil {
+			var found string
+			if record, found, err = d.carryOut(ctx, t); err != nil {
 				return fmt.Errorf("trial %s: %w", spec, err)
+			}
+			if found != "" {
+				full += fmt.Sprintf("; in trial %s %s", spec, found)
 			}
 		}
 		record.Begun, record.Took = begun, d.timeline.now()-begun
@@ -46,6 +52,46 @@ func (d *drill) try(ctx context.Context) error {
 		d.timeline.say(harness.TrialEvent, "", "%d of %d writes acknowledged after it", record.Acked, record.Sent)
 	}
 	return ctx.Err()
+}
+
+// carryOut carries one trial out, and tells what it found of full disks. Where somebody
+// recovered by hand it is not tried for want of room, unless all was seen already: what is
+// Violated by then is so on a full disk, too.
+func (d *drill) carryOut(ctx context.Context, t harness.Trial) (record harness.TrialRecord, full string, err error) {
+	heard := d.hearFull()
+	err = within(ctx, trialDeadline+d.weight(trialDeadline), func(ctx context.Context) error {
+		record, err = t.Try(ctx, recovered{d})
+		return err
+	})
+	found := heard()
+	switch {
+	case err == nil && len(found) > 0:
+		full = fmt.Sprintf("the disk of host %s was full: etcd found %s", strings.Join(found, ", "), diskFull)
+	case err != nil && ctx.Err() == nil: // whatever ended the drill comes first
+		full = d.fullInTrial(err)
+	}
+	if full == "" {
+		return record, "", err
+	}
+	d.timeline.say(harness.WarningEvent, "", "%s", full)
+	record.Notes = append(record.Notes, full)
+	if cutShort := err != nil && !record.Ran; cutShort || d.refusedByDisk(record, found) {
+		record.Ran, record.Reason = false, full
+	}
+	return record, full, nil
+}
+
+// refusedByDisk tells whether the dead seem to have been refused, and the disk of one of
+// them was full: its etcd may have ended because of that, and would have served.
+func (d *drill) refusedByDisk(record harness.TrialRecord, full []string) bool {
+	if record.Return == nil || !slices.ContainsFunc(record.Struck, func(host string) bool { return slices.Contains(full, host) }) {
+		return false
+	}
+	d.mu.Lock()
+	ev := *d.ev
+	d.mu.Unlock()
+	ev.Trials = []harness.TrialRecord{record}
+	return check.DeadStayOut{}.Judge(&ev).Verdict == harness.Held
 }
 
 // trialsOf lists what a scenario's checks need, each once, in the order of try.

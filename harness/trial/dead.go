@@ -2,7 +2,6 @@ package trial
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -58,7 +57,7 @@ func (t PowerOnTheDead) Try(ctx context.Context, r harness.Recovered) (harness.T
 	if err := powerOn(ctx, dead); err != nil {
 		return record, err
 	}
-	record.Ran, record.Struck, record.Return = true, namesBut(dead), back
+	record.Struck, record.Return = namesBut(dead), back
 	w := watch{living: living, dead: dead, back: back, record: &record, served: map[string]bool{}}
 	w.until(ctx, r)
 	after, err := states(ctx, living)
@@ -72,7 +71,9 @@ func (t PowerOnTheDead) Try(ctx context.Context, r harness.Recovered) (harness.T
 	}
 	writeThrough(ctx, r, &record, namesBut(living))
 	w.copies(ctx, r)
-	return record, w.tell(ctx)
+	err = w.tell(ctx)
+	record.Ran = err == nil
+	return record, err
 }
 
 func powerOn(ctx context.Context, hosts []harness.Host) error {
@@ -82,7 +83,16 @@ func powerOn(ctx context.Context, hosts []harness.Host) error {
 		wg.Go(func() { errs[i] = h.PowerOn(ctx) })
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	failed := HostErrors{}
+	for i, h := range hosts {
+		if errs[i] != nil {
+			failed[h.Name()] = errs[i]
+		}
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	return failed
 }
 
 func states(ctx context.Context, hosts []harness.Host) ([]harness.EtcdState, error) {
@@ -90,7 +100,7 @@ func states(ctx context.Context, hosts []harness.Host) ([]harness.EtcdState, err
 	for i, h := range hosts {
 		var err error
 		if list[i], err = h.Etcd(ctx); err != nil {
-			return nil, err
+			return nil, of(h, err)
 		}
 	}
 	return list, nil

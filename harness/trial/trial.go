@@ -77,14 +77,12 @@ func (t KillOneMember) Try(ctx context.Context, r harness.Recovered) (harness.Tr
 		}
 	}
 	if err := victim.PowerOff(ctx); err != nil {
-		return record, err
+		return record, of(victim, err)
 	}
-	record.Ran, record.Struck = true, []string{victim.Name()}
+	record.Struck = []string{victim.Name()}
 	writeThrough(ctx, r, &record, namesBut(all, victim.Name()))
-	if err := victim.PowerOn(ctx); err != nil {
-		return record, err
-	}
-	return record, nil
+	record.Ran = true // whether or not the victim comes back
+	return record, of(victim, victim.PowerOn(ctx))
 }
 
 // successor hands leadership to a host that need not be spared and returns it.
@@ -131,7 +129,7 @@ func (t RestartMember) Try(ctx context.Context, r harness.Recovered) (harness.Tr
 	for _, h := range all {
 		state, err := h.Etcd(ctx)
 		if err != nil {
-			return record, err
+			return record, of(h, err)
 		}
 		exits[h.Name()] = state.Exits
 		if h.Name() == t.Host {
@@ -147,16 +145,16 @@ func (t RestartMember) Try(ctx context.Context, r harness.Recovered) (harness.Tr
 		return record, nil
 	}
 	if err := restarted.Signal(ctx, syscall.SIGTERM); err != nil {
-		return record, err
+		return record, of(restarted, err)
 	}
-	record.Ran, record.Struck = true, []string{t.Host}
+	record.Struck = []string{t.Host}
 	again, cancel := context.WithTimeout(ctx, restartPatience)
 	defer cancel()
 	if _, err := restarted.AwaitEtcd(again, "etcd was restarted", func(now harness.EtcdState) bool {
 		return now.Exits > exits[t.Host] && now.PID != 0
 	}); err != nil {
 		if again.Err() == nil || ctx.Err() != nil {
-			return record, err
+			return record, of(restarted, err)
 		}
 		// That etcd does not come back is etcd's doing.
 		record.Notes = append(record.Notes, err.Error())
@@ -167,6 +165,7 @@ func (t RestartMember) Try(ctx context.Context, r harness.Recovered) (harness.Tr
 	}
 	record.Exits = expelled
 	writeThrough(ctx, r, &record, namesBut(all))
+	record.Ran = true
 	return record, nil
 }
 
@@ -188,7 +187,7 @@ func awaitAgreement(ctx context.Context, r harness.Recovered, all []harness.Host
 				return expelled, nil
 			}
 			if err != nil {
-				return expelled, err
+				return expelled, of(h, err)
 			}
 			if now.Exits > exits[h.Name()] && now.LastExit != nil {
 				expelled = append(expelled, harness.HostExit{Host: h.Name(), EtcdExit: *now.LastExit})
