@@ -1,6 +1,10 @@
 package bastion
 
-import "strings"
+import (
+	"path"
+	"slices"
+	"strings"
+)
 
 // mask stands for a secret.
 const mask = "***"
@@ -41,6 +45,17 @@ func Masked(args []string) []string {
 		break
 	}
 	return out
+}
+
+// MaskedCommand is a command on a host without the secrets that one of etcd's tools is given
+// in it, whatever comes before that (env, a variable, a host's name). What a shell is to
+// make of one word stays as it is.
+func MaskedCommand(words []string) []string {
+	at := slices.IndexFunc(words, func(word string) bool { return slices.Contains(Tools, path.Base(word)) })
+	if at < 0 {
+		return words
+	}
+	return slices.Concat(words[:at+1], Masked(words[at+1:]))
 }
 
 // begins tells whether a word is the beginning of a command's.

@@ -228,3 +228,21 @@ func TestMasked(t *testing.T) {
 		}
 	}
 }
+
+func TestMaskedCommand(t *testing.T) {
+	for line, want := range map[string]string{
+		"":                             "",
+		"m1 cat /etc/etcd/etcdctl.yml": "m1 cat /etc/etcd/etcdctl.yml",
+		"m1 -- etcdctl --user root:s --password s get k": "m1 -- etcdctl --user root:*** --password *** get k",
+		"m1 env ETCDCTL_API=3 /bin/etcdctl user add a:s": "m1 env ETCDCTL_API=3 /bin/etcdctl user add a:***",
+		"m1 mail --user ann:s":                           "m1 mail --user ann:s",
+	} {
+		words := strings.Fields(line)
+		if got := strings.Join(MaskedCommand(words), " "); got != want {
+			t.Errorf("%q is told as %q", line, got)
+		}
+		if after := strings.Join(words, " "); after != line {
+			t.Errorf("%q was changed itself: %q", line, after)
+		}
+	}
+}

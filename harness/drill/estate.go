@@ -69,6 +69,9 @@ func (e estate) shown(c bastion.Call) bastion.Call {
 	for i, arg := range c.Args {
 		c.Args[i] = e.d.secrets.Redact(arg)
 	}
+	if c.Verb == bastion.Exec {
+		c.Args = bastion.MaskedCommand(c.Args)
+	}
 	return c
 }
 

@@ -177,6 +177,7 @@ SCRIPT
 head -c 30000 /dev/zero | tr '\0' 'x' | firedrill host exec m1 -- sha256sum
 head -c 300 /dev/zero | firedrill host exec m1 -- sh -c 'cat >/root/zeroes'
 firedrill host exec -n m1 -- ls /root/by-script </dev/zero
+firedrill host exec m1 -- etcdctl --user root:sesame version
 `), drill.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +185,11 @@ firedrill host exec -n m1 -- ls /root/by-script </dev/zero
 	if f := findingOf(t, report, "procedure-completed"); f.Verdict != harness.Held {
 		t.Errorf("%+v", f)
 	}
-	says(t, read(t, r.latest(t), "transcript.txt"),
+	transcript := read(t, r.latest(t), "transcript.txt")
+	if strings.Contains(transcript, "sesame") {
+		t.Errorf("a secret is written down:\n%s", transcript)
+	}
+	says(t, transcript, "-- etcdctl --user 'root:***' version\n",
 		"  $ firedrill host exec m1 -- sh -s\n  < touch /root/by-script\n  exit status 0",
 		"xxx\n  < (13616 bytes of input not kept)\n    ", "cat >/root/zeroes'\n  < (300 bytes of input not kept)\n", "  $ firedrill host exec m1 -- ls /root/by-script\n    /root/by-script")
 	if step := r.evidence(t).Steps[0]; step.Input != "touch /root/by-script\n" || step.InputDropped != 0 {
