@@ -58,6 +58,9 @@ type KeptBackup struct {
 	Hash       string        `json:"hash"`                 // in hex, as etcdutl snapshot status prints it
 	Bytes      int64         `json:"bytes"`                // of the file
 	Unverified bool          `json:"unverified,omitempty"` // nobody has looked whether it is whole
+	// What became of it where it is kept, as of now. One that is gone is not listed.
+	Changed string `json:"changed,omitempty"` // it is not what was kept: in what
+	Unseen  string `json:"unseen,omitempty"`  // it could not be looked at: why
 }
 
 // PrintHosts prints the answer to List: a line for each host that begins with its
@@ -108,12 +111,18 @@ func PrintBackups(w io.Writer, backups []KeptBackup, asJSON bool) error {
 	}
 	rows := [][]string{{"NAME", "AGE", "REVISION", "KEYS", "HASH", "BYTES", ""}}
 	for _, b := range backups {
-		remark := ""
+		var remarks []string
+		if b.Changed != "" {
+			remarks = append(remarks, "CHANGED since it was kept: "+b.Changed)
+		}
+		if b.Unseen != "" {
+			remarks = append(remarks, "cannot be looked at just now: "+b.Unseen)
+		}
 		if b.Unverified {
-			remark = "not verified"
+			remarks = append(remarks, "not verified")
 		}
 		rows = append(rows, []string{
-			b.Name, b.Age.Round(100 * time.Millisecond).String(), fmt.Sprint(b.Revision), fmt.Sprint(b.Keys), b.Hash, fmt.Sprint(b.Bytes), remark,
+			b.Name, b.Age.Round(100 * time.Millisecond).String(), fmt.Sprint(b.Revision), fmt.Sprint(b.Keys), b.Hash, fmt.Sprint(b.Bytes), strings.Join(remarks, "; "),
 		})
 	}
 	return printTable(w, rows)

@@ -62,6 +62,8 @@ exits       2
 func TestPrintBackups(t *testing.T) {
 	var out bytes.Buffer
 	err := PrintBackups(&out, []KeptBackup{
+		{Name: "backup-004.db", Age: time.Second, Revision: 4800, Keys: 2001, Hash: "1a", Bytes: 30, Changed: "it has 0 bytes, and had 30", Unverified: true},
+		{Name: "backup-003.db", Age: time.Second, Revision: 4790, Keys: 2001, Hash: "1a", Bytes: 30, Unseen: "503 SlowDown"},
 		{Name: "backup-002.db", Age: 1234567 * time.Microsecond, Revision: 4711, Keys: 2000, Hash: "1a2b3c4d", Bytes: 2_101_280},
 		{Name: "backup-001.db", Age: time.Minute, Revision: 1, Keys: 0, Hash: "0", Bytes: 20_512, Unverified: true},
 	}, false)
@@ -69,6 +71,8 @@ func TestPrintBackups(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `NAME           AGE   REVISION  KEYS  HASH      BYTES
+backup-004.db  1s    4800      2001  1a        30       CHANGED since it was kept: it has 0 bytes, and had 30; not verified
+backup-003.db  1s    4790      2001  1a        30       cannot be looked at just now: 503 SlowDown
 backup-002.db  1.2s  4711      2000  1a2b3c4d  2101280
 backup-001.db  1m0s  1         0     0         20512    not verified
 `

@@ -268,6 +268,7 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, b *harness.Backup)
 func (j *backupJob) look(ctx context.Context, h harness.Host, b *harness.Backup) error {
 	j.looks(true)
 	defer j.looks(false)
+	j.d.justKept(ctx, b.Name)
 	begun := j.d.timeline.now()
 	known, err := status(ctx, h, b)
 	b.Status = j.d.timeline.now() - begun

@@ -147,7 +147,7 @@ func (e estate) do(ctx context.Context, c bastion.Call, s harness.Streams) (int,
 		}
 		return 0, e.RestartClients(ctx)
 	case bastion.Backups:
-		return 0, e.backups(c, s.Out)
+		return 0, e.backups(ctx, c, s.Out)
 	case bastion.Backup:
 		return 0, e.backup(ctx, c.Args[0], s.Out)
 	case bastion.Bundle:
@@ -313,9 +313,10 @@ func (e estate) logs(ctx context.Context, h harness.Host, follow bool, to io.Wri
 	}
 }
 
-// backups lists the backups that are kept, the newest first.
-func (e estate) backups(c bastion.Call, to io.Writer) error {
-	kept, err := e.d.backups.newestFirst()
+// backups lists the backups that are kept, the newest first, as they lie there now.
+func (e estate) backups(ctx context.Context, c bastion.Call, to io.Writer) error {
+	e.d.lookAtShelf(ctx)
+	kept, err := e.d.shelved()
 	if err != nil {
 		return err // this site takes none
 	}
@@ -324,6 +325,7 @@ func (e estate) backups(c bastion.Call, to io.Writer) error {
 	for _, b := range kept {
 		list = append(list, bastion.KeptBackup{
 			Name: b.Name, Age: now - b.Begun, Revision: b.Revision, Keys: b.Keys, Hash: fmt.Sprintf("%x", b.Hash), Bytes: b.Bytes, Unverified: !b.Verified,
+			Changed: b.changed, Unseen: b.unseen,
 		})
 	}
 	return bastion.PrintBackups(to, list, c.Option())

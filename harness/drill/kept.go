@@ -64,12 +64,17 @@ func (d *drill) keptNow(ctx context.Context, name string) harness.KeptBackup {
 	}
 	is.At = d.timeline.now()
 	switch {
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, fs.ErrNotExist):
+	case isGone(err):
 		is = harness.KeptBackup{Backup: name, At: is.At, Desk: is.Desk, Missing: true}
 	case err != nil:
 		is = harness.KeptBackup{Backup: name, At: is.At, Desk: is.Desk, Error: firstLine(err)}
 	}
 	return is
+}
+
+// isGone tells whether an error says that a backup is not there.
+func isGone(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
 }
 
 func (d *drill) keptAsBegan(name string) (harness.KeptBackup, bool) {
@@ -79,7 +84,7 @@ func (d *drill) keptAsBegan(name string) (harness.KeptBackup, bool) {
 }
 
 // onDesk tells whether backups are files, which whoever recovers by hand has copies of.
-func (d *drill) onDesk() bool { return d.workplace != nil && d.archive.place != "" }
+func (d *drill) onDesk() bool { return d.workplace != nil && d.shelf.onDesk.Load() }
 
 // keptAs is what is kept under a name, without reading it.
 func (d *drill) keptAs(ctx context.Context, name string) (store.Object, error) {

@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/bastion"
 	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
+	"github.com/etcd-firedrill/firedrill/harness/gameday"
 	"github.com/etcd-firedrill/firedrill/harness/store"
 )
 
@@ -170,4 +173,85 @@ func TestBackupsInABucket(t *testing.T) {
 	if f := findingOf(t, report, check.BackupsKept{}.Name()); f.Verdict != harness.Violated || !strings.Contains(f.Detail, filepath.Base(removed)+" is gone") {
 		t.Errorf("%+v", f)
 	}
+}
+
+// What is listed is what lies there now: on the desk, or in the user's store.
+func TestBackupsAreListedAsTheyLie(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, does, said string }{
+		{"left alone", "true", ""},
+		{"touched", `touch "$at/$newest"`, ""},
+		{"removed", `rm "$at/$newest"`, "gone"},
+		{"put aside, and back", `mv "$at/$newest" aside; firedrill host backups; mv aside "$at/$newest"`, ""},
+		{"truncated", `: >"$at/$newest"`, "CHANGED since it was kept: it has 0 bytes, and had "},
+		{"altered", `printf x | dd of="$at/$newest" bs=1 seek=5000 conv=notrunc 2>/dev/null`, "CHANGED since it was kept: it was written again, with another content"},
+	} {
+		for _, desk := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, desk %v", c.name, desk), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t)
+				o, where := drill.Options{}, `"$FIREDRILL_BACKUPS"`
+				if !desk {
+					o.Store = filepath.Join(t.TempDir(), "store")
+					where = o.Store + "/*"
+				}
+				s := byHand(t, `at=$(echo `+where+`)
+newest=$(cd "$at"; ls *.db | tail -n 1)
+`+c.does+`
+firedrill host backups >list
+line=$(grep "^$newest " list) || line=gone
+echo "listed: $(wc -l <list) $line;"
+oldest=$(tail -n 1 list)
+echo "oldest: $oldest;"
+`)
+				s.Backups.Every = 200 * time.Millisecond
+				if _, err := r.run(t.Context(), t, s, o); err != nil {
+					t.Fatal(err)
+				}
+				said := read(t, r.latest(t), "transcript.txt")
+				listed := regexp.MustCompile(`listed: \d+ (.*);`).FindStringSubmatch(said)
+				if listed == nil || !strings.Contains(listed[1], c.said) || (c.said == "") != (len(strings.Fields(listed[1])) == 6) {
+					t.Errorf("the newest is %q", listed)
+				}
+				if oldest := regexp.MustCompile(`oldest: (backup-.*);`).FindStringSubmatch(said); oldest == nil || len(strings.Fields(oldest[1])) != 6 {
+					t.Errorf("the oldest is %q", oldest)
+				}
+			})
+		}
+	}
+}
+
+// The wall shows what `firedrill backups` lists, and goes by what lies there: until the team
+// has its desk that is the drill's own directory.
+func TestTheWallShowsBackupsAsTheyLie(t *testing.T) {
+	t.Parallel()
+	s := stoppedByHand()
+	s.Backups.Every = time.Second
+	held := &drill.GameDay{QuietLeast: 4 * time.Second, QuietMost: 4 * time.Second} // the wall has looked by then
+	plays(t, s, drill.Options{GameDay: held}, func(ctx context.Context, m mate) {
+		listed := m.does(ctx, bastion.Backups)
+		says(t, listed, "backup-001.db")
+		if strings.Contains(listed, "CHANGED") || strings.Contains(listed, "cannot") {
+			t.Errorf("before the strike it lists\n%s", listed)
+		}
+		m.awaitAlarm(ctx)
+		first := func(b gameday.Backup) bool { return b.Name == "backup-001.db" && b.Changed == "" && !b.Unseen }
+		if w := m.Wall(); len(w.Backups) < 3 || !first(w.Backups[len(w.Backups)-1]) {
+			t.Errorf("before anybody touched them the wall shows %+v", w.Backups)
+		}
+		at := knows(t, m.does(ctx, bastion.Env))["FIREDRILL_BACKUPS"]
+		was := m.Wall().Backups
+		if err := errors.Join(os.Remove(filepath.Join(at, was[0].Name)), os.Truncate(filepath.Join(at, was[1].Name), 10)); err != nil {
+			t.Error(err)
+		}
+		m.await(ctx, "the newest backup is gone, and the next one another", func(w gameday.Wall) bool {
+			return len(w.Backups) == len(was)-1 && w.Backups[0].Name == was[1].Name && strings.HasPrefix(w.Backups[0].Changed, "it has 10 bytes, and had ") && first(w.Backups[len(w.Backups)-1])
+		})
+		listed = m.does(ctx, bastion.Backups)
+		says(t, listed, was[1].Name, "CHANGED since it was kept: it has 10 bytes")
+		if strings.Contains(listed, was[0].Name) || strings.Count(listed, "\n") != len(was) {
+			t.Errorf("it lists\n%s", listed)
+		}
+		m.does(ctx, bastion.CallOff, "enough was seen")
+	})
 }

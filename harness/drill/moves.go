@@ -255,6 +255,7 @@ func (g *game) givesUp(w harness.WrongMove) {
 	if len(g.kept.GivenUp) < mostWrongMoves {
 		g.kept.GivenUp = append(g.kept.GivenUp, w)
 	}
+	g.change()
 	g.mu.Unlock()
 	g.d.timeline.say(harness.TeamEvent, w.Host, "wiped by %s, %s", w.By, w.Text)
 }

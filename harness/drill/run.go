@@ -80,6 +80,7 @@ type drill struct {
 	traffic    *workload.Traffic
 	backups    *backupJob
 	archive    *archive
+	shelf      shelf
 	secrets    store.Secrets // what whoever recovers by hand may print, and we do not write down
 	bundle     string        // SHA-256 of the bundle of certificates that was kept
 	transcript *transcript

@@ -128,8 +128,11 @@ func (d *drill) keepOnDesk(ctx context.Context, desk *operator.Desk) error {
 		}
 	}
 	if d.bundle != "" {
-		return desk.Keep(ctx, d.scenario.Backups.Bundle, filepath.Join(d.archive.place, d.scenario.Backups.Bundle))
+		if err := desk.Keep(ctx, d.scenario.Backups.Bundle, filepath.Join(d.archive.place, d.scenario.Backups.Bundle)); err != nil {
+			return err
+		}
 	}
+	d.shelf.onDesk.Store(true)
 	return nil
 }
 

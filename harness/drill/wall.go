@@ -21,9 +21,9 @@ func (g *game) Wall() gameday.Wall {
 	if w.Alarm > 0 {
 		w.Recovered = g.recovered()
 	}
-	if kept, err := g.d.backups.newestFirst(); err == nil {
+	if kept, err := g.d.shelved(); err == nil {
 		for _, b := range kept {
-			w.Backups = append(w.Backups, gameday.Backup{Name: b.Name, Begun: b.Begun, Bytes: b.Bytes, Revision: b.Revision})
+			w.Backups = append(w.Backups, gameday.Backup{Name: b.Name, Begun: b.Begun, Bytes: b.Bytes, Revision: b.Revision, Changed: b.changed, Unseen: b.unseen != ""})
 		}
 	}
 	return w
@@ -89,7 +89,8 @@ func (g *game) Stage() gameday.Stage {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s.FalseAlarms, s.Hosts = slices.Clone(g.kept.FalseAlarms), append([]gameday.Inside{}, g.hosts...)
-	s.StrikeAt, s.Steps, s.WrongMoves = g.strikesAt(s.Wall.Now), g.steps.list(), slices.Clone(g.kept.WrongMoves)
+	s.StrikeAt, s.Steps = g.strikesAt(s.Wall.Now), g.steps.list()
+	s.WrongMoves, s.GivenUp = slices.Clone(g.kept.WrongMoves), append([]harness.WrongMove{}, g.kept.GivenUp...)
 	return s
 }
 

@@ -19,6 +19,9 @@ const (
 	// roundEvery is how often hosts are asked, if the last round has ended: members
 	// without a quorum take seconds to answer.
 	roundEvery = time.Second
+	// shelfEvery is how often it is looked what lies where backups are kept: a store may
+	// be far away, and asks money for each look.
+	shelfEvery = 3 * time.Second
 )
 
 // watch looks at service and hosts until the game is closed.
@@ -26,6 +29,7 @@ func (g *game) watch() {
 	g.goOn(watchEvery, func(context.Context) { g.watchService() })
 	g.goOn(roundEvery, func(context.Context) { g.another() })
 	g.goOn(roundEvery, g.round)
+	g.goOn(shelfEvery, g.d.lookAtShelf)
 }
 
 // goOn does something again and again, one after the other, until the game is closed.

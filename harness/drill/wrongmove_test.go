@@ -98,6 +98,10 @@ func TestTheDocumentRestoresABackup(t *testing.T) {
 		m.awaitAlarm(ctx)
 		m.does(ctx, bastion.Stop, "m1")
 		m.does(ctx, bastion.Exec, "m1", "rm", "-rf", harness.DataDir)
+		stage := m.Stage()
+		if given := stage.GivenUp; len(given) != 1 || given[0].Host != "m1" || given[0].At == 0 || given[0].At > stage.Wall.Now || len(stage.WrongMoves) != 0 {
+			t.Errorf("the facilitator sees as given up: %+v, as wrong: %+v", given, stage.WrongMoves)
+		}
 		m.does(ctx, bastion.CallOff, "enough was seen")
 	})
 	g := p.report.GameDay

@@ -29,7 +29,7 @@ func hostileStage(phase Phase, text string) Stage {
 	w := &s.Wall
 	w.Shells, w.Noticed, w.Verdict, w.Report = []string{text, text}, text, text, text
 	w.Hints = []harness.HintRecord{{Text: text}}
-	w.Backups = []Backup{{Name: text}}
+	w.Backups = []Backup{{Name: text, Changed: text}}
 	s.Hosts = []Inside{
 		{Host: Host{Name: text, EtcdAnswers: true, Leader: text, Members: []string{text}}, Power: text, Etcd: text, Alarms: []string{text}},
 		{Host: Host{Name: text}, Error: text},
@@ -38,6 +38,7 @@ func hostileStage(phase Phase, text string) Stage {
 	s.Struck = []harness.FaultRecord{{Fault: text, By: text, Hosts: []string{text}}}
 	s.Steps = []Step{{Number: 1, By: text, Host: text, Command: text, Error: text}, {Number: 2, By: text, Host: text, Command: text, Running: true}}
 	s.WrongMoves = []harness.WrongMove{{Step: 1, By: text, Host: text, Text: text}}
+	s.GivenUp = s.WrongMoves
 	s.Faults = []Kind{{Name: text, Text: text}}
 	return s
 }

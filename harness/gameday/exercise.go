@@ -131,6 +131,9 @@ type Backup struct {
 	Begun    time.Duration `json:"begun_ns"` // its age counts from here
 	Bytes    int64         `json:"bytes"`
 	Revision int64         `json:"revision"`
+	// What became of it where it is kept; one that is gone is not listed.
+	Changed string `json:"changed"` // it is not what was kept: in what; ""
+	Unseen  bool   `json:"unseen"`  // it could not be looked at just now
 }
 
 // Stage is what the facilitator sees beside the Wall.
@@ -146,8 +149,10 @@ type Stage struct {
 	Hosts       []Inside              `json:"hosts"` // those of the Wall, and clean ones that nobody has ordered so far
 	Steps       []Step                `json:"steps"` // what was typed, in order; the last of them where there are very many
 	Book        []string              `json:"book"`  // names of the documented procedure's steps, to hold what the team does against
-	WrongMoves  []harness.WrongMove   `json:"wrong_moves"`
-	Faults      []Kind                `json:"faults"` // what can be injected
+	// WrongMoves and GivenUp are those that are certain by now.
+	WrongMoves []harness.WrongMove `json:"wrong_moves"`
+	GivenUp    []harness.WrongMove `json:"given_up"`
+	Faults     []Kind              `json:"faults"` // what can be injected
 }
 
 // Step is a call of the team's.

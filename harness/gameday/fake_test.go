@@ -158,6 +158,7 @@ func stageAt(phase Phase) Stage {
 			Backups: []Backup{
 				{Name: "snapshot-0002", Begun: 61 * time.Second, Bytes: 12_900_000, Revision: 5120},
 				{Name: "snapshot-0001", Begun: time.Second, Bytes: 9_800_000, Revision: 1042},
+				{Name: "snapshot-0000", Begun: 0, Bytes: 9_700_000, Revision: 12, Unseen: true},
 			},
 		},
 	}
@@ -199,6 +200,8 @@ func stageAt(phase Phase) Stage {
 		{Number: 5, At: 300 * time.Second, By: "ana", Host: "m2", Command: "cat /var/log/etcd.log", Error: "m2 is off"},
 		{Number: 6, At: 611 * time.Second, By: "bo", Host: "m1", Command: "etcdutl snapshot restore /root/snapshot-0002 \\\n  --name m1 --initial-cluster m1=https://127.9.4.1:2380 --data-dir /var/lib/etcd", Running: true},
 	}
+	w.Backups[0].Changed = "it has 0 bytes, and had 12900000"
+	s.GivenUp = []harness.WrongMove{{At: 232 * time.Second, Step: 3, By: "ana", Host: "m1", Text: "by the document: what only m1 held is given up; a backup is what is restored"}}
 	s.WrongMoves = []harness.WrongMove{{At: 262 * time.Second, Step: 4, By: "bo", Host: "m1", Text: "wiped m1's data, the last that held what was written after the newest backup, 62.1 s old"}}
 	if phase == Judging || phase == Over {
 		w.Serving, w.Since = &yes, 9*time.Minute

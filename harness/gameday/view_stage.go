@@ -43,7 +43,8 @@ func viewOfStage(s Stage) view {
 	v.Tables["struck"] = struckTable(s.Struck)
 	v.Tables["steps"] = stepsTable(s)
 	v.Tables["book"] = table{Rows: linesOf(s.Book), None: "the scenario has no procedure of its own"}
-	v.Tables["wrong"] = wrongTable(s.WrongMoves)
+	v.Tables["wrong"] = movesTable(s.WrongMoves, "violated")
+	v.Tables["given"] = movesTable(s.GivenUp, "")
 	kinds, hosts := table{None: "nothing can be broken"}, table{None: "there is no host"}
 	for _, k := range s.Faults {
 		kinds.Rows = append(kinds.Rows, row{Cells: []cell{{Text: k.Text}, {Text: k.Name}}})
@@ -127,6 +128,12 @@ func stepsTable(s Stage) table {
 			wrong[number] = true
 		}
 	}
+	gave := map[int]bool{}
+	for _, m := range s.GivenUp {
+		for _, number := range m.Steps() {
+			gave[number] = true
+		}
+	}
 	for i, step := range slices.Backward(s.Steps) {
 		if len(s.Steps)-i > mostSteps {
 			break
@@ -141,6 +148,9 @@ func stepsTable(s Stage) table {
 			exit = cell{Text: fmt.Sprint(step.ExitCode), Tone: "violated"}
 		}
 		r := row{Cells: []cell{{Text: digits(step.At)}, {Text: step.By}, {Text: step.Host}, {Text: clipped(strings.TrimSpace(step.Command), mostText)}, exit}}
+		if gave[step.Number] {
+			r.Cells[4].Text = strings.TrimSpace(r.Cells[4].Text + " · gave data up")
+		}
 		if wrong[step.Number] {
 			r.Tone = "violated"
 			r.Cells[4].Tone = "violated"
@@ -151,11 +161,12 @@ func stepsTable(s Stage) table {
 	return t
 }
 
-// wrongTable is what destroyed data that was still needed, in order.
-func wrongTable(moves []harness.WrongMove) table {
+// movesTable is what destroyed data, in order: what was still needed, or what the document
+// gives up.
+func movesTable(moves []harness.WrongMove, tone string) table {
 	t := table{None: "none was seen"}
 	for _, m := range moves {
-		t.Rows = append(t.Rows, row{Tone: "violated", Cells: []cell{{Text: m.Text}, {Text: fmt.Sprintf("%s on %s, at %s", m.By, m.Host, digits(m.At)), Tone: "muted"}}})
+		t.Rows = append(t.Rows, row{Tone: tone, Cells: []cell{{Text: m.Text}, {Text: fmt.Sprintf("%s on %s, at %s", m.By, m.Host, digits(m.At)), Tone: "muted"}}})
 	}
 	return t
 }

@@ -160,6 +160,45 @@ func TestAWrongMoveOfNobodyKnowsWhom(t *testing.T) {
 	}
 }
 
+// What the document gives up is told apart from wrong moves, with its time and its command.
+func TestWhatIsGivenUp(t *testing.T) {
+	s := stageAt(Alarm)
+	v := viewOfStage(s)
+	given, wrong := v.Tables["given"].Rows, v.Tables["wrong"].Rows
+	if len(given) != 1 || given[0].Cells[0].Text != s.GivenUp[0].Text || given[0].Cells[1].Text != "ana on m1, at 3:52" || given[0].Tone != "" || len(wrong) != 1 {
+		t.Errorf("given up: %+v; wrong: %+v", given, wrong)
+	}
+	for _, r := range v.Tables["steps"].Rows {
+		if marked := strings.HasSuffix(r.Cells[4].Text, "· gave data up"); marked != strings.HasPrefix(r.Cells[3].Text, "mv ") || marked && r.Tone != "" {
+			t.Errorf("%+v", r)
+		}
+	}
+	e := newFake()
+	e.stage = s
+	on := open(t, e, "")
+	visits := newVisitor(t)
+	visits.enter(on.FacilitatorURL())
+	for _, text := range []string{"what only m1 held is given up", "the checks tell at the end"} {
+		if page := visits.get(at(t, on.WallURL(), "/facilitator")).text; !strings.Contains(page, text) {
+			t.Errorf("the facilitator's page does not say %q", text)
+		}
+	}
+	if page := visits.get(on.WallURL()).text; strings.Contains(page, "given up") || strings.Contains(page, "gave") {
+		t.Error("the wall tells what was given up")
+	}
+}
+
+// A backup that somebody changed is not shown as one that is as it was.
+func TestBackupsOnTheWall(t *testing.T) {
+	rows := viewOfWall(stageAt(Alarm).Wall).Tables["backups"].Rows
+	want := []cell{{Text: "changed: it has 0 bytes, and had 12900000", Tone: "violated"}, {Text: "as it was kept", Tone: "muted"}, {Text: "cannot be looked at just now", Tone: "open"}}
+	for i, w := range want {
+		if got := rows[i].Cells[4]; got != w {
+			t.Errorf("%+v, not %+v", got, w)
+		}
+	}
+}
+
 // Nothing of what broke is on the wall, whatever the stage holds: neither on the page
 // nor in its events, nor in the script that both pages have.
 func TestTheWallDoesNotTell(t *testing.T) {
@@ -170,6 +209,7 @@ func TestTheWallDoesNotTell(t *testing.T) {
 			s.Struck = append(s.Struck, harness.FaultRecord{Fault: "SECRET fault"})
 			s.Scenario, s.Summary, s.Book = "SECRET scenario", "SECRET summary", []string{"SECRET step"}
 			s.WrongMoves = append(s.WrongMoves, harness.WrongMove{Text: "SECRET move"})
+			s.GivenUp = append(s.GivenUp, harness.WrongMove{Text: "SECRET loss"})
 			s.Steps = append(s.Steps, Step{Command: "SECRET command"})
 			s.Faults = []Kind{{Name: "SECRET kind", Text: "SECRET kind"}}
 			s.Seed = 4_242_424_242

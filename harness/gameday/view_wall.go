@@ -196,9 +196,16 @@ func hostsTable(hosts []Host) table {
 }
 
 func backupsTable(backups []Backup) table {
-	t := table{Heads: []string{"Backup", "Begun", "Size", "Revision"}, None: "no backup is kept"}
+	t := table{Heads: []string{"Backup", "Begun", "Size", "Revision", "State"}, None: "no backup is kept"}
 	for _, b := range backups {
-		t.Rows = append(t.Rows, row{Cells: []cell{{Text: b.Name}, {Count: countAgo, At: b.Begun}, {Text: size(b.Bytes)}, {Text: fmt.Sprint(b.Revision)}}})
+		state := cell{Text: "as it was kept", Tone: "muted"}
+		switch {
+		case b.Changed != "":
+			state = cell{Text: "changed: " + clipped(b.Changed, longText), Tone: "violated"}
+		case b.Unseen:
+			state = cell{Text: "cannot be looked at just now", Tone: "open"}
+		}
+		t.Rows = append(t.Rows, row{Cells: []cell{{Text: b.Name}, {Count: countAgo, At: b.Begun}, {Text: size(b.Bytes)}, {Text: fmt.Sprint(b.Revision)}, state}})
 	}
 	return t
 }
