@@ -15,14 +15,15 @@ build:
 # Every test, on both runtimes where a Docker engine answers. Packages run side by
 # side, one more than there are cores, the one that takes longest first. Scenarios run
 # two for each core: a drill waits for half of its time, and five hundred of them, four
-# at a time on two cores, were none too busy for a verdict.
+# at a time on two cores, were none too busy for a verdict. They are shuffled, so that
+# those that take longest can begin first.
 # go test ./scenarios runs them one by one.
 PROCS ?= $(shell echo $$(( $$(nproc) + 1 )))
 DRILLS ?= $(shell echo $$(( $$(nproc) * 2 )))
 test:
 	$(GO) vet ./...
 	$(GO) test -count=1 -p $(PROCS) -timeout 60m ./harness/drill $$($(GO) list ./... | grep -v -e /scenarios$$ -e /harness/drill$$)
-	$(GO) run github.com/onsi/ginkgo/v2/ginkgo --procs=$(DRILLS) --timeout 75m --junit-report=scenarios.junit.xml --output-dir=bin ./scenarios
+	$(GO) run github.com/onsi/ginkgo/v2/ginkgo --procs=$(DRILLS) --randomize-all --timeout 75m --junit-report=scenarios.junit.xml --output-dir=bin ./scenarios
 
 # Only what needs no cluster.
 short:

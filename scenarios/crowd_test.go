@@ -49,7 +49,7 @@ var _ = Describe("game day", func() {
 			Expect(commandsOf(report, name)).To(ContainElements("firedrill host ls", "etcdctl endpoint health", "firedrill host exec m1 -- echo "+name), name)
 		}
 		Expect(left(day)).To(BeEmpty())
-	}, SpecTimeout(specDeadline))
+	}, SpecTimeout(specDeadline), early)
 })
 
 // left is what there still is of a game day that is over: its drill's files, and processes

@@ -140,7 +140,7 @@ sh `+day.book()+" </dev/null && etcdctl member list && firedrill gameday --done\
 		Expect(record.Ended.By).To(Equal("ann"))
 		Expect(record.Hints).To(HaveLen(1))
 		Expect(record.Hints[0].Text).To(Equal("Who has data?"))
-	}, SpecTimeout(specDeadline))
+	}, SpecTimeout(specDeadline), early)
 })
 
 // pagesOpened is how long a browser may take to open both pages, on a busy machine too.
@@ -163,10 +163,10 @@ const recovered = 2 * time.Minute
 // gameDay is a running game day; unless it says otherwise, of the scenario that kubeadm.sh
 // recovers.
 type gameDay struct {
-	binary, dir string
-	session     *gexec.Session
-	out         *bytes.Buffer  // its report
-	told        *gbytes.Buffer // what people are told
+	dir     string
+	session *gexec.Session
+	out     *bytes.Buffer  // its report
+	told    *gbytes.Buffer // what people are told
 }
 
 // openDoors begins one on the process runtime, and returns when people may come.
@@ -184,13 +184,12 @@ func openDoorsOf(ctx SpecContext, scenario string, quiet time.Duration) *gameDay
 func openDoorsOn(ctx SpecContext, rt place, scenario string, quiet time.Duration) *gameDay {
 	GinkgoHelper()
 	rt.must(ctx)
-	binary, err := command()
-	Expect(err).NotTo(HaveOccurred())
-	d := &gameDay{binary: binary, dir: GinkgoT().TempDir(), out: &bytes.Buffer{}, told: gbytes.NewBuffer()}
-	cmd := exec.CommandContext(ctx, binary, "gameday", scenario, "--runtime", rt.name, "--quiet-least", quiet.String(), "--quiet-most", (quiet + time.Second).String(),
+	d := &gameDay{dir: GinkgoT().TempDir(), out: &bytes.Buffer{}, told: gbytes.NewBuffer()}
+	cmd := exec.CommandContext(ctx, command, "gameday", scenario, "--runtime", rt.name, "--quiet-least", quiet.String(), "--quiet-most", (quiet + time.Second).String(),
 		"--no-comparison", "--json", "--out", filepath.Join(d.dir, "runs"))
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = tearDown
+	var err error
 	d.session, err = gexec.Start(cmd, d.out, d.told)
 	Expect(err).NotTo(HaveOccurred())
 	Eventually(ctx, d.told).Should(gbytes.Say(`facilitator's page +\S+\n`))
@@ -209,7 +208,7 @@ func (d *gameDay) address(words string) string {
 // shell opens a shell of this name and types a script into it.
 func (d *gameDay) shell(ctx SpecContext, name, script string) (*gexec.Session, *gbytes.Buffer) {
 	GinkgoHelper()
-	cmd := exec.CommandContext(ctx, d.binary, "shell", "--name", name, "--socket", d.address("by --socket "))
+	cmd := exec.CommandContext(ctx, command, "shell", "--name", name, "--socket", d.address("by --socket "))
 	cmd.Dir = GinkgoT().TempDir()
 	cmd.Env = append(os.Environ(), "SHELL=/bin/sh")
 	cmd.Stdin = strings.NewReader(script)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
@@ -20,12 +19,17 @@ import (
 )
 
 // command is the binary itself: a runbook finds it on its PATH, and a drill that a
-// user starts is a process of its own.
-var command = sync.OnceValues(func() (string, error) {
-	return gexec.BuildWithEnvironment("github.com/etcd-firedrill/firedrill/cmd/firedrill", []string{"CGO_ENABLED=0"})
-})
+// user starts is a process of its own. It is linked once for all processes of the suite,
+// and beside no drill.
+var command string
 
-var _ = AfterSuite(gexec.CleanupBuildArtifacts)
+var _ = SynchronizedBeforeSuite(func() []byte {
+	path, err := gexec.BuildWithEnvironment("github.com/etcd-firedrill/firedrill/cmd/firedrill", []string{"CGO_ENABLED=0"})
+	Expect(err).NotTo(HaveOccurred())
+	return []byte(path)
+}, func(path []byte) { command = string(path) })
+
+var _ = SynchronizedAfterSuite(func() {}, gexec.CleanupBuildArtifacts)
 
 // tearDown is how long a drill that is told to end may take before it is killed.
 const tearDown = 90 * time.Second
@@ -35,14 +39,12 @@ const tearDown = 90 * time.Second
 func drillBy(ctx SpecContext, rt place, r runbooks.Runbook) (reports.Report, int) {
 	GinkgoHelper()
 	rt.must(ctx) // or skip
-	binary, err := command()
-	Expect(err).NotTo(HaveOccurred())
 	text, err := r.Text()
 	Expect(err).NotTo(HaveOccurred())
 	dir := GinkgoT().TempDir()
 	file := filepath.Join(dir, filepath.Base(r.File))
 	Expect(os.WriteFile(file, text, 0o700)).To(Succeed())
-	cmd := exec.CommandContext(ctx, binary, "run", r.Scenario, "--runbook", file, "--runtime", rt.name, "--json", "--out", filepath.Join(dir, "runs"))
+	cmd := exec.CommandContext(ctx, command, "run", r.Scenario, "--runbook", file, "--runtime", rt.name, "--json", "--out", filepath.Join(dir, "runs"))
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = tearDown
 	var out bytes.Buffer
@@ -74,7 +76,7 @@ var _ = Describe("runbook", func() {
 				Expect(verdictOf(report, r.Catches)).To(Equal(harness.Violated), "%s", explain(report))
 				Expect(verdictOf(report, "procedure-completed")).To(Equal(harness.Held), "it went through to its end: %s", explain(report))
 				Expect(code).To(Equal(1))
-			}, SpecTimeout(specDeadline))
+			}, SpecTimeout(specDeadline), begins(r.Name))
 		}
 	}
 })

@@ -150,6 +150,9 @@ func bucketServed(t *testing.T) (*s3server.Server, drill.Options) {
 // A store that does not answer is not the procedure's failure: nobody knows what
 // it holds. What was to be done on the hosts after that is not done.
 func TestTheStoreFailsInTheMiddle(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	for _, f := range []s3server.Fault{s3server.Busy{}, s3server.Cut{After: 100}} {
 		t.Run(f.String(), func(t *testing.T) {
 			r := newRig(t)
@@ -260,6 +263,9 @@ func onHosts(t *testing.T, r rig, beginnings ...string) (names []string) {
 
 // Where the server fails, nobody knows what became of the bundle.
 func TestTheServerFailsAtTheBundle(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	for _, f := range []s3server.Fault{s3server.Busy{}, s3server.Cut{After: 0}, s3server.Cut{After: 100}} {
 		t.Run(f.String(), func(t *testing.T) {
 			r := newRig(t)
@@ -309,6 +315,9 @@ func untouched(t *testing.T, dir string) (transcript string) {
 // The whole of a restore with backups and a bundle works against a server that others
 // wrote; what was kept in it stays, where it was asked for.
 func TestAServerOfOthers(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	r := newRig(t)
 	g, err := s3gateway.Start(t.Context(), "../../fixtures/versitygw", "backups")
 	if err != nil {

@@ -146,6 +146,9 @@ func TestBackupsInTheUsersStore(t *testing.T) {
 
 // So it is in a bucket, and where nobody asked for the backup again.
 func TestBackupsInABucket(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	r := newRig(t)
 	_, o := bucketServed(t)
 	removed := ""

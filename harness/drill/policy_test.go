@@ -157,6 +157,9 @@ func awaited(ctx context.Context, s harness.Strike) error {
 // Wherever backups are kept, no more of them are there than the policy keeps, and
 // what somebody else keeps beside them stays.
 func TestOldBackupsAreRemoved(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	for _, where := range []string{"its own directory", "a directory", "its own bucket", "a bucket"} {
 		t.Run(where, func(t *testing.T) {
 			if where != "a bucket" { // its credentials are in the environment
@@ -214,6 +217,9 @@ func TestOldBackupsAreRemoved(t *testing.T) {
 // backup of a cluster, and goes with the drill where that is asked for, the authority's
 // key too, and also when the harness breaks. What others keep there stays.
 func TestADrillClearsTheStore(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	for _, where := range []string{"a directory", "a bucket"} {
 		for _, ends := range []string{"held", "broken", "kept"} {
 			t.Run(where+", "+ends, func(t *testing.T) {

@@ -19,6 +19,9 @@ import (
 // parameters of that day: no catalogue is asked. Where it is damaged, the error
 // names the file and the place, and there is no verdict.
 func TestRejudge(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	r := newRig(t)
 	t.Setenv("TMPDIR", t.TempDir())
 	s := crash()

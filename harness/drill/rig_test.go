@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -59,6 +60,42 @@ func ask(words []string) (code int) {
 		fmt.Fprintln(os.Stderr, "firedrill:", err)
 	}
 	return code
+}
+
+// aloneMark names, in a process of its own, the test that it is for.
+const aloneMark = "FIREDRILL_TEST_ALONE"
+
+// alone runs a test that sets variables of the environment in a process of its own, beside
+// the other tests. It tells whether this is that process: elsewhere the test is over.
+func alone(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(aloneMark) == t.Name() {
+		return true
+	}
+	if testing.Short() {
+		t.Skip("drills are not short")
+	}
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.parallel=1")
+	if end, bounded := t.Deadline(); bounded {
+		cmd.Args = append(cmd.Args, "-test.timeout="+time.Until(end).String())
+	}
+	cmd.Env = append(os.Environ(), aloneMark+"="+t.Name())
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	switch said := string(out); {
+	case err != nil:
+		t.Error(err)
+	case strings.Contains(said, "\n--- SKIP: "+t.Name()+" "):
+		t.Skip("it was skipped")
+	case !strings.Contains(said, "\n--- PASS: "+t.Name()+" "):
+		t.Error("it did not run")
+	}
+	return false
 }
 
 // rig is a process runtime in a directory of its own, in which nothing may be

