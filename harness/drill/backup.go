@@ -255,6 +255,9 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, b *harness.Backup)
 		b.Problem = err.Error()
 		return err
 	}
+	// From the moment on from which it counts as kept, disaster waits for the drill's look.
+	j.looks(true)
+	defer j.looks(false)
 	kept := j.d.timeline.now()
 	b.Upload, b.Took = kept-verified, kept-b.Begun
 	b.Verified, b.Unverified, b.Problem = !j.Unverified, j.Unverified, ""
@@ -266,8 +269,6 @@ func (j *backupJob) pull(ctx context.Context, h harness.Host, b *harness.Backup)
 // because its host was lost, is taken out of the store again: nothing could be proven
 // of a cluster that was restored from it.
 func (j *backupJob) look(ctx context.Context, h harness.Host, b *harness.Backup) error {
-	j.looks(true)
-	defer j.looks(false)
 	j.d.justKept(ctx, b.Name)
 	begun := j.d.timeline.now()
 	known, err := status(ctx, h, b)
