@@ -40,6 +40,10 @@ type Operation struct {
 	Return  time.Duration // offset at which the client knew its outcome, or gave up
 	Outcome Outcome
 	Error   string // not Acked: what etcd or the client library said
+	// Sent is the offset before which the request that was acknowledged had been given to
+	// no connection: a client without one waits until it has. 0: that was not noted, as in
+	// ledgers of older versions. See SentAt.
+	Sent time.Duration
 	// Epoch counts the announcements made when it was sent: 0 before the first.
 	Epoch int
 	// Effects are what it does to keys if it takes effect: all or none.
@@ -53,8 +57,14 @@ type Operation struct {
 	Term      uint64
 }
 
+// SentAt is the offset before which no member can have had the request that was acknowledged.
+func (o *Operation) SentAt() time.Duration { return max(o.Call, o.Sent) }
+
 func (o Operation) String() string {
 	text := fmt.Sprintf("#%d %s by %s at %.3fs", o.ID, o.Kind, o.Client, o.Call.Seconds())
+	if o.SentAt() >= o.Call+time.Millisecond {
+		text += fmt.Sprintf(", sent at %.3fs", o.SentAt().Seconds())
+	}
 	for _, e := range o.Effects {
 		verb := "put"
 		if e.Delete {

@@ -67,7 +67,7 @@ func (h *histories) eraOf(o *harness.Operation) era {
 // for any server at all; but an answer of the old one that the client read late
 // looks the same.
 func (h *histories) spans(o *harness.Operation) bool {
-	return h.replaced && o.Outcome == harness.Acked && o.Call < h.moment && o.Return >= h.moment
+	return h.replaced && o.Outcome == harness.Acked && o.SentAt() < h.moment && o.Return >= h.moment
 }
 
 // readHistories goes through the ledger once, and once more where that leaves

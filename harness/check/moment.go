@@ -81,8 +81,8 @@ func (h *histories) contradicted(ev *harness.Evidence, unclear []harness.Operati
 		e := h.eraOf(&a)
 		for i := range unclear {
 			o := &unclear[i]
-			notOld[i] = notOld[i] || e == old && (a.Revision == o.Revision || a.Return < o.Call && a.Revision > o.Revision)
-			notNew[i] = notNew[i] || e == renewed && (a.Revision == o.Revision || a.Call > o.Return && a.Revision < o.Revision)
+			notOld[i] = notOld[i] || e == old && (a.Revision == o.Revision || a.Return < o.SentAt() && a.Revision > o.Revision)
+			notNew[i] = notNew[i] || e == renewed && (a.Revision == o.Revision || a.SentAt() > o.Return && a.Revision < o.Revision)
 		}
 	}
 	for i, o := range unclear {
@@ -105,15 +105,15 @@ func (h *histories) contradicted(ev *harness.Evidence, unclear []harness.Operati
 // quorum; or every etcd that ran had been heard to know no leader. Nothing that
 // is certainly of the old history was acknowledged since.
 func (h *histories) sentToNobody(ev *harness.Evidence, o *harness.Operation) bool {
-	gone := 0
+	gone, sent := 0, o.SentAt()
 	for _, host := range ev.BornHosts {
-		if at, ok := ev.Gone[host]; ok && at <= o.Call {
+		if at, ok := ev.Gone[host]; ok && at <= sent {
 			gone++
 		}
 	}
 	members := len(ev.BornHosts)
 	lost, seen := ev.At(harness.QuorumLost)
-	return h.lastOld < o.Call && (members-gone < members/2+1 || seen && h.lastOld < lost && lost <= o.Call)
+	return h.lastOld < sent && (members-gone < members/2+1 || seen && h.lastOld < lost && lost <= sent)
 }
 
 // soonRead is how soon a client of ours that may run reads an answer.

@@ -33,6 +33,11 @@ func span(there bool, alter func(*harness.Operation)) func(*harness.Evidence, *b
 
 func term(n uint64) func(*harness.Operation) { return func(o *harness.Operation) { o.Term = n } }
 
+// sent has an operation that terms tell nothing of wait for a connection until then.
+func sent(at time.Duration) func(*harness.Operation) {
+	return func(o *harness.Operation) { o.Term, o.Sent = 2, at }
+}
+
 func by(cluster uint64) func(*harness.Operation) {
 	return func(o *harness.Operation) { o.ClusterID = cluster }
 }
@@ -142,6 +147,13 @@ var momentCases = []judged{
 	{atSurvivor, "answered long after the moment, on a busy machine", all(sameTerms, without(harness.QuorumLost), nobodyGone, busy, later(1), span(false, term(2))), harness.Inconclusive, "cannot be told"},
 	{atSurvivor, "sent before quorum was lost, and gone", all(sameTerms, nobodyGone, stalled, later(1), mark(harness.QuorumLost, 2950*time.Millisecond), span(false, term(2))), harness.Inconclusive, "cannot be told"},
 	{atSurvivor, "sent after quorum seemed lost, and gone", all(sameTerms, nobodyGone, stalled, later(1), mark(harness.QuorumLost, 1500*time.Millisecond), span(false, term(2))), harness.Inconclusive, "cannot be told"},
+	{atSurvivor, "given to a connection only after quorum was lost, and there", all(sameTerms, nobodyGone, stalled, later(1), mark(harness.QuorumLost, 2950*time.Millisecond), span(true, sent(2960*time.Millisecond))), harness.Held, "up to revision 72"},
+	{atSurvivor, "given to a connection only after quorum was lost, and gone", all(sameTerms, nobodyGone, stalled, later(1), mark(harness.QuorumLost, 2950*time.Millisecond), span(false, sent(2960*time.Millisecond))), harness.Violated, "the recovered cluster acknowledged"},
+	{atSurvivor, "given to a connection before quorum was lost, and gone", all(sameTerms, nobodyGone, stalled, later(1), mark(harness.QuorumLost, 2950*time.Millisecond), span(false, sent(2940*time.Millisecond))), harness.Inconclusive, "cannot be told"},
+	{atSurvivor, "given to a connection only when two of three hosts were gone, and gone", all(sameTerms, stalled, later(1), without(harness.QuorumLost), goneAt("m2", 2950*time.Millisecond), goneAt("m3", 2950*time.Millisecond), span(false, sent(2960*time.Millisecond))), harness.Violated, "the recovered cluster acknowledged"},
+	{atSurvivor, "given to a connection only after the moment, and there", all(unheard, later(1), span(true, sent(replacedAt))), harness.Held, "up to revision 72"},
+	{atSurvivor, "given to a connection only after the moment, and gone", all(unheard, later(1), span(false, sent(replacedAt))), harness.Violated, "the recovered cluster acknowledged"},
+	{atSurvivor, "given to a connection just before the moment, and gone", all(unheard, later(1), span(false, sent(replacedAt-time.Millisecond))), harness.Inconclusive, "cannot be told"},
 	{lossless, "a value nobody wrote", found("g0/nobody", 9, 60), harness.Violated, "nobody wrote"},
 }
 

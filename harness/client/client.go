@@ -35,10 +35,10 @@ func New(endpoints []string, tls *tls.Config) (*clientv3.Client, error) {
 func quick(endpoints []string, tls *tls.Config) clientv3.Config {
 	config := stock(endpoints, tls)
 	config.DialKeepAliveTime, config.DialKeepAliveTimeout = keepAlive, time.Second
-	config.DialOptions = []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+	config.DialOptions = append(config.DialOptions, grpc.WithConnectParams(grpc.ConnectParams{
 		Backoff:           backoff.Config{BaseDelay: maxBackOff / 2, Multiplier: 1.5, Jitter: 0.2, MaxDelay: maxBackOff},
 		MinConnectTimeout: dialTimeout,
-	})}
+	}))
 	return config
 }
 
@@ -63,6 +63,8 @@ func stock(endpoints []string, tls *tls.Config) clientv3.Config {
 		MaxCallRecvMsgSize: math.MaxInt32,
 		// clientv3 logs every retry; what happened is in the ledger.
 		Logger: zap.NewNop(),
+		// It watches, and alters nothing.
+		DialOptions: []grpc.DialOption{grpc.WithStatsHandler(sending{})},
 	}
 }
 

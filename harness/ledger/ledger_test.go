@@ -27,6 +27,7 @@ func op(n int) harness.Operation {
 	}
 	if o.Outcome == harness.Acked {
 		o.Effective, o.Revision, o.ClusterID, o.MemberID, o.Term = true, int64(n), 1<<63, 7, 3
+		o.Sent = o.Call + time.Duration(n%2)*time.Millisecond*time.Duration(n)
 	} else {
 		o.Error = "etcdserver: leader changed"
 	}

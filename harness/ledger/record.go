@@ -29,16 +29,29 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
+// Flags of an operation, above its outcome. Ledgers from before it was noted have none
+// with the moment at which it was sent.
+const (
+	operationIsEffective = 1 << 7
+	operationWasSent     = 1 << 6
+)
+
 func appendOperation(b []byte, o *harness.Operation) []byte {
 	flags := byte(o.Outcome)
 	if o.Effective {
-		flags |= 1 << 7
+		flags |= operationIsEffective
+	}
+	if o.Sent != 0 {
+		flags |= operationWasSent
 	}
 	b = append(b, operationRecord, flags, byte(o.Kind))
 	b = binary.AppendUvarint(b, o.ID)
 	b = appendString(b, o.Client)
 	b = binary.AppendVarint(b, int64(o.Call))
 	b = binary.AppendVarint(b, int64(o.Return-o.Call))
+	if o.Sent != 0 {
+		b = binary.AppendVarint(b, int64(o.Sent-o.Call))
+	}
 	b = appendString(b, o.Error)
 	b = binary.AppendVarint(b, int64(o.Epoch))
 	b = binary.AppendVarint(b, o.Revision)
@@ -187,7 +200,8 @@ func (d *decoder) name() string {
 
 func (d *decoder) operation() (o harness.Operation) {
 	flags, kind := d.byte(), d.byte()
-	o.Outcome, o.Kind, o.Effective = harness.Outcome(flags&0x7f), harness.OpKind(kind), flags>>7 == 1
+	o.Outcome, o.Kind = harness.Outcome(flags&^(operationIsEffective|operationWasSent)), harness.OpKind(kind)
+	o.Effective = flags&operationIsEffective != 0
 	if o.Outcome > harness.Rejected || o.Kind > harness.LeaseOp {
 		d.fail()
 	}
@@ -195,6 +209,9 @@ func (d *decoder) operation() (o harness.Operation) {
 	o.Client = d.name()
 	o.Call = time.Duration(d.varint())
 	o.Return = o.Call + time.Duration(d.varint())
+	if flags&operationWasSent != 0 {
+		o.Sent = o.Call + time.Duration(d.varint())
+	}
 	o.Error = d.name()
 	o.Epoch = int(d.varint())
 	o.Revision = d.varint()

@@ -77,7 +77,7 @@ type put struct {
 
 func (t *Traffic) put(c call, through *clientv3.Client, p put) harness.Operation {
 	value := Value(t.cfg.Seed, p.key, p.version, t.cfg.Traffic.ValueSize)
-	ctx, cancel := context.WithTimeout(t.hard, p.within)
+	ctx, cancel := t.within(c, p.within)
 	defer cancel()
 	resp, err := through.Put(ctx, p.key, string(value), clientv3.WithLease(clientv3.LeaseID(p.lease)))
 	a := answer{err: err, effective: true}

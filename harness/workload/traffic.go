@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -14,6 +15,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/client"
 	"github.com/etcd-firedrill/firedrill/harness/crew"
 )
 
@@ -205,6 +207,12 @@ type call struct {
 	gen  int
 	at   time.Duration
 	link *link
+	sent *atomic.Int64 // when its request could go out, the last time
+}
+
+// within is the context of its request.
+func (t *Traffic) within(c call, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(client.Sending(t.hard, func() { c.sent.Store(int64(t.cfg.Clock())) }), limit)
 }
 
 // begin stamps a call. Every begin is followed by a release of its link.
@@ -212,7 +220,7 @@ func (t *Traffic) begin() call {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	t.link.inFlight.Add(1)
-	return call{gen: t.gen, at: t.cfg.Clock(), link: t.link}
+	return call{gen: t.gen, at: t.cfg.Clock(), link: t.link, sent: &atomic.Int64{}}
 }
 
 // answer is what came back.
@@ -227,7 +235,7 @@ func (t *Traffic) record(c call, op harness.Operation, a answer) harness.Operati
 	op.Call, op.Return, op.Epoch = c.at, t.cfg.Clock(), c.link.epoch
 	op.Outcome = outcome(a.err)
 	if op.Outcome == harness.Acked {
-		op.Effective = a.effective
+		op.Sent, op.Effective = time.Duration(c.sent.Load()), a.effective
 		op.Revision, op.ClusterID = a.header.Revision, a.header.ClusterId
 		op.MemberID, op.Term = a.header.MemberId, a.header.RaftTerm
 		t.advance(c.gen, op)

@@ -393,3 +393,53 @@ func TestMemoryIsFlat(t *testing.T) {
 		t.Errorf("the heap grew from %d to %d bytes", early, late)
 	}
 }
+
+// An operation that was begun while nobody was there, and acknowledged by who came, was
+// sent to whoever that was when he was there, and not before.
+func TestSentToWhoWasThere(t *testing.T) {
+	cluster, kept := startCluster(t, 1), &book{}
+	cfg := config(t, kept, cluster.Endpoints())
+	traffic := startTraffic(t, cfg)
+	if err := traffic.AwaitSteady(within(t, 20*time.Second), 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Members[0].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "service is lost", func() error {
+		if traffic.Serving() {
+			return errors.New("serving")
+		}
+		return nil
+	})
+	back := cfg.Clock()
+	if err := cluster.Members[0].Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := traffic.AwaitCalm(within(t, 20*time.Second), back, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := traffic.Stop(within(t, 20*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	waited := 0
+	ops, _ := kept.read()
+	for _, o := range ops {
+		switch {
+		case o.Outcome != harness.Acked:
+			if o.Sent != 0 {
+				t.Errorf("%v: who was told nothing was sent something at %v", o, o.Sent)
+			}
+		case o.Sent < o.Call || o.Sent > o.Return:
+			t.Errorf("%v: sent at %v", o, o.Sent)
+		case o.Call < back && o.Return >= back:
+			waited++
+			if o.Sent < back {
+				t.Errorf("%v: sent at %v, when nobody was there until %v", o, o.Sent, back)
+			}
+		}
+	}
+	if waited == 0 {
+		t.Errorf("none of %d operations waited for a server", len(ops))
+	}
+}

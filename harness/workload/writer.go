@@ -69,7 +69,7 @@ func (w *writer) step() {
 		}
 		op.Effects = append(op.Effects, effect)
 	}
-	ctx, cancel := context.WithTimeout(w.t.hard, opTimeout)
+	ctx, cancel := w.t.within(c, opTimeout)
 	resp, err := c.link.client.Txn(ctx).If(guards...).Then(then...).Else(otherwise...).Commit()
 	cancel()
 	a := answer{err: err}
