@@ -196,7 +196,7 @@ func TestFrozenAgent(t *testing.T) {
 			t.Errorf("the command ends with %v", err)
 		}
 		w.sh(t, "true")
-		if list, _ := w.events.of(harness.AgentLost); len(list) > 0 {
+		if list := w.events.of(harness.AgentLost); len(list) > 0 {
 			t.Error("the session was ended")
 		}
 		close(gate)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -162,7 +163,6 @@ func (m *machine) file(path string) string { return filepath.Join(m.root, path) 
 type events struct {
 	mu   sync.Mutex
 	list []harness.HostEvent
-	at   []time.Time
 	more chan struct{}
 }
 
@@ -170,20 +170,18 @@ func (e *events) add(ev harness.HostEvent) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.list = append(e.list, ev)
-	e.at = append(e.at, time.Now())
 	close(e.more)
 	e.more = make(chan struct{})
 }
 
-func (e *events) of(kind harness.HostEventKind) (list []harness.HostEvent, at []time.Time) {
+func (e *events) all() []harness.HostEvent {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for i, ev := range e.list {
-		if ev.Kind == kind {
-			list, at = append(list, ev), append(at, e.at[i])
-		}
-	}
-	return list, at
+	return slices.Clone(e.list)
+}
+
+func (e *events) of(kind harness.HostEventKind) []harness.HostEvent {
+	return slices.DeleteFunc(e.all(), func(ev harness.HostEvent) bool { return ev.Kind != kind })
 }
 
 // await waits for the nth event of a kind, from 1.
@@ -194,7 +192,7 @@ func (e *events) await(t *testing.T, kind harness.HostEventKind, n int) harness.
 		e.mu.Lock()
 		more := e.more
 		e.mu.Unlock()
-		if list, _ := e.of(kind); len(list) >= n {
+		if list := e.of(kind); len(list) >= n {
 			return list[n-1]
 		}
 		select {

@@ -125,7 +125,7 @@ func TestAgentLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.awaitEtcd(t, "etcd to run again", running)
-	if list, _ := w.events.of(harness.AgentLost); len(list) != 1 {
+	if list := w.events.of(harness.AgentLost); len(list) != 1 {
 		t.Errorf("it was told %d times", len(list))
 	}
 }

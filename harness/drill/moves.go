@@ -155,6 +155,7 @@ func (m *moves) gone(ctx context.Context, h harness.Host, had *held, step harnes
 	w.By, w.During = m.suspects(host, step)
 	needed := m.g.needed()
 	if needed {
+		m.g.d.lookAtShelf(ctx) // what backups are left by now
 		w.Text = m.loss(host, had)
 	} else {
 		w.Text = m.beyond(host, had)
@@ -222,8 +223,8 @@ func (m *moves) loss(host string, was *held) string {
 	case of != "":
 		return fmt.Sprintf("wiped %s's data (revision %d); what is left, %s's, ends at %d", host, mine.revision, of, best)
 	}
-	kept, err := m.g.d.backups.newestFirst()
-	if err != nil || len(kept) == 0 {
+	kept := m.g.d.backupsLeft()
+	if len(kept) == 0 {
 		return fmt.Sprintf("wiped %s's data (revision %d), the last that were left; there is no backup", host, mine.revision)
 	}
 	age := m.g.struckAt() - kept[0].Begun
@@ -234,8 +235,7 @@ func (m *moves) loss(host string, was *held) string {
 // and there is one that verifies: whatever else hosts hold is given up by its document.
 func (g *game) restoresBackup() bool {
 	promised := slices.ContainsFunc(g.d.plan.promises, func(c harness.Check) bool { return c.Name() == check.CutAtSnapshot{}.Name() })
-	kept, err := g.d.backups.newestFirst()
-	return promised && err == nil && slices.ContainsFunc(kept, func(b harness.Backup) bool { return b.Verified })
+	return promised && slices.ContainsFunc(g.d.backupsLeft(), func(b shelved) bool { return b.Verified })
 }
 
 // wrong marks a wrong move.

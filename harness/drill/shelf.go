@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,6 +67,16 @@ func (d *drill) shelved() ([]shelved, error) {
 		}
 	}
 	return all, nil
+}
+
+// backupsLeft are those that nobody removed or changed, the newest first, as they lay when
+// somebody last looked.
+func (d *drill) backupsLeft() []shelved {
+	kept, err := d.shelved()
+	if err != nil {
+		return nil // this site takes none
+	}
+	return slices.DeleteFunc(kept, func(b shelved) bool { return b.changed != "" })
 }
 
 // lookAtShelf looks at all of them.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -107,5 +109,39 @@ func TestTheDocumentRestoresABackup(t *testing.T) {
 	g := p.report.GameDay
 	if len(g.WrongMoves) != 0 || len(g.GivenUp) != 1 || g.GivenUp[0].By != "ann" || g.GivenUp[0].Host != "m1" || !strings.Contains(g.GivenUp[0].Command, "rm -rf") {
 		t.Errorf("wrong: %+v; given up: %+v", g.WrongMoves, g.GivenUp)
+	}
+}
+
+// TestTheBackupsWereRemoved: the document gives up what hosts hold for what a backup does, and not
+// for one that is there no more, or is another by now.
+func TestTheBackupsWereRemoved(t *testing.T) {
+	t.Parallel()
+	s := stoppedByHand()
+	s.Name, s.Given.Members, s.Break = "backups-removed", 3, []harness.Fault{fault.LoseHost{Who: harness.AllBut("m1")}}
+	s.Backups.Every = 300 * time.Millisecond
+	s.Promises = []harness.Check{check.ProcedureCompleted{}, check.CutAtSnapshot{}}
+	p := plays(t, s, drill.Options{}, func(ctx context.Context, m mate) {
+		m.awaitAlarm(ctx)
+		at := knows(t, m.does(ctx, bastion.Env))["FIREDRILL_BACKUPS"]
+		kept, err := filepath.Glob(filepath.Join(at, "*.db"))
+		if err != nil || len(kept) == 0 {
+			t.Errorf("in %s there are %v, %v", at, kept, err)
+		}
+		for i, path := range kept {
+			spoil := os.Remove
+			if i == 0 {
+				spoil = func(path string) error { return os.Truncate(path, 10) }
+			}
+			if err := spoil(path); err != nil {
+				t.Error(err)
+			}
+		}
+		m.does(ctx, bastion.Stop, "m1")
+		m.does(ctx, bastion.Exec, "m1", "rm", "-rf", harness.DataDir)
+		m.does(ctx, bastion.CallOff, "enough was seen")
+	})
+	g := p.report.GameDay
+	if len(g.GivenUp) != 0 || len(g.WrongMoves) != 1 || g.WrongMoves[0].Host != "m1" || !strings.Contains(g.WrongMoves[0].Text, "the last that were left; there is no backup") {
+		t.Errorf("given up: %+v; wrong: %+v", g.GivenUp, g.WrongMoves)
 	}
 }
