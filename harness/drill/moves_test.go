@@ -18,6 +18,7 @@ import (
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
 	"github.com/etcd-firedrill/firedrill/harness/check"
+	"github.com/etcd-firedrill/firedrill/harness/store"
 )
 
 // disk is a host that is its files, and answers the scripts by which moves looks at it.
@@ -94,6 +95,13 @@ func etcdsDisk(name string) *disk {
 	return &disk{name: name, files: map[string]string{dbAt: database("old"), walAt: strings.Repeat("old", 1<<16)}}
 }
 
+// farStore keeps backups, and cannot be asked for them just now.
+type farStore struct{ store.Store }
+
+func (farStore) Look(context.Context, string) (store.Object, error) {
+	return store.Object{}, store.ErrUnavailable
+}
+
 // lostService is a game day of these hosts, after the strike, in which nothing serves.
 func lostService(t *testing.T, hosts ...*disk) (*game, *rules) {
 	t.Helper()
@@ -105,7 +113,7 @@ func lostService(t *testing.T, hosts ...*disk) (*game, *rules) {
 	t.Cleanup(func() { _ = lines.close() })
 	d := &drill{
 		timeline: lines, hosts: map[string]harness.Host{}, lost: map[harness.Host]bool{}, desk: &harness.Desk{Flags: map[string][]string{}},
-		ev: &harness.Evidence{Marks: map[harness.Mark]time.Duration{}}, abort: func(error) {},
+		ev: &harness.Evidence{Marks: map[harness.Mark]time.Duration{}}, abort: func(error) {}, archive: &archive{store: farStore{}},
 	}
 	g := &game{exercise: r.exercise, d: d, ctx: t.Context()}
 	g.moves = newMoves(g)
