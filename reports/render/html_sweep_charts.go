@@ -141,6 +141,9 @@ func stacked(p pointOf, parts []partOf) chart.Whole {
 	whole.Note = human(int64(total))
 	if parts[len(parts)-1].paint == chart.PhaseE {
 		whole.Worst = float64(p.summary.Phases[policy.Redundancy].Worst)
+		if p.summary.Unrecovered > 0 && p.summary.Recovered.Of == 0 {
+			whole.Note = beyond(int64(total)) // its parts are whole, and it is not
+		}
 	}
 	return whole
 }

@@ -63,6 +63,7 @@ func TestRunsThatDidNotRecoverAreShown(t *testing.T) {
 		">&gt; 2 min 20 s</td>":              2, // the run's first write, and its outage
 		">&gt; 2 min 20 s<br>":               1, // the worst of its point
 		"service was not back when watching": 2,
+		"&gt; 782 ms":                        2, // the bar of a point that never recovered is no way back of 0.8 s, and what is said of it
 	} {
 		if got := strings.Count(page, want); got != times {
 			t.Errorf("%q is on the page %d times, want %d", want, got, times)
