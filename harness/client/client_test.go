@@ -27,16 +27,7 @@ const outage = 3 * time.Second
 // comes fresh, and a stock client later than both: that difference is what New
 // is for, and NewStock shows.
 func TestBackOff(t *testing.T) {
-	cluster := localetcd.New(t.TempDir(), 1)
-	member := cluster.Members[0]
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := member.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cluster, member := started(t)
 	ours, theirs := open2(t, cluster)
 	for _, c := range []*clientv3.Client{ours, theirs} {
 		served(t, c)
@@ -62,6 +53,21 @@ func TestBackOff(t *testing.T) {
 	if !back[1].After(back[0]) {
 		t.Errorf("a stock client was served %s before one of New", back[0].Sub(back[1]))
 	}
+}
+
+// started is a cluster of one that runs.
+func started(t *testing.T) (*localetcd.Cluster, *localetcd.Member) {
+	t.Helper()
+	cluster := localetcd.New(t.TempDir(), 1)
+	t.Cleanup(func() {
+		if err := cluster.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := cluster.Members[0].Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cluster, cluster.Members[0]
 }
 
 func open2(t *testing.T, cluster *localetcd.Cluster) (ours, theirs *clientv3.Client) {

@@ -5,23 +5,12 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/etcd-firedrill/firedrill/fixtures/localetcd"
 )
 
 // A request that waits for a server is noted again when it is given to one, and no other
 // request's note is heard of.
 func TestSending(t *testing.T) {
-	cluster := localetcd.New(t.TempDir(), 1)
-	member := cluster.Members[0]
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := member.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cluster, member := started(t)
 	ours, theirs := open2(t, cluster)
 	served(t, ours)
 	served(t, theirs)
