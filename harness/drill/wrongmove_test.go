@@ -88,15 +88,20 @@ func TestTheStaleSurvivor(t *testing.T) {
 	}
 }
 
+// restoresABackup is a scenario whose document gives up what the one host left holds.
+func restoresABackup(name string) harness.Scenario {
+	s := stoppedByHand()
+	s.Name, s.Given.Members, s.Break = name, 3, []harness.Fault{fault.LoseHost{Who: harness.AllBut("m1")}}
+	s.Backups.Every = 300 * time.Millisecond
+	s.Promises = []harness.Check{check.ProcedureCompleted{}, check.CutAtSnapshot{}}
+	return s
+}
+
 // TestTheDocumentRestoresABackup: whoever wipes what is left by the document, which promises what a
 // backup holds and nothing else, has made no wrong move.
 func TestTheDocumentRestoresABackup(t *testing.T) {
 	t.Parallel()
-	s := stoppedByHand()
-	s.Name, s.Given.Members, s.Break = "restored-by-the-document", 3, []harness.Fault{fault.LoseHost{Who: harness.AllBut("m1")}}
-	s.Backups.Every = 300 * time.Millisecond
-	s.Promises = []harness.Check{check.ProcedureCompleted{}, check.CutAtSnapshot{}}
-	p := plays(t, s, drill.Options{}, func(ctx context.Context, m mate) {
+	p := plays(t, restoresABackup("restored-by-the-document"), drill.Options{}, func(ctx context.Context, m mate) {
 		m.awaitAlarm(ctx)
 		m.does(ctx, bastion.Stop, "m1")
 		m.does(ctx, bastion.Exec, "m1", "rm", "-rf", harness.DataDir)
@@ -116,11 +121,7 @@ func TestTheDocumentRestoresABackup(t *testing.T) {
 // for one that is there no more, or is another by now.
 func TestTheBackupsWereRemoved(t *testing.T) {
 	t.Parallel()
-	s := stoppedByHand()
-	s.Name, s.Given.Members, s.Break = "backups-removed", 3, []harness.Fault{fault.LoseHost{Who: harness.AllBut("m1")}}
-	s.Backups.Every = 300 * time.Millisecond
-	s.Promises = []harness.Check{check.ProcedureCompleted{}, check.CutAtSnapshot{}}
-	p := plays(t, s, drill.Options{}, func(ctx context.Context, m mate) {
+	p := plays(t, restoresABackup("backups-removed"), drill.Options{}, func(ctx context.Context, m mate) {
 		m.awaitAlarm(ctx)
 		at := knows(t, m.does(ctx, bastion.Env))["FIREDRILL_BACKUPS"]
 		kept, err := filepath.Glob(filepath.Join(at, "*.db"))
