@@ -6,10 +6,12 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,12 +22,16 @@ import (
 // TestMain lets this binary be another process that owns a drill.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && os.Args[1] == "own" {
-		if _, err := owner.Claim(os.Args[2], os.Args[3]); err != nil {
+		o, err := owner.Claim(os.Args[2], os.Args[3])
+		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}
 		fmt.Println("owned")
-		select {}
+		// Not a select without cases: the runtime ends a program that nothing can wake.
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		runtime.KeepAlive(o)
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -101,6 +107,11 @@ func TestKeptAndInherited(t *testing.T) {
 func TestDeathOfTheOwner(t *testing.T) {
 	base := t.TempDir()
 	other := exec.Command(os.Args[0], "own", base, "d1")
+	in, err := other.StdinPipe() // until it is closed, the other lives
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
 	out, err := other.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +129,9 @@ func TestDeathOfTheOwner(t *testing.T) {
 	if err := other.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = other.Wait()
+	if err := other.Wait(); err == nil || other.ProcessState.Exited() {
+		t.Errorf("the other process was not there to be killed: %v", err)
+	}
 	if owner.Alive(base, "d1") {
 		t.Error("the drill outlived its owner")
 	}
