@@ -37,6 +37,17 @@ const (
 	Collected       Mark = "collected"
 )
 
+// Keeping is what kind of store a drill's backups were kept in: its path or bucket may have
+// another name on every machine.
+type Keeping string
+
+// The kinds of stores.
+const (
+	KeptInOwn       Keeping = "own"       // the drill's: a directory, or a bucket of a server of its own
+	KeptInDirectory Keeping = "directory" // that the user named
+	KeptInS3        Keeping = "s3"        // a bucket that the user named
+)
+
 // Evidence is all that a drill observed. Its JSON form is evidence.json; the
 // ledger lies beside it. What could not be observed is absent or carries an
 // error text, and the checks take it as not seen.
@@ -56,6 +67,12 @@ type Evidence struct {
 	Rerun         string    `json:"rerun,omitempty"`     // the command that runs this drill again, where it is no firedrill run
 	TrafficPrefix string    `json:"traffic_prefix"`
 	Writers       int       `json:"writers"`
+	// Rate is how many writes were meant to be made a second, by all writers together, and
+	// ValueSize how many bytes each value has. Absent in evidence of older versions.
+	Rate      int `json:"rate_per_second,omitempty"`
+	ValueSize int `json:"value_size_bytes,omitempty"`
+	// Keeping is where backups were kept. Absent in evidence of older versions.
+	Keeping Keeping `json:"keeping,omitempty"`
 	// ElectionTimeout is the members' --election-timeout. Absent in evidence of older
 	// versions.
 	ElectionTimeout time.Duration `json:"election_timeout_ns,omitempty"`

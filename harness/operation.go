@@ -44,7 +44,8 @@ type Operation struct {
 	// no connection: a client without one waits until it has. 0: that was not noted, as in
 	// ledgers of older versions. See SentAt.
 	Sent time.Duration
-	// Epoch counts the announcements made when it was sent: 0 before the first.
+	// Epoch counts the announcements made when it was called: 0 before the first. A
+	// stock client's that was not sent by then may go to whom the next one names.
 	Epoch int
 	// Effects are what it does to keys if it takes effect: all or none.
 	Effects []Effect

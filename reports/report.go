@@ -35,6 +35,8 @@ type Report struct {
 	CPUs        int             `json:"cpus,omitempty"`          // of the machine; absent in reports of older versions
 	EtcdArgs    []string        `json:"etcd_args,omitempty"`     // server flags of every member beyond those that make it one, without dashes
 	Dataset     int64           `json:"dataset_bytes,omitempty"` // of keys and values that were there before the traffic; absent in reports of older versions
+	Traffic     *Traffic        `json:"traffic,omitempty"`       // absent in reports of older versions
+	Keeping     harness.Keeping `json:"keeping,omitempty"`       // where backups were kept; absent in reports of older versions
 	Verdict     harness.Verdict `json:"verdict"`
 
 	Faults    []string          `json:"faults"`
@@ -76,6 +78,13 @@ type Report struct {
 	Rerun     string   `json:"rerun,omitempty"`     // the command that runs this drill again
 
 	GameDay *GameDay `json:"game_day,omitempty"` // nil: no people recovered it
+}
+
+// Traffic is what clients were told to do while the drill ran.
+type Traffic struct {
+	Writers   int `json:"writers"`
+	Rate      int `json:"rate_per_second"`  // writes, of all writers together
+	ValueSize int `json:"value_size_bytes"` // of each value
 }
 
 // Phases are how long parts of the drill took, in milliseconds. 0 stands for a
@@ -216,6 +225,7 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 		Started:     ev.Started,
 		CPUs:        ev.Machine.CPUs,
 		EtcdArgs:    slices.Clone(ev.EtcdArgs),
+		Keeping:     ev.Keeping,
 		Verdict:     harness.Judge(findings, ev.Strict),
 		Faults:      make([]string, 0, len(ev.Faults)),
 		Procedure:   procedureOf(ev.Procedure),
@@ -233,6 +243,9 @@ func New(ev *harness.Evidence, findings []harness.Finding, loss *harness.Loss, t
 	}
 	if ev.Rerun != "" {
 		r.Rerun = ev.Rerun
+	}
+	if ev.Rate > 0 {
+		r.Traffic = &Traffic{Writers: ev.Writers, Rate: ev.Rate, ValueSize: ev.ValueSize}
 	}
 	if ev.DatasetBefore != nil {
 		r.Dataset = ev.DatasetBefore.Bytes

@@ -84,7 +84,7 @@ func drilled() *harness.Evidence {
 			{Number: 1, Name: "force a new cluster", Host: "m1", At: ms(1500), Took: ms(10), Attempts: 1, Completes: harness.Restore},
 			{Number: 2, Name: "member add m2", Host: "m1", At: ms(4010), Took: ms(20), Attempts: 1},
 		},
-		StepsMore: 3,
+		StepsMore: 3, Writers: 6, Rate: 200, ValueSize: 128, Keeping: harness.KeptInOwn,
 		Procedure: harness.ProcedureRecord{Completed: true, Within: time.Minute},
 		Before:    []harness.MemberView{{Host: "m2", Error: "refused"}, {Host: "m1", ClusterID: 0xc1, Members: members}},
 		After:     []harness.MemberView{{Host: "m1", ClusterID: 0xc1, Members: append(members, harness.Member{ID: 0xa9})}},
@@ -114,6 +114,7 @@ func TestReport(t *testing.T) {
 	want := reports.Report{
 		Schema: 1, Drill: "d-7", Scenario: "kubeadm-force-new-cluster", Runtime: "process", EtcdVersion: "3.7.3", Firedrill: "v0", Seed: 7,
 		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), CPUs: 2, Dataset: 5120, Verdict: harness.Held,
+		Traffic: &reports.Traffic{Writers: 6, Rate: 200, ValueSize: 128}, Keeping: harness.KeptInOwn,
 		Faults:    []string{"ruin the data directory on all-but(m1)"},
 		Procedure: reports.Procedure{Outcome: "completed", Within: 60000},
 		Steps: []reports.Step{

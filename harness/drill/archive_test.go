@@ -106,6 +106,9 @@ func TestAnObjectIsSpoilt(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if report.Keeping != harness.KeptInDirectory {
+					t.Errorf("backups were kept in %q, as the report has it", report.Keeping)
+				}
 				transcript := read(t, r.latest(t), "transcript.txt")
 				says(t, transcript, "passed over "+newest+": not to be used: ", c.says)
 				if !all {
@@ -333,6 +336,9 @@ func TestAServerOfOthers(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")
 	report := r.held(t, rkeLike(rkeRestored()...), drill.Options{Store: "s3://backups/here", S3Endpoint: g.Endpoint})
 	secretless(t, report.Directory, report, nil, g.AccessKey, g.SecretKey)
+	if report.Keeping != harness.KeptInS3 {
+		t.Errorf("backups were kept in %q, as the report has it", report.Keeping)
+	}
 	for _, name := range []string{"backup-001.db", "pki.bundle.tar.gz"} {
 		if found, err := filepath.Glob(filepath.Join(g.Dir, "backups", "here", store.DrillPrefix+report.Drill, name)); err != nil || len(found) != 1 {
 			t.Errorf("of %s there are %v, %v", name, found, err)

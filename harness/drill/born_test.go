@@ -34,7 +34,10 @@ func TestPreloadedKeys(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			r.held(t, crash(), drill.Options{PreloadKeys: n, ValueSize: 11})
+			report := r.held(t, crash(), drill.Options{PreloadKeys: n, ValueSize: 11})
+			if want := (reports.Traffic{Writers: 2, Rate: 200, ValueSize: 11}); report.Traffic == nil || *report.Traffic != want || report.Keeping != harness.KeptInOwn {
+				t.Errorf("the report tells of %+v, and of backups in %q", report.Traffic, report.Keeping)
+			}
 			ev := r.evidence(t)
 			switch {
 			case n == 0 && ev.DatasetBefore != nil:

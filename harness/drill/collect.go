@@ -14,6 +14,7 @@ import (
 // settle waits until service is calm and redundancy is back. Where that does
 // not come, the marks are missing and the checks say so.
 func (d *drill) settle(ctx context.Context) error {
+	whole := ctx
 	ctx, cancel := d.patient(ctx)
 	defer cancel()
 	ended, _ := d.ev.At(harness.ProcedureEnded)
@@ -27,6 +28,10 @@ func (d *drill) settle(ctx context.Context) error {
 	var writersErr error
 	waiting.Go(func() { writersErr = d.traffic.AwaitWriters(ctx, check.RestoredAcks) })
 	calmErr := d.traffic.AwaitCalm(ctx, ended, calm)
+	if calmErr != nil && d.ev.Procedure.Refused != "" && d.traffic.ServedSince(ended) {
+		// Service is there, and calm is waited for as it is after a procedure that completed.
+		calmErr = d.traffic.AwaitCalm(whole, ended, calm)
+	}
 	if calmErr == nil {
 		d.mark(harness.Settled)
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -133,6 +134,39 @@ func TestTheProceduresFailuresAreFindings(t *testing.T) {
 			dataOf(t, r.latest(t), "m1")
 		})
 	}
+}
+
+// Service that was there when a procedure refused is waited for as it is after one that completed,
+// however often it hesitates first.
+func TestARefusalIsFollowedUntilServiceIsCalm(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var hesitating sync.WaitGroup
+	defer hesitating.Wait()
+	hesitates := harness.Step{Name: "let etcd hesitate", On: harness.Everyone, Do: act(func(_ context.Context, h harness.Host) (harness.Output, error) {
+		hesitating.Go(func() {
+			for range 4 { // 8 s in all
+				for _, c := range []struct {
+					signal syscall.Signal
+					lasts  time.Duration
+				}{{syscall.SIGSTOP, 2 * harness.GapThreshold}, {syscall.SIGCONT, 2*time.Second - 2*harness.GapThreshold}} {
+					if err := h.Signal(t.Context(), c.signal); err != nil {
+						t.Error(err)
+						return
+					}
+					<-time.After(c.lasts)
+				}
+			}
+		})
+		return harness.Output{}, nil
+	})}
+	refuses := onEveryone("check the site", "echo two are needed; exit 1")
+	refuses.Precondition = true
+	s := crash()
+	s.Break = []harness.Fault{blow(func(context.Context, harness.Strike) error { return nil })}
+	s.Recover = runbook{hesitates, refuses}
+	s.Promises = []harness.Check{check.ProcedureRefused{}, check.ServiceRestored{}}
+	r.held(t, s, drill.Options{})
 }
 
 // A host that is off is the procedure's to deal with, and its data directory

@@ -49,8 +49,8 @@ const (
 	// failedPatience is how long service may take to come back after a procedure
 	// that did not complete: an operator who gave up waits for nothing.
 	failedPatience = 10 * time.Second
-	// refusedPatience is how long is looked after a procedure that refused:
-	// service that was there stays, and no other comes.
+	// refusedPatience is how long is looked for service after a procedure that
+	// refused: what was there stays, and no other comes.
 	refusedPatience = 5 * time.Second
 )
 
@@ -299,7 +299,8 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 	d.ev = &harness.Evidence{
 		Schema: harness.EvidenceSchema, Drill: d.id, Scenario: d.scenario.Name, Runtime: rt.Name(), Firedrill: d.opts.Version,
 		Seed: d.opts.Seed, Strict: d.opts.Strict, Started: started, BornHosts: d.plan.hosts,
-		TrafficPrefix: fmt.Sprintf("/firedrill/%s/", d.id), Writers: d.plan.traffic.Writers,
+		TrafficPrefix: fmt.Sprintf("/firedrill/%s/", d.id), Writers: d.plan.traffic.Writers, Rate: d.plan.traffic.Rate, ValueSize: d.plan.traffic.ValueSize,
+		Keeping:         d.opts.keeping(),
 		ElectionTimeout: harness.ElectionTimeoutOf(d.plan.args),
 		Marks:           map[harness.Mark]time.Duration{}, Gone: map[string]time.Duration{}, Procedure: harness.ProcedureRecord{Within: d.plan.within},
 		Starts: []harness.HostStart{}, Fetches: []harness.FetchRecord{}, Rerun: d.opts.Rerun,

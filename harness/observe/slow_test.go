@@ -43,10 +43,8 @@ func TestViewsAskASlowMemberAgain(t *testing.T) {
 	if err := errors.Join(<-woken, m.Kill()); err != nil {
 		t.Fatal(err)
 	}
-	begun := time.Now()
-	v := Views(t.Context(), targets)[0]
-	if took := time.Since(begun); v.Error == "" || v.TimedOut || took > askTimeout+time.Second {
-		t.Errorf("a dead member, asked for %s: %+v", took, v)
+	if v := Views(t.Context(), targets)[0]; v.Error == "" || v.TimedOut {
+		t.Errorf("a dead member: %+v", v)
 	}
 }
 

@@ -94,6 +94,15 @@ func (t *Traffic) Serving() bool {
 	return t.service.serving
 }
 
+// ServedSince tells whether a probe was acknowledged after a moment (an offset).
+func (t *Traffic) ServedSince(at time.Duration) bool { return t.service.since(at) }
+
+func (s *service) since(at time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen && s.last > at
+}
+
 // AwaitCalm waits until probes were acknowledged without a gap of more than
 // 250 ms for as long as calm, all of it after since (an offset). When ctx ends
 // first, the error names the last gap.

@@ -21,6 +21,13 @@ func TestService(t *testing.T) {
 			t.Errorf("calm for %s since %s: %v, %q; want %v and %q", length, since, ok, seen, want, says)
 		}
 	}
+	since := func(at time.Duration, want bool) {
+		t.Helper()
+		if got := s.since(at); got != want {
+			t.Errorf("served since %s: %v, want %v", at, got, want)
+		}
+	}
+	since(-1, false)
 	calm(0, 0, false, "no probe was ever acknowledged")
 	for at := 100 * ms; at <= 500*ms; at += 20 * ms {
 		s.acked(at)
@@ -30,6 +37,8 @@ func TestService(t *testing.T) {
 	calm(0, 401*ms, false, "no gap yet")
 	calm(200*ms, 301*ms, false, "no gap yet")
 	calm(600*ms, 0, false, "before 0.600s")
+	since(499*ms, true)
+	since(500*ms, false)
 	s.acked(750 * ms) // exactly 250 ms: no gap
 	calm(0, 650*ms, true, "")
 	s.acked(1001 * ms) // 251 ms

@@ -143,3 +143,33 @@ func TestOtherFlagsOfDrillsAreTold(t *testing.T) {
 		}
 	}
 }
+
+// So are what clients did and where backups were kept; a report that does not tell is no
+// different from one that does.
+func TestOtherTrafficOfDrillsIsTold(t *testing.T) {
+	of := func(change func(*reports.Report)) trend.Source {
+		return read(t, "drills", drills(t, func(_ int, r *reports.Report) {
+			r.Traffic, r.Keeping = &reports.Traffic{Writers: 6, Rate: 200, ValueSize: 128}, harness.KeptInOwn
+			change(r)
+		}))
+	}
+	plain := of(func(*reports.Report) {})
+	for name, c := range map[string]struct {
+		change func(*reports.Report)
+		want   []string
+	}{
+		"the same":      {func(*reports.Report) {}, nil},
+		"nothing tells": {func(r *reports.Report) { r.Traffic, r.Keeping = nil, "" }, nil},
+		"more of all": {func(r *reports.Report) { r.Traffic = &reports.Traffic{Writers: 8, Rate: 500, ValueSize: 4096} }, []string{
+			"the number of writers of etcd-snapshot-restore is 8, and was 6",
+			"the rate of writes of etcd-snapshot-restore is 500 a second, and was 200 a second",
+			"the size of values of etcd-snapshot-restore is 4096 bytes, and was 128 bytes",
+		}},
+		"in a directory": {func(r *reports.Report) { r.Keeping = harness.KeptInDirectory }, []string{"the store of backups of etcd-snapshot-restore is a directory for all drills, and was each drill's own directory"}},
+		"in S3":          {func(r *reports.Report) { r.Keeping = harness.KeptInS3 }, []string{"the store of backups of etcd-snapshot-restore is S3, and was each drill's own directory"}},
+	} {
+		if diff := cmp.Diff(c.want, trend.Compare([]trend.Source{plain, of(c.change)}).Differences); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+}

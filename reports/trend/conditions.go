@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
@@ -40,9 +41,11 @@ const (
 	verified  = "how backups are verified"
 	writers   = "the number of writers"
 	rate      = "the rate of writes"
+	valueSize = "the size of values"
+	store     = "the store of backups"
 )
 
-var told = []string{processor, memory, system, disk, etcd, etcdFrom, etcdFlags, keptIn, verified, writers, rate}
+var told = []string{processor, memory, system, disk, etcd, etcdFrom, etcdFlags, keptIn, store, verified, writers, rate, valueSize}
 
 func (c conditions) note(what condition, value string) {
 	if value != "" && !slices.Contains(c[what], value) {
@@ -94,8 +97,24 @@ func (c conditions) sweep(r policy.Result) {
 func (c conditions) drill(r reports.Report) {
 	c.cores(r.CPUs)
 	c.note(condition{what: etcd}, r.EtcdVersion)
-	c.note(condition{what: etcdFlags, of: r.Scenario}, flags(r.EtcdArgs))
+	note := func(what, value string) { c.note(condition{what: what, of: r.Scenario}, value) }
+	note(etcdFlags, flags(r.EtcdArgs))
+	note(store, kept[r.Keeping])
+	if r.Traffic != nil {
+		note(writers, fmt.Sprint(r.Traffic.Writers))
+		note(rate, fmt.Sprintf("%d a second", r.Traffic.Rate))
+		note(valueSize, fmt.Sprintf("%d bytes", r.Traffic.ValueSize))
+	}
 }
+
+// kept are the kinds of stores in words.
+var kept = map[harness.Keeping]string{harness.KeptInOwn: ownStore, harness.KeptInDirectory: namedDirectory, harness.KeptInS3: s3Store}
+
+const (
+	ownStore       = "each drill's own directory"
+	namedDirectory = "a directory for all drills"
+	s3Store        = "S3"
+)
 
 // flags are a list of etcd's flags as they are typed; a drill's report has no dashes.
 func flags(args []string) string {
@@ -114,11 +133,11 @@ func flags(args []string) string {
 func kindOfStore(location string) string {
 	switch {
 	case location == "":
-		return "each drill's own directory"
+		return ownStore
 	case strings.HasPrefix(location, "s3://"):
-		return "S3"
+		return s3Store
 	}
-	return "a directory for all drills"
+	return namedDirectory
 }
 
 func ownOr(n int, unit string) string {
