@@ -262,8 +262,8 @@ func TestAnnounce(t *testing.T) {
 	clusters := map[int]map[uint64]int{0: {}, 1: {}}
 	for _, op := range ops {
 		// The stock client is one and the same, told of other endpoints: what it had not sent yet goes there.
-		follows := op.Kind == harness.StockOp && op.Sent > moving
-		if op.Outcome == harness.Acked && !(op.Epoch == 0 && follows) {
+		follows := op.Epoch == 0 && op.Kind == harness.StockOp && op.Sent > moving
+		if op.Outcome == harness.Acked && !follows {
 			clusters[op.Epoch][op.ClusterID]++
 		}
 		if op.Epoch == 0 && op.Call > moved {
