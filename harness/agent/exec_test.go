@@ -348,9 +348,10 @@ func TestExecEscaped(t *testing.T) {
 	for name, does := range map[string]string{"silent": "--stubborn", "printing": "--lines=1000000000"} {
 		t.Run(name, func(t *testing.T) {
 			w := boot(t, newMachine(t))
+			began := time.Now()
 			code, out, _ := w.exec(t, nil, "sh", "-c", "/fake/etcd --print=begun --escaped="+does+" --print=ended --exit=4 2>&1")
-			if code != 4 {
-				t.Errorf("it ends with %d", code)
+			if took := time.Since(began); code != 4 || took > 5*outputLinger {
+				t.Errorf("after %v it ends with %d", took, code)
 			}
 			var pid int
 			if _, err := fmt.Sscanf(out, "begun\nchild %d\n", &pid); err != nil || !strings.Contains(out, "ended\n") {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func expectError(t *testing.T, err error, parts ...string) {
@@ -43,8 +44,12 @@ func TestSilentEngine(t *testing.T) {
 	}
 	defer l.Close()
 	t.Setenv("DOCKER_HOST", "unix://"+socket)
+	begun := time.Now()
 	_, err = Available(t.Context())
 	expectError(t, err, "silent.sock", "deadline", "hint:")
+	if took := time.Since(begun); took > answerLimit+time.Second {
+		t.Errorf("it took %v to say so", took)
+	}
 }
 
 func TestRemoteEngine(t *testing.T) {

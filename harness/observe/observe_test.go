@@ -108,7 +108,11 @@ func TestMembersWithAndWithoutQuorum(t *testing.T) {
 		}
 		return ""
 	})
+	begun := time.Now()
 	views := Members(t.Context(), targets)
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("asking took %s", took)
+	}
 	for _, v := range views[:2] {
 		if v.Error == "" || !strings.Contains(v.Error, v.Host) {
 			t.Errorf("a dead member: %+v", v)
@@ -156,8 +160,12 @@ func TestNothingHangs(t *testing.T) {
 			return fmt.Sprint(err)
 		},
 	} {
+		begun := time.Now()
 		if says := ask(); !strings.Contains(says, "deadline exceeded") {
 			t.Errorf("%s: %q", what, says)
+		}
+		if took := time.Since(begun); took > askTimeout+time.Second {
+			t.Errorf("%s took %s", what, took)
 		}
 	}
 }
