@@ -69,18 +69,17 @@ func (d *directory) Put(ctx context.Context, name string, size int64, content io
 	if err == nil {
 		err = d.writeText(a, draft+sumSuffix, sum+"  "+path.Base(name)+"\n")
 	}
+	var put Object
+	if err == nil {
+		put, err = d.stat(draft) // once it is shown it is anybody's, who may remove it at once
+	}
 	if err == nil {
 		err = d.publish(a, draft, name)
 	}
 	if err != nil {
 		return Object{}, errors.Join(err, d.discard(draft), d.discard(draft+sumSuffix), d.discard(draft+beforeSuffix))
 	}
-	o, err := d.stat(name)
-	if err != nil {
-		return Object{}, a.failed(err)
-	}
-	o.Bytes, o.SHA256, o.Checked = size, sum, true
-	return o, nil
+	return Object{Name: name, Bytes: size, SHA256: sum, Modified: put.Modified, Checked: true}, nil
 }
 
 // publish lets the draft be seen. The checksum goes first: whoever looks between
@@ -104,7 +103,7 @@ func (d *directory) publish(a attempt, draft, name string) error {
 		if err == nil {
 			err = errors.Join(f.Sync(), f.Close())
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may go with what it holds
 			return a.failed(err)
 		}
 		if at == "." {

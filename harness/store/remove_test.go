@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -125,5 +126,30 @@ func TestRemoveFromADirectory(t *testing.T) {
 	}
 	if _, err := os.Stat(outside); err != nil {
 		t.Error(err)
+	}
+}
+
+// What is put is anybody's as soon as it is shown: that it went before the one who put it
+// was told so is no failure of putting it.
+func TestRemovedAsSoonAsShown(t *testing.T) {
+	p := inDirectory(t)
+	s, other := p.open(t), p.open(t)
+	const name = DrillPrefix + "drill-1/a.db" // its directory goes with it
+	for range 20 {
+		removed := make(chan error, 1)
+		go func() {
+			err := error(ErrNotFound)
+			for errors.Is(err, ErrNotFound) {
+				err = errors.Join(t.Context().Err(), other.Remove(t.Context(), name))
+			}
+			removed <- err
+		}()
+		o, err := s.Put(t.Context(), name, 100, bytes.NewReader(bytesOf(100)))
+		if err != nil || o.Name != name || o.Bytes != 100 || o.Modified.IsZero() {
+			t.Fatalf("%+v, %v", o, err)
+		}
+		if err := <-removed; err != nil {
+			t.Fatal(err)
+		}
 	}
 }
