@@ -37,17 +37,6 @@ const (
 	Collected       Mark = "collected"
 )
 
-// Keeping is what kind of store a drill's backups were kept in: its path or bucket may have
-// another name on every machine.
-type Keeping string
-
-// The kinds of stores.
-const (
-	KeptInOwn       Keeping = "own"       // the drill's: a directory, or a bucket of a server of its own
-	KeptInDirectory Keeping = "directory" // that the user named
-	KeptInS3        Keeping = "s3"        // a bucket that the user named
-)
-
 // Evidence is all that a drill observed. Its JSON form is evidence.json; the
 // ledger lies beside it. What could not be observed is absent or carries an
 // error text, and the checks take it as not seen.

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
 
@@ -51,10 +52,10 @@ func (r *rounds) rooms(hosts string) []room {
 	switch store := r.plan.Policy.Store; {
 	case store == "":
 		needs = append(needs, room{r.dir, kept, "the backups of a drill"})
-	case strings.HasPrefix(store, "s3://"):
+	case harness.InS3(store):
 		needs = append(needs, room{r.dir, 2 * int64(largest), "backups on their way"})
 	default:
-		needs = append(needs, room{r.dir, 2 * int64(largest), "backups on their way"}, room{store, kept, "the backups of a drill"})
+		needs = append(needs, room{r.dir, 2 * int64(largest), "backups on their way"}, room{strings.TrimPrefix(store, "file://"), kept, "the backups of a drill"})
 	}
 	if r.runtime.Name() == "process" { // where else hosts lie is not for us to know
 		needs = append(needs, room{hosts, onHosts, "the hosts of a drill"})

@@ -39,7 +39,7 @@ func (c Copy) operands() (from, to operand, tree bool, err error) {
 		return from, to, false, err
 	}
 	if to.kind == backup {
-		if strings.HasPrefix(c.Backups, s3) {
+		if harness.InS3(c.Backups) {
 			return from, to, false, errors.New("where backups are kept nothing is written by hand\nhint: copy it to a host, or to a file here")
 		}
 		to = operand{kind: here, path: c.To, into: strings.HasSuffix(c.To, "/")}
@@ -100,8 +100,6 @@ func (o *operand) lead(name string, tree bool) error {
 	return nil
 }
 
-const s3 = "s3://"
-
 // parse tells where an operand lies.
 func (c Copy) parse(text string) (operand, error) {
 	if text == "" {
@@ -110,7 +108,7 @@ func (c Copy) parse(text string) (operand, error) {
 	if text == "-" {
 		return operand{kind: stream}, nil
 	}
-	if strings.HasPrefix(text, s3) {
+	if harness.InS3(text) {
 		return c.kept(text, fmt.Errorf("%s is not where this drill keeps its backups\nhint: they are at \"$%s\"/NAME", text, BackupsVariable))
 	}
 	host, rest, colon := strings.Cut(text, ":")
@@ -143,7 +141,7 @@ func (c Copy) kept(text string, otherwise error) (operand, error) {
 // below is the name that text has below where backups are kept, "." if it is that
 // place itself.
 func below(backups, text string) (name string, ok bool) {
-	if strings.HasPrefix(backups, s3) {
+	if harness.InS3(backups) {
 		name, ok = strings.CutPrefix(path.Clean(text), path.Clean(backups))
 		if name == "" {
 			return ".", ok

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,17 +38,6 @@ type archive struct {
 	endpoint string           // its URL
 	bucket   string           // in it
 	served   chan error       // how its serving ended
-}
-
-// keeping is what kind of store openArchive opens.
-func (o Options) keeping() harness.Keeping {
-	switch {
-	case o.Store == "":
-		return harness.KeptInOwn
-	case strings.HasPrefix(o.Store, "s3://"):
-		return harness.KeptInS3
-	}
-	return harness.KeptInDirectory
 }
 
 // openArchive opens it, so that a store that cannot be reached is known before

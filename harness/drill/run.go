@@ -300,7 +300,7 @@ func (d *drill) open(ctx context.Context, rt harness.Runtime) error {
 		Schema: harness.EvidenceSchema, Drill: d.id, Scenario: d.scenario.Name, Runtime: rt.Name(), Firedrill: d.opts.Version,
 		Seed: d.opts.Seed, Strict: d.opts.Strict, Started: started, BornHosts: d.plan.hosts,
 		TrafficPrefix: fmt.Sprintf("/firedrill/%s/", d.id), Writers: d.plan.traffic.Writers, Rate: d.plan.traffic.Rate, ValueSize: d.plan.traffic.ValueSize,
-		Keeping:         d.opts.keeping(),
+		Keeping:         harness.KeepingOf(d.opts.Store),
 		ElectionTimeout: harness.ElectionTimeoutOf(d.plan.args),
 		Marks:           map[harness.Mark]time.Duration{}, Gone: map[string]time.Duration{}, Procedure: harness.ProcedureRecord{Within: d.plan.within},
 		Starts: []harness.HostStart{}, Fetches: []harness.FetchRecord{}, Rerun: d.opts.Rerun,

@@ -60,10 +60,10 @@ func planned(o Options) (plan, error) {
 		return plan{}, errors.New("rehearse: no snapshot was given\nhint: name a file, a directory of them, or s3://BUCKET/PREFIX")
 	case o.Snapshot == "-":
 		return plan{}, errors.New("rehearse: a snapshot cannot be read from standard input, which nothing could tell the age of\nhint: write it to a file and name that")
-	case strings.Contains(o.Snapshot, "://") && !strings.HasPrefix(o.Snapshot, "s3://"):
+	case strings.Contains(o.Snapshot, "://") && !harness.InS3(o.Snapshot):
 		// What is not understood is not repeated: it may hold a password.
 		return plan{}, errors.New("rehearse: the snapshot is neither a path nor an s3:// URL\nhint: name a file, a directory of them, or s3://BUCKET/PREFIX")
-	case o.S3Endpoint != "" && !strings.HasPrefix(o.Snapshot, "s3://"):
+	case o.S3Endpoint != "" && !harness.InS3(o.Snapshot):
 		return plan{}, errors.New("rehearse: an S3 endpoint was given, and the snapshot is a path\nhint: give s3://BUCKET/PREFIX, or leave the endpoint out")
 	case members < 1 || members > most:
 		return plan{}, fmt.Errorf("rehearse: %d members\nhint: from 1 to %d are possible", members, most)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/store"
 )
 
@@ -28,7 +29,7 @@ type source struct {
 // snapshot in it; where there is none, the error is of type none. The caller closes
 // what is returned.
 func locate(ctx context.Context, o Options) (*source, error) {
-	if strings.HasPrefix(o.Snapshot, "s3://") {
+	if harness.InS3(o.Snapshot) {
 		return locateObject(ctx, o.Snapshot, store.Options{Endpoint: o.S3Endpoint, Credentials: o.Credentials})
 	}
 	info, err := os.Stat(o.Snapshot)

@@ -138,7 +138,7 @@ func TestRemovedAsSoonAsShown(t *testing.T) {
 	for range 20 {
 		removed := make(chan error, 1)
 		go func() {
-			err := error(ErrNotFound)
+			err := ErrNotFound
 			for errors.Is(err, ErrNotFound) {
 				err = errors.Join(t.Context().Err(), other.Remove(t.Context(), name))
 			}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/etcd-firedrill/firedrill/harness"
 )
 
 // Plan is what a policy file holds: a policy, and over what it is tried.
@@ -101,7 +103,7 @@ func (p Policy) validate(wrong *Problems) {
 	if p.Verify != VerifyTrailer && p.Verify != VerifyNone {
 		wrong.say("policy.verify", "%q: %s or %s", p.Verify, VerifyTrailer, VerifyNone)
 	}
-	if p.Endpoint != "" && !strings.HasPrefix(p.Store, "s3://") {
+	if p.Endpoint != "" && !harness.InS3(p.Store) {
 		wrong.say("policy.s3_endpoint", "it says where the S3 server is, and the store is not in one: that is written s3://bucket/prefix")
 	}
 }

@@ -39,7 +39,7 @@ func rehearsed(r reports.Rehearsal) string {
 	if r.Source.Object == "" {
 		return where
 	}
-	if strings.HasPrefix(where, "s3://") && strings.HasSuffix(where, "*") { // what keys begin with
+	if harness.InS3(where) && strings.HasSuffix(where, "*") { // what keys begin with
 		where = where[:strings.LastIndex(where, "/")]
 	}
 	return strings.TrimRight(where, "/") + "/" + r.Source.Object

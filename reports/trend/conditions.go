@@ -84,7 +84,7 @@ func (c conditions) sweep(r policy.Result) {
 	}
 	c.note(condition{what: etcdFrom}, from)
 	c.note(condition{what: etcdFlags}, flags(r.EtcdArgs))
-	c.note(condition{what: keptIn}, kindOfStore(r.Policy.Store))
+	c.note(condition{what: keptIn}, kept[harness.KeepingOf(r.Policy.Store)])
 	by := "by their checksum"
 	if r.Policy.Verify == policy.VerifyNone {
 		by = "not at all"
@@ -108,13 +108,11 @@ func (c conditions) drill(r reports.Report) {
 }
 
 // kept are the kinds of stores in words.
-var kept = map[harness.Keeping]string{harness.KeptInOwn: ownStore, harness.KeptInDirectory: namedDirectory, harness.KeptInS3: s3Store}
-
-const (
-	ownStore       = "each drill's own directory"
-	namedDirectory = "a directory for all drills"
-	s3Store        = "S3"
-)
+var kept = map[harness.Keeping]string{
+	harness.KeptInOwn:       "each drill's own directory",
+	harness.KeptInDirectory: "a directory for all drills",
+	harness.KeptInS3:        "S3",
+}
 
 // flags are a list of etcd's flags as they are typed; a drill's report has no dashes.
 func flags(args []string) string {
@@ -126,18 +124,6 @@ func flags(args []string) string {
 		typed[i] = "--" + strings.TrimLeft(arg, "-")
 	}
 	return strings.Join(typed, " ")
-}
-
-// kindOfStore says no more of a store than how it is reached: its path or bucket may
-// have another name on every machine.
-func kindOfStore(location string) string {
-	switch {
-	case location == "":
-		return ownStore
-	case strings.HasPrefix(location, "s3://"):
-		return s3Store
-	}
-	return namedDirectory
 }
 
 func ownOr(n int, unit string) string {
