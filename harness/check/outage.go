@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -94,7 +93,7 @@ func exceeded(ev *harness.Evidence, probes outage.Service) *harness.Result {
 	switch {
 	case err != nil:
 		result = notSeen("the ledger cannot be read: %v", err)
-	case excused(ev, worst.Length()):
+	case excused(ev, worst):
 		result = notSeen("%s, which may be this machine's doing: %s", said, ev.Machine.Unfit)
 	case sent < minimum:
 		result = notSeen("%s, but only %d were sent in that time", said, sent)
@@ -104,16 +103,17 @@ func exceeded(ev *harness.Evidence, probes outage.Service) *harness.Result {
 	return &result
 }
 
-// excused tells whether a gap may have been too long by this machine's doing.
-func excused(ev *harness.Evidence, gap time.Duration) bool {
+// excused tells whether a gap may have been too long by this machine's doing. It stood still
+// within the gap, then: probes are this machine's as well.
+func excused(ev *harness.Evidence, gap outage.Silence) bool {
 	m := ev.Machine
 	if m.Unfit == "" {
 		return false
 	}
 	over, _ := ev.At(harness.TrafficEnded)
 	share := m.StallTotal.Seconds() / over.Seconds()
-	late := time.Duration(min(share, 1) * float64(gap))
-	return stoodStill(ev, 0, math.MaxInt64) || gap <= 2*draws*ev.ElectionTimeout+late
+	late := time.Duration(min(share, 1) * float64(gap.Length()))
+	return stoodStill(ev, gap.From, gap.To) || gap.Length() <= 2*draws*ev.ElectionTimeout+late
 }
 
 // stoodStill tells whether between two moments this machine was late for so long that a

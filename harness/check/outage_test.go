@@ -88,6 +88,8 @@ var outageCases = []judged{
 	{elected, "more than twice as long, with the machine late by as much", out(busy, late(100*time.Millisecond, 6500*time.Millisecond, 0)), harness.Inconclusive, "may be this machine's doing"},
 	{elected, "more than twice as long, with the machine late by little", out(busy, late(100*time.Millisecond, 5*time.Second, 0)), harness.Violated, "no probe was acknowledged for 7."},
 	{elected, "more than twice as long, and timers were late by an election time-out", out(busy, late(300*time.Millisecond, 300*time.Millisecond, 0)), harness.Inconclusive, "may be this machine's doing"},
+	{elected, "more than twice as long, and the machine stood still meanwhile", out(standstill(4*time.Second, 300*time.Millisecond)), harness.Inconclusive, "may be this machine's doing"},
+	{elected, "more than twice as long, and the machine had stood still before", out(standstill(900*time.Millisecond, 300*time.Millisecond)), harness.Violated, "no probe was acknowledged for 7."},
 	{elected, "more than twice as long, on a busy disk", out(busy, late(0, 0, 150*time.Millisecond)), harness.Inconclusive, "may be this machine's doing"},
 	{elected, "more than twice as long, and late on a machine that was not too busy", out(late(300*time.Millisecond, 6*time.Second, 150*time.Millisecond)), harness.Violated, ""},
 	{elected, "longer, and hardly a probe was sent meanwhile", brisk(asked(2*time.Second, 2100*time.Millisecond)), harness.Inconclusive, "but only 6 were sent in that time"},

@@ -31,15 +31,11 @@ func TestAShellThatWasOpenBefore(t *testing.T) {
 	s := stoppedByHand()
 	s.Name, s.Given.Members = "most-are-lost", 3
 	s.Break = []harness.Fault{fault.LoseHost{Who: harness.AllBut("m1")}}
-	p := plays(t, s, drill.Options{}, func(ctx context.Context, m mate) {
-		part, leave := context.WithCancel(ctx)
-		defer leave()
-		opened := make(chan string, 1)
-		joined := make(chan error, 1)
-		go func() {
-			_, err := bastion.Do(part, m.socket, bastion.Call{By: m.name, Verb: bastion.Join, Args: []string{m.name}}, harness.Streams{Out: first(opened)})
-			joined <- err
-		}()
+	kit := ""
+	var left <-chan error
+	p := playsFrom(t, s, drill.Options{}, func(ctx context.Context, m mate) {
+		kit, left = m.joins(ctx)
+	}, func(ctx context.Context, m mate) {
 		is := func(what string, known map[string]string, want map[string]string) {
 			for name, value := range want {
 				if known[name] != value {
@@ -47,7 +43,7 @@ func TestAShellThatWasOpenBefore(t *testing.T) {
 				}
 			}
 		}
-		then := knows(t, <-opened)
+		then := knows(t, kit)
 		is("opened", then, map[string]string{"FIREDRILL_HOSTS_UP": "m1 m2 m3", "FIREDRILL_HOSTS_LOST": "", "FIREDRILL_SPARES": "", "FIREDRILL_PEER_URL_m4": ""})
 		m.awaitAlarm(ctx)
 		now := knows(t, m.does(ctx, bastion.Env))
@@ -63,7 +59,7 @@ func TestAShellThatWasOpenBefore(t *testing.T) {
 			"FIREDRILL_HOSTS": "m1 m2 m3 m4", "FIREDRILL_HOSTS_UP": "m1 m3 m4", "FIREDRILL_HOSTS_LOST": "m2", "FIREDRILL_SPARES": "m5",
 		})
 		m.does(ctx, bastion.CallOff, "enough was seen")
-		if err := <-joined; err != nil {
+		if err := <-left; err != nil {
 			t.Error(err)
 		}
 	})

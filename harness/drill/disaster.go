@@ -173,8 +173,8 @@ func (d *drill) untilTheStrike(ctx context.Context) error {
 }
 
 // untilLongDead waits until the backup job has died and its newest backup is older
-// than harness.DeadFor intervals, and than twice what a backup took: on a machine
-// that is busy, too, that is more than its policy explains.
+// than harness.DeadFor intervals, than twice what a backup took, and than the machine was
+// late meanwhile: on one that is busy, too, that is more than its policy explains.
 func (d *drill) untilLongDead(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -186,11 +186,16 @@ func (d *drill) untilLongDead(ctx context.Context) error {
 	for _, b := range d.backups.list() {
 		longest = max(longest, b.Took+b.Status)
 	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(begun + harness.DeadFor*d.backups.Every + 2*longest - d.timeline.now()):
-		return nil
+	for {
+		left := begun + harness.DeadFor*d.backups.Every + 2*longest + d.machine.lateSince(begun) - d.timeline.now()
+		if left <= 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(left):
+		}
 	}
 }
 

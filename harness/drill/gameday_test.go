@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -61,11 +60,32 @@ func (m mate) does(ctx context.Context, verb string, args ...string) string {
 	return out
 }
 
+// joins opens a shell, which lasts until the game day is over. kit is what it is given
+// first, and left gets what it ends with.
+func (m mate) joins(ctx context.Context) (kit string, left <-chan error) {
+	given, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		_, err := bastion.Do(ctx, m.socket, bastion.Call{By: m.name, Verb: bastion.Join, Args: []string{m.name}}, harness.Streams{Out: first(given)})
+		ended <- err
+	}()
+	select {
+	case kit = <-given:
+	case <-ctx.Done():
+		m.t.Errorf("%s: the shell was given nothing", m.name)
+	}
+	return kit, ended
+}
+
 // await waits until the wall shows what is waited for.
 func (m mate) await(ctx context.Context, what string, shown func(gameday.Wall) bool) {
 	for {
 		changed := m.Changed()
-		if shown(m.Wall()) {
+		w := m.Wall()
+		if shown(w) {
+			return
+		}
+		if w.Phase == gameday.Over {
+			m.t.Errorf("%s: it was over before the wall showed that %s; last %+v", m.name, what, w)
 			return
 		}
 		select {
@@ -75,6 +95,11 @@ func (m mate) await(ctx context.Context, what string, shown func(gameday.Wall) b
 			return
 		}
 	}
+}
+
+// awaitStrike waits until it was struck, and the wall shows what is waited for.
+func (m mate) awaitStrike(ctx context.Context, what string, shown func(gameday.Wall) bool) {
+	m.await(ctx, what, func(w gameday.Wall) bool { return len(m.Stage().Struck) > 0 && shown(w) })
 }
 
 func (m mate) awaitAlarm(ctx context.Context) {
@@ -94,6 +119,12 @@ type played struct {
 // plays holds a game day with a scripted team, on a rig of its own.
 func plays(t *testing.T, s harness.Scenario, o drill.Options, team func(context.Context, mate)) played {
 	t.Helper()
+	return playsFrom(t, s, o, func(context.Context, mate) {}, team)
+}
+
+// playsFrom holds one whose team does something first, while nothing can strike.
+func playsFrom(t *testing.T, s harness.Scenario, o drill.Options, before, team func(context.Context, mate)) played {
+	t.Helper()
 	r := newRig(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -111,9 +142,11 @@ func plays(t *testing.T, s harness.Scenario, o drill.Options, team func(context.
 	o.GameDay.Open = func(_ context.Context, e gameday.Exercise, socket string) error {
 		over = make(chan struct{})
 		p.exercise = e
+		ann := mate{t: t, name: "ann", socket: socket, Exercise: e}
+		before(ctx, ann)
 		go func() {
 			defer close(over)
-			team(ctx, mate{t: t, name: "ann", socket: socket, Exercise: e})
+			team(ctx, ann)
 		}()
 		return nil
 	}
@@ -141,16 +174,11 @@ func plays(t *testing.T, s harness.Scenario, o drill.Options, team func(context.
 // again by moving its manifest into place, and says that it is done.
 func TestTeamRecovers(t *testing.T) {
 	t.Parallel()
-	p := plays(t, stoppedByHand(), drill.Options{}, func(ctx context.Context, m mate) {
-		part, leave := context.WithCancel(ctx)
-		defer leave()
-		joined := make(chan error, 1)
-		kit := make(chan string, 1)
-		go func() {
-			_, err := bastion.Do(part, m.socket, bastion.Call{By: m.name, Verb: bastion.Join, Args: []string{m.name}}, harness.Streams{Out: first(kit), Err: os.Stderr})
-			joined <- err
-		}()
-		environment(t, <-kit)
+	var left <-chan error
+	p := playsFrom(t, stoppedByHand(), drill.Options{}, func(ctx context.Context, m mate) {
+		kit := ""
+		kit, left = m.joins(ctx)
+		environment(t, kit)
 		if _, _, err := m.call(ctx, bastion.Join, m.name); err == nil || !strings.Contains(err.Error(), "already") {
 			t.Errorf("somebody else comes by the same name: %v", err)
 		}
@@ -158,6 +186,7 @@ func TestTeamRecovers(t *testing.T) {
 		m.await(ctx, "the cluster serves", func(w gameday.Wall) bool {
 			return serves(w) && len(w.Hosts) == 1 && w.Hosts[0].Leader == "m1" && len(w.Hosts[0].Members) == 1 && w.Hosts[0].Revision > 0
 		})
+	}, func(ctx context.Context, m mate) {
 		m.awaitAlarm(ctx)
 		m.does(ctx, bastion.Notice)
 		m.await(ctx, "etcd does not run", func(w gameday.Wall) bool { return !serves(w) && len(w.Hosts) == 1 && !w.Hosts[0].EtcdAnswers })
@@ -168,7 +197,7 @@ func TestTeamRecovers(t *testing.T) {
 			t.Errorf("%+v", traffic)
 		}
 		m.does(ctx, bastion.Done)
-		if err := <-joined; err != nil {
+		if err := <-left; err != nil {
 			t.Errorf("the shell ended with %v", err)
 		}
 	})
@@ -225,7 +254,8 @@ func TestWrongMove(t *testing.T) {
 		if moves := m.Stage().WrongMoves; len(moves) != 0 {
 			t.Errorf("what was put aside is taken for lost: %+v", moves)
 		}
-		m.does(ctx, bastion.Exec, "m1", "sh", "-c", "cd /root; rm -rf bef*; mv etcd.yaml "+harness.ManifestPath)
+		m.does(ctx, bastion.Exec, "m1", "sh", "-c", "cd /root; rm -rf bef*")
+		m.does(ctx, bastion.Exec, "m1", "mv", "/root/etcd.yaml", harness.ManifestPath)
 		m.await(ctx, "something serves", serves)
 		m.does(ctx, bastion.Done)
 	})
@@ -249,7 +279,7 @@ func TestWrongMove(t *testing.T) {
 		t.Errorf("it is put down to %+v", step)
 	}
 	stage := p.exercise.Stage()
-	if len(stage.WrongMoves) != 1 || len(stage.Struck) != 1 || len(stage.Steps) != 2 || stage.Steps[1].Running || stage.Scenario != "stopped-by-hand" {
+	if len(stage.WrongMoves) != 1 || len(stage.Struck) != 1 || len(stage.Steps) != 3 || stage.Steps[2].Running || stage.Scenario != "stopped-by-hand" {
 		t.Errorf("%+v", stage)
 	}
 }
@@ -306,11 +336,12 @@ func TestLeftAsItIs(t *testing.T) {
 			t.Parallel()
 			s := stoppedByHand()
 			s.Name, s.Given.Members, s.Break, s.Promises = "left", 3, []harness.Fault{c.breaks}, c.promises
-			p := plays(t, s, drill.Options{}, func(ctx context.Context, m mate) {
+			p := playsFrom(t, s, drill.Options{}, func(_ context.Context, m mate) {
 				if w := m.Wall(); len(w.Recovered) != 0 {
 					t.Errorf("before the alarm the wall tells what counts as recovered: %q", w.Recovered)
 				}
-				m.await(ctx, "etcd on m3 does not answer", func(w gameday.Wall) bool { return len(w.Hosts) == 3 && !w.Hosts[2].EtcdAnswers })
+			}, func(ctx context.Context, m mate) {
+				m.awaitStrike(ctx, "etcd on m3 does not answer", func(w gameday.Wall) bool { return len(w.Hosts) == 3 && !w.Hosts[2].EtcdAnswers })
 				m.does(ctx, bastion.Notice)
 				if w := m.Wall(); w.Phase != gameday.Alarm || len(w.Recovered) < 2 {
 					t.Errorf("from the alarm on it tells %q", w.Recovered)
@@ -427,9 +458,15 @@ func TestASurpriseIsOne(t *testing.T) {
 // TestTeamIsLate: the time is over, and what is under way ends.
 func TestTeamIsLate(t *testing.T) {
 	t.Parallel()
-	p := plays(t, stoppedByHand(), drill.Options{Within: 4 * time.Second}, func(ctx context.Context, m mate) {
-		m.awaitAlarm(ctx)
-		if _, _, err := m.call(ctx, bastion.Exec, "m1", "sleep", "600"); err == nil {
+	slept := make(chan error, 1)
+	p := playsFrom(t, stoppedByHand(), drill.Options{Within: 4 * time.Second}, func(ctx context.Context, m mate) {
+		go func() {
+			_, _, err := m.call(ctx, bastion.Exec, "m1", "sleep", "600")
+			slept <- err
+		}()
+		m.await(ctx, "somebody sleeps", func(gameday.Wall) bool { return len(m.Stage().Steps) > 0 })
+	}, func(context.Context, mate) {
+		if <-slept == nil {
 			t.Error("it slept for ten minutes")
 		}
 	})
@@ -468,7 +505,7 @@ func TestFurtherFaults(t *testing.T) {
 	s.Promises = []harness.Check{check.ProcedureCompleted{}, check.ServiceRestored{}, check.NothingLost{}}
 	p := plays(t, s, drill.Options{}, func(ctx context.Context, m mate) {
 		order := func(kind, host string) error { return m.Inject(ctx, gameday.Order{Kind: kind, Host: host}) }
-		m.await(ctx, "etcd on m3 does not answer", func(w gameday.Wall) bool { return len(w.Hosts) == 3 && !w.Hosts[2].EtcdAnswers })
+		m.awaitStrike(ctx, "etcd on m3 does not answer", func(w gameday.Wall) bool { return len(w.Hosts) == 3 && !w.Hosts[2].EtcdAnswers })
 		m.does(ctx, bastion.Notice)
 		m.does(ctx, bastion.Exec, "m3", "touch", "/root/seen") // which waits for the recovery to begin
 		for _, c := range []gameday.Order{{Kind: "kill-etcd", Host: "m3"}, {Kind: "burn", Host: "m1"}, {Kind: "kill-etcd", Host: "m9"}} {

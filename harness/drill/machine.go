@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -22,7 +23,9 @@ const (
 type machineWatch struct {
 	stop, done chan struct{}
 	now        func() time.Duration
-	record     harness.MachineRecord
+
+	mu     sync.Mutex
+	record harness.MachineRecord
 }
 
 // watchMachine measures how late a 10 ms timer fires, and at both ends of
@@ -54,8 +57,6 @@ func (w *machineWatch) stalls() {
 		case <-timer.C:
 		}
 		if late := time.Since(due); late > stallTick {
-			w.record.StallTotal += late
-			w.record.StallWorst = max(w.record.StallWorst, late)
 			w.note(harness.Stall{At: w.now(), Late: late})
 		}
 	}
@@ -63,12 +64,23 @@ func (w *machineWatch) stalls() {
 
 // note keeps the worst stall of a second: a drill on a busy machine has thousands.
 func (w *machineWatch) note(s harness.Stall) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.record.StallTotal += s.Late
+	w.record.StallWorst = max(w.record.StallWorst, s.Late)
 	last := len(w.record.Stalls) - 1
 	if last < 0 || w.record.Stalls[last].At/time.Second != s.At/time.Second {
 		w.record.Stalls = append(w.record.Stalls, s)
 	} else if w.record.Stalls[last].Late < s.Late {
 		w.record.Stalls[last] = s
 	}
+}
+
+// lateSince is by how much a timer was late at worst since a moment (an offset).
+func (w *machineWatch) lateSince(at time.Duration) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.record.WorstStall(at, w.now())
 }
 
 // figuresFit tells whether a machine that was too busy at some time was so neither

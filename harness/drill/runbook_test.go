@@ -208,7 +208,7 @@ func TestRunbookEnds(t *testing.T) {
 	}{
 		"a failure":       {script: "echo first; echo 'no leader' >&2; exit 5", check: "procedure-completed", says: []string{"run restore.sh", "status 5", "no leader"}},
 		"a refusal":       {script: "echo 'there is a quorum'; exit 77", check: "procedure-completed", says: []string{"refuse", "there is a quorum"}},
-		"a hang":          {script: "echo waiting; exec sleep 600", within: 2 * time.Second, check: "procedure-completed", says: []string{"2s", "waiting"}},
+		"a hang":          {script: "echo waiting; exec sleep 600", within: 5 * time.Second, check: "procedure-completed", says: []string{"5s", "waiting"}},
 		"its own end":     {script: "echo bye; kill -9 $$", check: "procedure-completed", says: []string{"137", "bye"}},
 		"its guard's end": {script: "echo bye; kill -9 $PPID; sleep 600", within: 5 * time.Second, check: "procedure-completed", says: []string{"bye"}},
 	} {

@@ -37,6 +37,8 @@ func openDirectory(where string) (Store, error) {
 	return &directory{root: root, path: where}, nil
 }
 
+const gone = "list the store to see which backups it has"
+
 // notThere makes a missing file ErrNotFound.
 func notThere(err error, hint string) error {
 	if errors.Is(err, fs.ErrNotExist) {
@@ -149,13 +151,13 @@ func (d *directory) Remove(ctx context.Context, name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if _, err := d.stat(name); err != nil {
-		return notThere(a.failed(err), "list the store to see which backups it has")
+		return notThere(a.failed(err), gone)
 	}
 	if _, err := d.root.Lstat(name + sumSuffix); errors.Is(err, fs.ErrNotExist) {
 		return a.foreign()
 	}
 	if err := d.root.Remove(name); err != nil {
-		return a.failed(err)
+		return notThere(a.failed(err), gone) // somebody else may remove it as well
 	}
 	err := d.discard(name + sumSuffix)
 	if at := path.Dir(name); strings.HasPrefix(path.Base(at), DrillPrefix) && d.root.Remove(at) == nil {
@@ -212,7 +214,7 @@ func (d *directory) Get(ctx context.Context, name string, w io.Writer) (Object, 
 	}
 	o, err := d.stat(name)
 	if err != nil {
-		return Object{}, notThere(a.failed(err), "list the store to see which backups it has")
+		return Object{}, notThere(a.failed(err), gone)
 	}
 	recorded, err := d.recorded(name)
 	switch {
@@ -249,7 +251,7 @@ func (d *directory) Look(ctx context.Context, name string) (Object, error) {
 	}
 	o, err := d.stat(name)
 	if err != nil {
-		return Object{}, notThere(a.failed(err), "list the store to see which backups it has")
+		return Object{}, notThere(a.failed(err), gone)
 	}
 	o.SHA256, err = d.recorded(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
