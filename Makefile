@@ -16,16 +16,17 @@ build:
 	$(GO) build -o bin/firedrill ./cmd/firedrill
 
 # Every test, on both runtimes where a Docker engine answers. Packages run side by
-# side, one more than there are cores, the one that takes longest first. Scenarios run
+# side, one more than there are cores, those that take longest first. Scenarios run
 # five for two cores: a drill waits for most of its time, and four at a time left two
 # cores idle for 38 % of theirs. They are shuffled, so that those that take longest can
 # begin first.
 # go test ./scenarios runs them one by one.
 PROCS ?= $(shell echo $$(( $$(nproc) + 1 )))
 DRILLS ?= $(shell echo $$(( $$(nproc) * 5 / 2 )))
+LONG := ./harness/drill ./harness/container ./cmd/firedrill ./harness/gameday ./harness/agent
 test:
 	$(GO) vet ./...
-	$(GO) test -count=1 -p $(PROCS) -timeout 60m ./harness/drill $$($(GO) list ./... | grep -v -e /scenarios$$ -e /harness/drill$$)
+	$(GO) test -count=1 -p $(PROCS) -timeout 60m $(LONG) $$($(GO) list ./... | grep -v -e /scenarios$$ $(LONG:.%=-e %$$))
 	$(GO) run github.com/onsi/ginkgo/v2/ginkgo --procs=$(DRILLS) --randomize-all --timeout 75m --junit-report=scenarios.junit.xml --output-dir=bin ./scenarios
 
 # Only what needs no cluster.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/etcd-firedrill/firedrill/fixtures/required"
 	"github.com/etcd-firedrill/firedrill/fixtures/s3gateway"
 	"github.com/etcd-firedrill/firedrill/harness/bastion"
 )
@@ -64,16 +64,15 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition knows [engine]: a container engine answers. FIREDRILL_REQUIRE makes
-// its absence a failure.
+// condition knows [engine]: a container engine answers, or has to.
 func condition(name string) (bool, error) {
 	if name != "engine" {
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
-	_, absent := engineName(context.Background())
-	if absent != nil && slices.Contains(strings.Split(os.Getenv("FIREDRILL_REQUIRE"), ","), "container") {
-		return false, fmt.Errorf("FIREDRILL_REQUIRE=container: %w", absent)
+	if required.Is(required.Container) {
+		return true, nil // what needs it fails without
 	}
+	_, absent := engineName(context.Background())
 	return absent == nil, nil
 }
 

@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 //	--lines=N        so many lines of 100 bytes
 //	--bytes=N        so many bytes at once
 //	--stubborn       ignore SIGTERM
-//	--while=PATH     as long as PATH exists do what comes next, else serve
+//	--while=DIR      do what comes next as long as DIR holds a file, of which each start takes one; else serve
 //	--exit=N         exit with this status
 //	--crash          die of SIGKILL
 //	--child          start a copy that serves and keeps our output open
@@ -69,9 +69,16 @@ func fakeEtcd(args []string) {
 		case "--stubborn":
 			signal.Ignore(syscall.SIGTERM)
 		case "--while":
-			if _, err := os.Stat(value); err != nil {
+			left, err := os.ReadDir(value)
+			if err != nil {
+				panic(err)
+			}
+			if len(left) == 0 {
 				<-stop
 				os.Exit(0)
+			}
+			if err := os.Remove(filepath.Join(value, left[0].Name())); err != nil {
+				panic(err)
 			}
 		case "--exit":
 			n, _ := strconv.Atoi(value)

@@ -189,10 +189,9 @@ func TestRestartAndBackOff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := boot(t, newMachine(t))
-			w.sh(t, "touch /tmp/broken")
-			w.manifest(t, "--while=/tmp/broken", tt.flag)
+			w.sh(t, "mkdir /tmp/failures && touch /tmp/failures/1 /tmp/failures/2 /tmp/failures/3")
+			w.manifest(t, "--while=/tmp/failures", tt.flag)
 			w.events.await(t, harness.EtcdBackOff, 2)
-			w.sh(t, "rm /tmp/broken")
 			state := w.awaitEtcd(t, "etcd to stay up", running)
 			if state.LastExit == nil || state.LastExit.Asked || state.LastExit.Code != tt.code || state.LastExit.Signal != tt.sig {
 				t.Errorf("the last exit is %+v", state.LastExit)

@@ -5,20 +5,18 @@ package container
 import (
 	"context"
 	"fmt"
-	"os"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/etcd-firedrill/firedrill/fixtures/required"
 	"github.com/etcd-firedrill/firedrill/harness"
 )
 
 // BenchmarkRack tells what the runtime itself costs, in milliseconds: the
 // image when it is there, a rack, three hosts at once, power, a script, the end.
 func BenchmarkRack(b *testing.B) {
-	if _, err := Available(b.Context()); err != nil && !slices.Contains(strings.Split(os.Getenv("FIREDRILL_REQUIRE"), ","), "container") {
+	if _, err := Available(b.Context()); err != nil && !required.Is(required.Container) {
 		b.Skip("no container engine: ", err)
 	}
 	spent := map[string]time.Duration{}

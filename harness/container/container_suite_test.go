@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"github.com/etcd-firedrill/firedrill/fixtures/required"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/owner"
 	"github.com/etcd-firedrill/firedrill/harness/runtimetest"
@@ -39,11 +39,12 @@ var _ = Describe("containers", func() {
 
 // needEngine skips a spec where no engine answers, unless one is required.
 func needEngine(ctx SpecContext) {
-	_, err := Available(ctx)
-	if err != nil && !slices.Contains(strings.Split(os.Getenv("FIREDRILL_REQUIRE"), ","), "container") {
+	if required.Is(required.Container) {
+		return // the spec fails without one
+	}
+	if _, err := Available(ctx); err != nil {
 		Skip("no container engine: " + err.Error())
 	}
-	Expect(err).NotTo(HaveOccurred())
 }
 
 // open returns a runtime whose connections end with the spec.
@@ -59,7 +60,7 @@ func open(opt Options) (*Runtime, error) {
 // sweepOnly is Sweep without the images, and without any drill whose ID does not
 // begin like those of a suite: an engine is everybody's, and others are at work.
 func sweepOnly(ctx context.Context, prefix string) ([]string, error) {
-	e, err := connect(ctx)
+	e, err := connect(ctx, patience)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func sweepOnly(ctx context.Context, prefix string) ([]string, error) {
 // leftovers lists what is left of a drill, in the engine and on this machine.
 func leftovers(drill string) []string {
 	ctx := context.Background()
-	e, err := connect(ctx)
+	e, err := connect(ctx, patience)
 	Expect(err).NotTo(HaveOccurred())
 	defer e.close()
 	all, err := e.remains(ctx)

@@ -25,8 +25,11 @@ import (
 	tclog "github.com/testcontainers/testcontainers-go/log"
 )
 
-// answerLimit is how long an engine may take to say what it is.
-const answerLimit = 2 * time.Second
+// How long an engine may take to say what it is.
+const (
+	answerLimit = 2 * time.Second  // where something else will do
+	patience    = 30 * time.Second // where it has to be: a busy one takes seconds
+)
 
 // engine is a container engine that answered.
 type engine struct {
@@ -54,16 +57,16 @@ func unbroken(ctx context.Context) (context.Context, context.CancelFunc) {
 // Available tells, within two seconds, which engine there is to run containers
 // on, or why there is none.
 func Available(ctx context.Context) (string, error) {
-	e, err := connect(ctx)
+	e, err := connect(ctx, answerLimit)
 	if err != nil {
 		return "", err
 	}
 	return e.String(), e.close()
 }
 
-// connect returns the first engine that answers.
-func connect(ctx context.Context) (*engine, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+// connect returns the first engine that answers within the limit.
+func connect(ctx context.Context, limit time.Duration) (*engine, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	hosts, err := engineHosts()
 	if err != nil {

@@ -170,7 +170,7 @@ var _ = Describe("hosts on an image of the user's", func() {
 // engineOf returns the engine, for what specs do there by themselves.
 func engineOf() *engine {
 	GinkgoHelper()
-	e, err := connect(context.Background())
+	e, err := connect(context.Background(), patience)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(e.close)
 	return e

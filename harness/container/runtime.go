@@ -43,7 +43,7 @@ func New(ctx context.Context, opt Options) (_ *Runtime, err error) {
 	if err := settleTestcontainers(); err != nil {
 		return nil, err
 	}
-	e, err := connect(ctx)
+	e, err := connect(ctx, patience)
 	if err != nil {
 		return nil, err
 	}

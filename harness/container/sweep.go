@@ -24,7 +24,7 @@ import (
 // touches nothing that is not labelled as ours. It returns a line for people
 // about each drill and image.
 func Sweep(ctx context.Context) ([]string, error) {
-	e, err := connect(ctx)
+	e, err := connect(ctx, patience)
 	if err != nil {
 		return nil, err
 	}

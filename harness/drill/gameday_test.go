@@ -176,7 +176,7 @@ func TestTeamRecovers(t *testing.T) {
 	t.Parallel()
 	var left <-chan error
 	p := playsFrom(t, stoppedByHand(), drill.Options{}, func(ctx context.Context, m mate) {
-		kit := ""
+		var kit string
 		kit, left = m.joins(ctx)
 		environment(t, kit)
 		if _, _, err := m.call(ctx, bastion.Join, m.name); err == nil || !strings.Contains(err.Error(), "already") {

@@ -235,7 +235,7 @@ func TestHashesDiffer(t *testing.T) {
 	if hashes[0].Error != "" || hashes[1].Error != "" || hashes[0].Hash == hashes[1].Hash {
 		t.Errorf("%+v", hashes)
 	}
-	ahead, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ahead, cancel := context.WithTimeout(t.Context(), askTimeout) // the first answer has to come in it
 	defer cancel()
 	if h := Hashes(ahead, first, 99)[0]; !strings.Contains(h.Error, "has applied revision 99") || !strings.Contains(h.Error, "last seen: 2") {
 		t.Errorf("a revision that is not there: %+v", h)

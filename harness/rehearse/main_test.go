@@ -1,7 +1,6 @@
 package rehearse
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,12 +9,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/etcd-firedrill/firedrill/fixtures/dataset"
 	"github.com/etcd-firedrill/firedrill/fixtures/localetcd"
+	"github.com/etcd-firedrill/firedrill/fixtures/required"
 	"github.com/etcd-firedrill/firedrill/harness"
 	"github.com/etcd-firedrill/firedrill/harness/container"
 	"github.com/etcd-firedrill/firedrill/harness/process"
@@ -75,19 +74,16 @@ func nothingIn(t testing.TB, dir string) {
 }
 
 // onContainers is the container runtime. Where no engine answers the test is
-// skipped, unless FIREDRILL_REQUIRE=container says that this is a failure.
+// skipped, unless one is required.
 func onContainers(t testing.TB) harness.Runtime {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("it takes a cluster")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	if _, err := container.Available(ctx); err != nil {
-		if os.Getenv("FIREDRILL_REQUIRE") == "container" {
-			t.Fatalf("FIREDRILL_REQUIRE=container: %v", err)
+	if !required.Is(required.Container) {
+		if _, err := container.Available(t.Context()); err != nil {
+			t.Skipf("no Docker engine answers: %v", err)
 		}
-		t.Skipf("no Docker engine answers: %v", err)
 	}
 	rt, err := container.New(t.Context(), container.Options{})
 	if err != nil {

@@ -219,6 +219,9 @@ func (d *directory) Get(ctx context.Context, name string, w io.Writer) (Object, 
 	recorded, err := d.recorded(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if err := d.stillThere(a, name); err != nil {
+			return Object{}, err
+		}
 		return Object{}, a.unchecked()
 	case err != nil:
 		return Object{}, a.failed(err)
@@ -227,7 +230,7 @@ func (d *directory) Get(ctx context.Context, name string, w io.Writer) (Object, 
 	}
 	f, err := d.root.Open(name)
 	if err != nil {
-		return Object{}, a.failed(err)
+		return Object{}, notThere(a.failed(err), gone)
 	}
 	defer f.Close()
 	sum := sha256.New()
@@ -254,11 +257,25 @@ func (d *directory) Look(ctx context.Context, name string) (Object, error) {
 		return Object{}, notThere(a.failed(err), gone)
 	}
 	o.SHA256, err = d.recorded(name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := d.stillThere(a, name); err != nil {
+			return Object{}, err
+		}
+	case err != nil:
 		return Object{}, a.failed(err)
 	}
 	o.Checked = o.SHA256 != ""
 	return o, nil
+}
+
+// stillThere tells an object that has no checksum from one that went with its own while it was
+// looked at: an object goes first.
+func (d *directory) stillThere(a attempt, name string) error {
+	if _, err := d.stat(name); err != nil {
+		return notThere(a.failed(err), gone)
+	}
+	return nil
 }
 
 // recorded is the SHA-256 beside an object, empty if there is something else.
@@ -283,6 +300,8 @@ func (d *directory) List(ctx context.Context) ([]Object, error) {
 	var all []Object
 	err := fs.WalkDir(d.root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
+		case errors.Is(err, fs.ErrNotExist) && name != ".":
+			return nil // a directory went with what it held
 		case err != nil:
 			return err
 		case ctx.Err() != nil:

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/etcd-firedrill/firedrill/fixtures/s3server"
@@ -149,6 +152,46 @@ func TestRemovedAsSoonAsShown(t *testing.T) {
 			t.Fatalf("%+v, %v", o, err)
 		}
 		if err := <-removed; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Whoever looks while others remove is told what is there, or that it is not: never that it
+// lies there without a checksum, and never that the store cannot be read.
+func TestLookWhileOthersRemove(t *testing.T) {
+	p := inDirectory(t)
+	s, other := p.open(t), p.open(t)
+	var round atomic.Int64
+	name := func() string { return fmt.Sprintf("%sdrill-1/%d.db", DrillPrefix, round.Load()) }
+	ctx, stop := context.WithCancel(t.Context())
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	defer stop()
+	for what, ask := range map[string]func() error{
+		"list": func() error { _, err := other.List(ctx); return err },
+		"look": func() error {
+			o, err := other.Look(ctx, name())
+			if err == nil && !o.Checked {
+				err = ErrUnchecked
+			}
+			return err
+		},
+		"get": func() error { _, err := other.Get(ctx, name(), io.Discard); return err },
+	} {
+		looking.Go(func() {
+			for ctx.Err() == nil {
+				if err := ask(); err != nil && !errors.Is(err, ErrNotFound) && ctx.Err() == nil {
+					t.Errorf("%s: %v", what, err)
+					return
+				}
+			}
+		})
+	}
+	for range 300 {
+		round.Add(1)
+		put(t, s, name(), bytesOf(100))
+		if err := s.Remove(t.Context(), name()); err != nil {
 			t.Fatal(err)
 		}
 	}
