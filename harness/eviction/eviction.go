@@ -31,15 +31,34 @@ func (p Process) Close() { _ = unix.Close(p.fd) }
 // Find lists the living processes that the rule means and that we may end.
 // Never this process itself.
 func Find(rule Rule) ([]Process, error) {
-	found, _, err := look(rule)
-	return found, err
+	seen, err := look(rule)
+	return seen.found, err
 }
 
-// look tells apart those that we may end from those that are somebody else's.
-func look(rule Rule) (found []Process, others []string, err error) {
+// seen is what a look at all processes found.
+type seen struct {
+	found  []Process    // that the rule means, and that we may end
+	others []string     // that it means, and that are somebody else's
+	dead   map[int]bool // that had ended by the time they were looked at, whoever they were
+}
+
+// missed tells whether the look may have missed somebody: one that ended after processes were
+// listed, and before it was looked at, may have started another that was not listed yet.
+// What had ended in the look before has started nobody since.
+func (s seen) missed(before map[int]bool) bool {
+	for pid := range s.dead {
+		if !before[pid] {
+			return true
+		}
+	}
+	return false
+}
+
+func look(rule Rule) (seen, error) {
+	s := seen{dead: map[int]bool{}}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return nil, nil, fmt.Errorf("list processes: %w", err)
+		return s, fmt.Errorf("list processes: %w", err)
 	}
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
@@ -50,30 +69,36 @@ func look(rule Rule) (found []Process, others []string, err error) {
 		// living process, what is read is that process's.
 		fd, err := unix.PidfdOpen(pid, 0)
 		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
-			if len(found) > 0 {
+			if len(s.found) > 0 {
 				break // these first: the next look finds the others
 			}
-			return nil, others, fmt.Errorf("open a handle to process %d: %w", pid, err)
+			return s, fmt.Errorf("open a handle to process %d: %w", pid, err)
 		}
 		if err != nil {
-			continue // it ended meanwhile
+			s.dead[pid] = true
+			continue
 		}
 		p := Process{PID: pid, fd: fd}
 		proc := filepath.Join("/proc", e.Name())
-		if !rule(proc) || p.ended() {
+		meant := rule(proc)
+		if p.ended() {
+			s.dead[pid] = true
+			meant = false
+		}
+		if !meant {
 			p.Close()
 			continue
 		}
 		if err := p.Signal(0); err != nil {
 			if errors.Is(err, unix.EPERM) {
-				others = append(others, e.Name()+" ("+nameOf(proc)+")")
+				s.others = append(s.others, e.Name()+" ("+nameOf(proc)+")")
 			}
 			p.Close()
 			continue
 		}
-		found = append(found, p)
+		s.found = append(s.found, p)
 	}
-	return found, others, nil
+	return s, nil
 }
 
 // nameOf is what the process calls itself, for people.
@@ -90,24 +115,29 @@ func nameOf(proc string) string {
 // process of another user's that we may not end is an error, and is not waited
 // for; so is one that is still there when ctx ends.
 func End(ctx context.Context, rule Rule) (ended int, err error) {
+	var before map[int]bool
 	for {
-		found, others, err := look(rule)
-		if err != nil || len(found) == 0 {
-			return ended, errors.Join(err, spared(others))
+		now, err := look(rule)
+		if err != nil || len(now.found) == 0 && !now.missed(before) {
+			return ended, errors.Join(err, spared(now.others))
 		}
-		for _, p := range found {
+		if len(now.found) == 0 && ctx.Err() != nil {
+			return ended, fmt.Errorf("see whether all processes have ended: others end all the time: %w", context.Cause(ctx))
+		}
+		before = now.dead
+		for _, p := range now.found {
 			if kerr := p.Signal(unix.SIGKILL); !errors.Is(kerr, unix.ESRCH) {
 				err = errors.Join(err, kerr)
 			}
 		}
-		for _, p := range found {
+		for _, p := range now.found {
 			err = errors.Join(err, p.Await(ctx))
 			p.Close()
 		}
 		if err != nil {
 			return ended, err
 		}
-		ended += len(found)
+		ended += len(now.found)
 	}
 }
 

@@ -42,6 +42,7 @@ var roles = map[string]func(name string){
 	"fathers":  father,
 	"multiply": multiply,
 	"evicts":   evict,
+	"succeeds": succeed,
 }
 
 // stay ignores every signal that it can.
@@ -78,6 +79,37 @@ func multiply(name string) {
 		}
 	}
 	limit()
+}
+
+// heirs is the limit on file locks of those who succeed each other. While a process becomes
+// another program its arguments cannot be read, and its limits can.
+const heirs = 7_412_091
+
+func succeeding(proc string) bool {
+	text, err := os.ReadFile(filepath.Join(proc, "limits"))
+	return err == nil && bytes.Contains(text, []byte(" "+strconv.Itoa(heirs)+" "))
+}
+
+// succeed starts another one in its place, and ends.
+func succeed(name string) {
+	generation, _ := strconv.Atoi(os.Getenv("GENERATION"))
+	if generation == 0 {
+		limit := unix.Rlimit{Cur: heirs, Max: unix.RLIM_INFINITY}
+		if err := unix.Setrlimit(unix.RLIMIT_LOCKS, &limit); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	fmt.Println("up")
+	if generation == 5000 { // a test that fails to end them must not leave them for ever
+		return
+	}
+	child := exec.Command(os.Args[0], "succeeds", name)
+	child.Stdout = os.Stdout
+	child.Env = append(os.Environ(), "GENERATION="+strconv.Itoa(generation+1))
+	if err := child.Start(); err != nil {
+		fmt.Println(err)
+	}
 }
 
 // evict ends the processes of a name, and says how that went.
@@ -157,6 +189,39 @@ func TestEndOutrunsBirths(t *testing.T) {
 	}
 	if n := count(t, name(t)); n != 0 {
 		t.Errorf("%d are left", n)
+	}
+}
+
+// TestEndOutrunsSuccession ends processes of which each starts another in its place and ends
+// at once: one may have ended before it is looked at, and its successor not be listed yet.
+func TestEndOutrunsSuccession(t *testing.T) {
+	for range 3 {
+		ours, theirs, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := exec.Command(os.Args[0], "succeeds", name(t))
+		first.Stdout = theirs
+		err = first.Start()
+		if err = errors.Join(err, theirs.Close()); err != nil {
+			t.Fatal(err)
+		}
+		line := make([]byte, len("up\n"))
+		if _, err := io.ReadFull(ours, line); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := eviction.End(t.Context(), succeeding); err != nil {
+			t.Error(err)
+		}
+		// They hold it open as long as there is one.
+		if err := ours.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, ours); err != nil {
+			t.Errorf("some are left: %v", err)
+		}
+		_ = ours.Close()
+		_ = first.Wait()
 	}
 }
 
