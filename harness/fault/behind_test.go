@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -129,17 +130,19 @@ func TestLeaveBehindSaysWhatItWaitsFor(t *testing.T) {
 		"the others are not hit":   {LeaveBehind{Host: "m1", Then: strike{err: broken}}, trio{leader: 1}, []string{"no hammer"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-			defer cancel()
-			_, err := c.f.Inject(ctx, &c.trio)
-			if err == nil {
-				t.Fatal("no error")
-			}
-			for _, want := range append(c.want, c.f.String()) {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("it does not say %q: %v", want, err)
+			synctest.Test(t, func(t *testing.T) { // nothing waits
+				ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+				defer cancel()
+				_, err := c.f.Inject(ctx, &c.trio)
+				if err == nil {
+					t.Fatal("no error")
 				}
-			}
+				for _, want := range append(c.want, c.f.String()) {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("it does not say %q: %v", want, err)
+					}
+				}
+			})
 		})
 	}
 }

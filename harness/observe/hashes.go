@@ -42,7 +42,7 @@ func HashesWithin(ctx context.Context, targets []Target, revision int64, limit t
 func hashes(ctx context.Context, targets []Target, revision int64, abreast int, limit time.Duration) []harness.MemberHash {
 	deadline := time.Now().Add(levelTimeout)
 	for {
-		hashes := hashesNow(ctx, targets, revision, abreast, limit)
+		hashes := hashesNow(ctx, targets, revision, abreast, limit, catchUpTimeout)
 		if level(hashes) || time.Now().After(deadline) || ctx.Err() != nil {
 			return hashes
 		}
@@ -66,13 +66,13 @@ func level(hashes []harness.MemberHash) bool {
 	return true
 }
 
-func hashesNow(ctx context.Context, targets []Target, revision int64, abreast int, limit time.Duration) []harness.MemberHash {
+func hashesNow(ctx context.Context, targets []Target, revision int64, abreast int, limit, patience time.Duration) []harness.MemberHash {
 	turns := make(chan struct{}, abreast)
 	return each(targets, func(t Target) harness.MemberHash {
 		hash := harness.MemberHash{Host: t.Host, Revision: revision}
 		err := with([]Target{t}, func(c *clientv3.Client) error {
 			var err error
-			if hash.Reached, err = awaitRevision(ctx, c, t, revision, catchUpTimeout); err != nil {
+			if hash.Reached, err = awaitRevision(ctx, c, t, revision, patience); err != nil {
 				return err
 			}
 			turns <- struct{}{}
@@ -98,9 +98,9 @@ func hashesNow(ctx context.Context, targets []Target, revision int64, abreast in
 }
 
 // awaitRevision waits until the member has applied a revision. behind is how far
-// it had come when it was asked for the last time, catchUpTimeout after the
-// first, and answered: 0 where anything else ended the wait, for then it may
-// only have been slow.
+// it had come when it was asked for the last time, at the end of the patience,
+// and answered: 0 where anything else ended the wait, for then it may only have
+// been slow.
 func awaitRevision(ctx context.Context, c *clientv3.Client, t Target, revision int64, patience time.Duration) (behind int64, err error) {
 	deadline := time.Now().Add(patience)
 	reached, answered := int64(0), false

@@ -89,6 +89,7 @@ type view struct {
 	Parent       []string // the command line
 	ParentDir    string
 	ParentFiles  map[string]string
+	ParentHolds  string // why it did not let go of the streams; empty if it did
 	ParentOthers string // its environment
 }
 
@@ -106,6 +107,9 @@ func look(args []string) error {
 		errs = append(errs, err)
 		return to
 	}
+	if err := awaitSettled(parent + "/fd"); err != nil {
+		v.ParentHolds = err.Error()
+	}
 	v.Dir, v.ParentDir = link("/proc/self/cwd"), link(parent+"/cwd")
 	v.Files, v.ParentFiles = files("/proc/self/fd"), files(parent+"/fd")
 	v.Parent = strings.Split(read(parent+"/cmdline"), "\x00")
@@ -121,6 +125,29 @@ func look(args []string) error {
 		}
 	}
 	return errors.Join(append(errs, err, json.NewEncoder(os.Stdout).Encode(v))...)
+}
+
+// awaitSettled waits until a guard has let go of the program's streams, which it does once
+// it has started the program: it reads and writes nothing, and of what it opened for that
+// nothing is left.
+func awaitSettled(dir string) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for limit := time.After(30 * time.Second); ; {
+		found := files(dir)
+		nowhere := found["0"] == os.DevNull && found["1"] == os.DevNull
+		for fd, to := range found {
+			nowhere = nowhere && (to != os.DevNull || fd == "0" || fd == "1" || fd == "2")
+		}
+		if nowhere {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			return fmt.Errorf("wait until the guard holds the streams no more: not within 30 s; last seen: %v", found)
+		}
+	}
 }
 
 // files lists where descriptors lead, without those that Go's runtime opens for

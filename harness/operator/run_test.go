@@ -93,6 +93,9 @@ func TestWhatAProgramIsGiven(t *testing.T) {
 		ends[to]++
 	}
 	maps.DeleteFunc(v.ParentFiles, func(_, to string) bool { return strings.HasPrefix(to, "pipe:") && ends[to] > 1 })
+	if v.ParentHolds != "" {
+		t.Error(v.ParentHolds)
+	}
 	if len(v.ParentFiles) != 5 {
 		t.Errorf("its guard's descriptors are %v, want the streams and two pipes", v.ParentFiles)
 	}

@@ -127,6 +127,15 @@ func TestASnapshotWithAPast(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		// It lasts until the snapshot is saved and c is closed, however long that takes.
+		renewed, err := c.KeepAlive(ctx, lease.ID)
+		if err != nil {
+			return err
+		}
+		go func() {
+			for range renewed {
+			}
+		}()
 		for i := range 20 {
 			if _, err := c.Put(ctx, fmt.Sprintf("/app/%d", i%10), fmt.Sprint(i), clientv3.WithLease(lease.ID)); err != nil {
 				return err

@@ -113,32 +113,48 @@ func TestCutWhilePutting(t *testing.T) {
 	}
 }
 
+// overdue is a context whose time is up when the test says so.
+type overdue struct {
+	context.Context
+	up chan struct{}
+}
+
+func (o overdue) Done() <-chan struct{} { return o.up }
+
+func (o overdue) Err() error {
+	select {
+	case <-o.up:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 func TestServerSilent(t *testing.T) {
 	p, server := ourServer(t)
 	s := p.open(t)
 	put(t, s, "a.db", bytesOf(10))
 	for what, call := range everyCall(t, p, s, bytesOf(10)) {
-		server.Inject(s3server.Requests{}, 0, s3server.Silent{})
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		err := call(ctx)
-		cancel()
+		// The end comes once the server was asked something.
+		silently := func(ctx context.Context, end func()) error {
+			told := make(chan error, 1)
+			server.Inject(s3server.Requests{}, 0, s3server.Silent{})
+			defer server.Mend()
+			go func() { told <- call(ctx) }()
+			await(t, what+" asks something", func() bool { return server.Struck() > 0 })
+			end()
+			return <-told
+		}
+		limited := overdue{t.Context(), make(chan struct{})}
+		err := silently(limited, func() { close(limited.up) })
 		refused(t, err, ErrUnavailable, p.location)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v", what, err)
 		}
 		// Whoever gives up does not hear that the server is not there.
-		ctx, cancel = context.WithCancel(t.Context())
-		told := make(chan error, 1)
-		struck := server.Mend()
-		server.Inject(s3server.Requests{}, 0, s3server.Silent{})
-		go func() { told <- call(ctx) }()
-		await(t, "a request came", func() bool { return server.Struck() > 0 })
-		cancel()
-		if err := <-told; !errors.Is(err, context.Canceled) || errors.Is(err, ErrUnavailable) {
+		ctx, cancel := context.WithCancel(t.Context())
+		if err := silently(ctx, cancel); !errors.Is(err, context.Canceled) || errors.Is(err, ErrUnavailable) {
 			t.Errorf("%s: %v", what, err)
-		}
-		if struck == 0 || server.Mend() == 0 {
-			t.Errorf("%s asked nothing", what)
 		}
 	}
 }
