@@ -133,7 +133,8 @@ func (l *link) ask(ctx context.Context, req request, up func(io.Writer) error, d
 	return rep, nil
 }
 
-// exec makes the request that a command is run, with these streams.
+// exec makes the request that a command is run, with these streams. The code is what
+// the agent told, with an error too, and 0 if it told nothing.
 func (l *link) exec(ctx context.Context, argv []string, s harness.Streams) (int, error) {
 	defer l.limit(ctx)()
 	stream, err := l.mux.OpenStream()
@@ -152,7 +153,7 @@ func (l *link) exec(ctx context.Context, argv []string, s harness.Streams) (int,
 	case errors.As(err, &ended): // only an agent that ends, or whose session does, ends a command by itself
 		err = errNoReply
 	}
-	return 0, l.blame(ctx, err)
+	return code, l.blame(ctx, err)
 }
 
 // blame tells why a request broke off.

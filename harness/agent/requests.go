@@ -64,8 +64,9 @@ func (h *Host) Run(ctx context.Context, script string) (harness.Output, error) {
 // (listed in commands), or a program of the host, in this order. What it leaves
 // running in the background is ended with it.
 //
-// When ctx ends the agent has a few seconds to end the command and to say so. An
-// error of the command's own is its exit status and its standard error.
+// When ctx ends the agent has a few seconds to end the command and to say so; the code
+// is 0 if it did not. An error of the command's own is its exit status and its
+// standard error.
 func (h *Host) Exec(ctx context.Context, argv []string, s harness.Streams) (code int, err error) {
 	if len(argv) == 0 {
 		return 0, h.wrap("run a command on", errors.New("none was given"))

@@ -176,7 +176,7 @@ func (e *engine) fits(ctx context.Context) error {
 // subnet, but not the bridge.
 func (e *engine) isHere(ctx context.Context) bool {
 	const nameOption = "com.docker.network.bridge.name"
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	bridge, err := e.api.NetworkInspect(ctx, testcontainers.Bridge, client.NetworkInspectOptions{})
 	if err != nil {

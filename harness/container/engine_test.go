@@ -3,7 +3,9 @@
 package container
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -36,6 +38,7 @@ func TestNoEngine(t *testing.T) {
 	expectError(t, err, "none.sock")
 }
 
+// An engine that never answers is given up, at a limit of ours or at the caller's.
 func TestSilentEngine(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "silent.sock")
 	l, err := net.Listen("unix", socket) // and nobody ever accepts
@@ -44,12 +47,41 @@ func TestSilentEngine(t *testing.T) {
 	}
 	defer l.Close()
 	t.Setenv("DOCKER_HOST", "unix://"+socket)
-	begun := time.Now()
-	_, err = Available(t.Context())
-	expectError(t, err, "silent.sock", "deadline", "hint:")
-	if took := time.Since(begun); took > patience/2 {
-		t.Errorf("it took %v to say so", took)
+	_, err = connect(t.Context(), 50*time.Millisecond)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("at our limit the error is %v", err)
 	}
+	expectError(t, err, "silent.sock", "hint:")
+	// A deadline of the caller's would look like ours.
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, making := New(over, Options{})
+	_, sweeping := Sweep(over)
+	for _, err := range []error{making, sweeping} {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("at the caller's the error is %v", err)
+		}
+		expectError(t, err, "silent.sock", "hint:")
+	}
+}
+
+// An engine that is busy is waited for where there has to be one, longer than where
+// something else will do.
+func TestBusyEngine(t *testing.T) {
+	asked, idle := make(chan struct{}, 3), make(chan struct{})
+	fakeEngine(t, "pdp11", func() { asked <- struct{}{}; <-idle })
+	made, swept := make(chan error, 1), make(chan error, 1)
+	go func() { _, err := New(t.Context(), Options{}); made <- err }()
+	go func() { _, err := Sweep(t.Context()); swept <- err }()
+	<-asked
+	<-asked
+	_, err := Available(t.Context()) // it began after them, and gives up before them
+	close(idle)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("where something else will do the error is %v", err)
+	}
+	expectError(t, <-made, "linux/pdp11")
+	expectError(t, <-swept, "sweep: ")
 }
 
 func TestRemoteEngine(t *testing.T) {
@@ -82,8 +114,9 @@ func TestHints(t *testing.T) {
 	}
 }
 
-// fakeEngine answers as much as New asks before it makes anything.
-func fakeEngine(t *testing.T, arch string) {
+// fakeEngine answers as much as New asks before it makes anything. Before it says
+// what it is it does as it is told.
+func fakeEngine(t *testing.T, arch string, before func()) {
 	mux := http.NewServeMux()
 	answer := func(body any) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -93,7 +126,8 @@ func fakeEngine(t *testing.T, arch string) {
 		}
 	}
 	mux.HandleFunc("/_ping", answer("OK"))
-	mux.HandleFunc("/v1.41/version", answer(map[string]string{"Version": "99.0", "ApiVersion": "1.41", "Os": "linux", "Arch": arch}))
+	version := answer(map[string]string{"Version": "99.0", "ApiVersion": "1.41", "Os": "linux", "Arch": arch})
+	mux.HandleFunc("/v1.41/version", func(w http.ResponseWriter, r *http.Request) { before(); version(w, r) })
 	mux.HandleFunc("/v1.41/networks/bridge", answer(map[string]any{"Name": "bridge", "Options": map[string]string{"com.docker.network.bridge.name": "no-such-bridge"}}))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -101,7 +135,7 @@ func fakeEngine(t *testing.T, arch string) {
 }
 
 func TestEngineOfAnotherArchitecture(t *testing.T) {
-	fakeEngine(t, "pdp11")
+	fakeEngine(t, "pdp11", func() {})
 	_, err := New(t.Context(), Options{})
 	expectError(t, err, "linux/pdp11", runtime.GOARCH, "hint:")
 }
@@ -109,7 +143,7 @@ func TestEngineOfAnotherArchitecture(t *testing.T) {
 // TestForwardedEngine is one whose port somebody forwards to us, and those of
 // hosts not.
 func TestForwardedEngine(t *testing.T) {
-	fakeEngine(t, runtime.GOARCH)
+	fakeEngine(t, runtime.GOARCH, func() {})
 	said, err := Available(t.Context())
 	if err != nil || said != "Docker Engine 99.0 (API 1.41)" {
 		t.Errorf("it says %q, %v", said, err)
