@@ -107,12 +107,14 @@ func look(args []string) error {
 		errs = append(errs, err)
 		return to
 	}
-	if err := awaitSettled(parent + "/fd"); err != nil {
-		v.ParentHolds = err.Error()
+	v.Parent = strings.Split(read(parent+"/cmdline"), "\x00")
+	if len(v.Parent) > 1 && v.Parent[1] == guardCommand { // a shell of the program's own keeps its streams
+		if err := awaitSettled(parent + "/fd"); err != nil {
+			v.ParentHolds = err.Error()
+		}
 	}
 	v.Dir, v.ParentDir = link("/proc/self/cwd"), link(parent+"/cwd")
 	v.Files, v.ParentFiles = files("/proc/self/fd"), files(parent+"/fd")
-	v.Parent = strings.Split(read(parent+"/cmdline"), "\x00")
 	v.ParentOthers = read(parent + "/environ")
 	session, err := unix.Getsid(0)
 	v.Leader = session == os.Getpid()
