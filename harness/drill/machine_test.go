@@ -13,12 +13,15 @@ import (
 // Of each second the worst stall is kept, so that it can be told when it was.
 func TestTheWorstStallOfASecondIsKept(t *testing.T) {
 	const ms = time.Millisecond
-	w := machineWatch{record: harness.MachineRecord{Stalls: []harness.Stall{}}}
+	w := machineWatch{now: func() time.Duration { return 6 * time.Second }, record: harness.MachineRecord{Stalls: []harness.Stall{}}}
 	for _, s := range []harness.Stall{{At: 100 * ms, Late: 20 * ms}, {At: 900 * ms, Late: 300 * ms}, {At: 990 * ms, Late: 30 * ms}, {At: 5100 * ms, Late: 40 * ms}} {
 		w.note(s)
 	}
 	if n := len(w.record.Stalls); n != 2 || w.record.StallWorst != 300*ms || w.record.StallTotal != 390*ms {
 		t.Errorf("kept: %+v", w.record)
+	}
+	if early, since := w.lateSince(500*ms), w.lateSince(1500*ms); early != 300*ms || since != 40*ms {
+		t.Errorf("late since then by %v and %v", early, since)
 	}
 	for _, c := range []struct{ from, to, want time.Duration }{
 		{0, 10 * time.Second, 300 * ms},
