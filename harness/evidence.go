@@ -196,8 +196,9 @@ type FullDisk struct {
 // Refused and Failed is set; none if it never began.
 type ProcedureRecord struct {
 	Completed bool          `json:"completed"`
-	Refused   string        `json:"refused,omitempty"` // a precondition did not hold: its step and output
-	Failed    string        `json:"failed,omitempty"`  // a step failed or the deadline passed: which, and its output
+	Refused   string        `json:"refused,omitempty"`   // a precondition did not hold: its step and output
+	Failed    string        `json:"failed,omitempty"`    // a step failed or the deadline passed: which, and its output
+	TimedOut  bool          `json:"timed_out,omitempty"` // Failed: because the deadline passed; absent in evidence of older versions
 	Announced []string      `json:"announced,omitempty"`
 	Within    time.Duration `json:"within_ns"` // its deadline
 }

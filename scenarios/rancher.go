@@ -30,11 +30,8 @@ func rancherSoleSurvivor() harness.Scenario {
 		Promises: survived("m1", true, harness.Hosts("m1", "m4", "m5")),
 		Hazards:  []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.LeaseTermsKept{}, check.DeadStayOut{}},
 		StandIns: rancherStandIns(),
-		LeftOut: []string{
-			"step 2, deleting the disconnected hosts: they stay off, with their disks",
-			"step 4, labels for separated planes: every host may run etcd",
-		},
-		Within: 90 * time.Second,
+		LeftOut:  rancherLeftOut("they stay off, with their disks"),
+		Within:   90 * time.Second,
 	}
 }
 
@@ -58,7 +55,7 @@ func rancherDirtyHosts() harness.Scenario {
 	s.Name = "rancher-dirty-hosts"
 	s.Summary = "two of three hosts off; disaster on the survivor, then the old hosts come back, each cleaned before the next"
 	s.Labels = []string{"rancher", "survivor", "quorum-loss"}
-	s.OldHostsReturn = true
+	s.OldHostsReturn, s.LeftOut = true, rancherLeftOut("they come back, and each is cleaned")
 	s.Recover = recovery.RancherDisaster{Survivor: "m1", OldHosts: true}
 	s.Promises = survived("m1", true, harness.Everyone)
 	s.Hazards = []harness.Check{check.RevisionsUnique{}, check.WatcherInformed{}, check.CachesFresh{}, check.LeaseTermsKept{}} // none of the dead is left out
@@ -74,9 +71,9 @@ func rancherHealthyStop() harness.Scenario {
 	s.Labels = []string{"rancher", "refusal"}
 	s.Break = []harness.Fault{fault.LoseHost{Who: harness.Hosts("m3")}}
 	s.Premises = []harness.Check{check.HostsWereLost{Who: harness.Hosts("m3")}, check.WritesWereAcknowledged{}}
-	s.Recover = recovery.RancherDisaster{Survivor: "m1"}
+	s.Recover, s.LeftOut = recovery.RancherDisaster{Survivor: "m1"}, rancherLeftOut("the one that is lost is gone, machine and disk")
 	s.Promises = []harness.Check{
-		check.ProcedureRefused{},
+		check.ProcedureRefused{Because: "there is no disaster"},
 		check.NothingChanged{},
 		check.NothingLost{},
 		check.DatasetIntact{},
@@ -116,9 +113,17 @@ func survived(survivor string, kept bool, members harness.Selector) []harness.Ch
 	}
 }
 
+// rancherLeftOut tells what becomes of the disconnected hosts instead.
+func rancherLeftOut(disconnected string) []string {
+	return []string{
+		"step 2, deleting the disconnected hosts: " + disconnected,
+		"step 4, labels for separated planes: every host may run etcd",
+	}
+}
+
 func rancherStandIns() []string {
 	return []string{
-		"etcdctl cluster-health, a command of etcd's v2 API: endpoint health on the survivor",
+		"etcdctl cluster-health, a command of etcd's v2 API: a linearizable read through the survivor",
 		"the scripts disaster and delete of Rancher's image: the commands they ran",
 	}
 }

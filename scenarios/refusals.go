@@ -15,13 +15,13 @@ func Refusals() []harness.Scenario {
 	full.Summary = "every host is up, and the alarm NOSPACE is on: no etcd calls itself healthy, and there is no disaster"
 	full.Break = []harness.Fault{fault.RaiseAlarm{Who: harness.Hosts("m1")}}
 	full.Premises = []harness.Check{check.WritesWereAcknowledged{}}
-	full.Promises = refusesAndKeepsAll()
+	full.Promises = refusesAndKeepsAll("there is no disaster")
 
 	restorable := talosRecoverSnapshot()
 	restorable.Name = "talos-recover-out-of-space"
 	restorable.Summary = "as rancher-healthy-stop-out-of-space: the quorum is there, and no restore is begun"
 	restorable.Break, restorable.Premises = full.Break, full.Premises
-	restorable.Promises, restorable.Hazards, restorable.Sized = refusesAndKeepsAll(), nil, nil
+	restorable.Promises, restorable.Hazards, restorable.Sized = refusesAndKeepsAll("there is a quorum"), nil, nil
 
 	unsaved := rancherSoleSurvivor()
 	unsaved.Name = "rancher-disaster-without-a-snapshot"
@@ -30,12 +30,12 @@ func Refusals() []harness.Scenario {
 	unsaved.Premises = []harness.Check{check.QuorumWasLost{}, check.HostsWereLost{Who: harness.AllBut("m1")}, check.WritesWereAcknowledged{}}
 	unsaved.Recover = careless{of: unsaved.Recover, slips: []slip{
 		rewrite("take a snapshot of the sole survivor", "snapshot save /root/", "snapshot save /no/such/directory/")}}
-	unsaved.Promises, unsaved.Hazards = []harness.Check{check.ProcedureRefused{}, check.NothingChanged{}}, nil
+	unsaved.Promises, unsaved.Hazards = []harness.Check{check.ProcedureRefused{Because: "no such file or directory"}, check.NothingChanged{}}, nil
 
 	return []harness.Scenario{full, restorable, unsaved}
 }
 
 // refusesAndKeepsAll is promised where the cluster serves reads all the time.
-func refusesAndKeepsAll() []harness.Check {
-	return []harness.Check{check.ProcedureRefused{}, check.NothingChanged{}, check.NothingLost{}, check.DatasetIntact{}, check.ClusterID{Kept: true}, check.EveryMemberServes{}}
+func refusesAndKeepsAll(because string) []harness.Check {
+	return []harness.Check{check.ProcedureRefused{Because: because}, check.NothingChanged{}, check.NothingLost{}, check.DatasetIntact{}, check.ClusterID{Kept: true}, check.EveryMemberServes{}}
 }

@@ -15,10 +15,10 @@ import (
 )
 
 // smaller are the scenarios that restore a backup, and that say what they are for
-// another number of members.
+// another number of members, a single one included.
 func smaller() (all []harness.Scenario) {
 	for _, s := range scenarios.All() {
-		if scenarios.Restores(s) && s.Sized != nil {
+		if scenarios.Restores(s) && s.Sized != nil && drill.Validate(s, drill.Options{Members: 1}) == nil {
 			all = append(all, s)
 		}
 	}
@@ -35,6 +35,26 @@ var _ = Describe("scenario for one member", func() {
 		}, SpecTimeout(specDeadline))
 	}
 })
+
+// That one can be lost is promised of no cluster that has no majority without it. What
+// is born as small as that may grow, and says so itself.
+func TestNobodyIsExpendableOfTwo(t *testing.T) {
+	possible := 0
+	for _, s := range scenarios.All() {
+		for _, members := range []int{1, 2} {
+			if members == s.Given.Members || drill.Validate(s, drill.Options{Members: members}) != nil {
+				continue
+			}
+			possible++
+			if slices.ContainsFunc(s.WithMembers(members).Promises, func(c harness.Check) bool { return c.Name() == check.SurvivesOneMemberLoss{}.Name() }) {
+				t.Errorf("%s with %d members promises that one can be lost", s.Name, members)
+			}
+		}
+	}
+	if possible < len(smaller())*2 {
+		t.Errorf("%d scenarios of one or two members were looked at", possible)
+	}
+}
 
 // Nothing is promised that so few members cannot keep, and what is struck leaves the
 // procedure something to do.

@@ -48,7 +48,7 @@ func talosRecoverDBCopy() harness.Scenario {
 	s.Summary = "two of three nodes lost and no snapshot; bootstrap from a copy of the survivor's database file"
 	s.Labels = []string{"talos", "survivor", "quorum-loss", "host-loss"}
 	s.Backups = harness.BackupJob{}
-	s.Recover, s.Sized = recovery.TalosRecover{Survivors: []string{"m1"}, DBCopy: true}, nil
+	s.Recover, s.Sized = recovery.TalosRecover{Survivors: []string{"m1"}, DBCopy: true}, expendable
 	s.Promises = survived("m1", true, harness.Everyone)
 	return s
 }
@@ -93,7 +93,7 @@ func talosInitNode() harness.Scenario {
 	s.Summary = "as talos-recover-snapshot, with a node of type init: the procedure refuses before anything is wiped"
 	s.Labels = []string{"talos", "quorum-loss", "refusal"}
 	s.Given, s.Sized = withInitNode(s.Given), nil
-	s.Promises = []harness.Check{check.ProcedureRefused{}, check.NothingChanged{}}
+	s.Promises = []harness.Check{check.ProcedureRefused{Because: "nodes of type init cannot be recovered"}, check.NothingChanged{}}
 	s.Hazards = nil // nobody serves in the end who could be asked
 	return s
 }
@@ -105,7 +105,7 @@ func talosInitNodeConverted() harness.Scenario {
 	s.Source = talosSource("Init Node")
 	s.Summary = "as talos-init-node, with the node converted to controlplane first: it recovers"
 	s.Given = withInitNode(s.Given)
-	s.Recover, s.Sized = recovery.TalosRecover{Survivors: []string{"m1"}, Convert: []string{"m1"}}, nil
+	s.Recover, s.Sized = recovery.TalosRecover{Survivors: []string{"m1"}, Convert: []string{"m1"}}, expendable
 	return s
 }
 

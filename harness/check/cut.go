@@ -113,15 +113,19 @@ func judgeCut(ev *harness.Evidence, bounds func(*histories) (within interval, bl
 
 // judgeAll is judgeCut for histories that were read, whatever came before the strike.
 func judgeAll(ev *harness.Evidence, h *histories, bounds func(*histories) (within interval, blamed int64)) harness.Result {
+	return h.eitherWay(func(h *histories) harness.Result { return judgeCutOf(ev, h, bounds) })
+}
+
+// eitherWay judges histories of which some writes may be of either, several of them
+// some of one and some of the other: so only what holds both ways is said; what fails
+// both ways is a violation where there is no third.
+func (h *histories) eitherWay(judge func(*histories) harness.Result) harness.Result {
 	if len(h.undecided) == 0 {
-		return judgeCutOf(ev, h, bounds)
+		return judge(h)
 	}
-	// They may be of either, several of them some of one and some of the other,
-	// so only what holds both ways is said; what fails both ways is a violation
-	// where there is no third.
-	asOld, asNew := judgeCutOf(ev, h.assuming(old), bounds), judgeCutOf(ev, h.assuming(renewed), bounds)
+	asOld, asNew := judge(h.assuming(old)), judge(h.assuming(renewed))
 	switch {
-	case asOld.Verdict == harness.Held && asNew.Verdict == harness.Held && asNew.Loss.LostWrites > asOld.Loss.LostWrites:
+	case asOld.Verdict == harness.Held && asNew.Verdict == harness.Held && asNew.Loss != nil && asNew.Loss.LostWrites > asOld.Loss.LostWrites:
 		return asNew
 	case asOld.Verdict == asNew.Verdict && (asOld.Verdict == harness.Held || len(h.undecided) == 1):
 		return asOld

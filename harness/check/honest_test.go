@@ -252,6 +252,8 @@ func honestChecks() []harness.Check {
 			checks[i] = check.SurvivorWasBehind{Host: "m1"}
 		case check.HostsWereOff:
 			checks[i] = check.HostsWereOff{Who: harness.AllBut("m1")}
+		case check.ProcedureRefused:
+			checks[i] = check.ProcedureRefused{Because: "healthy"}
 		case check.MemberReplaced:
 			checks[i] = check.MemberReplaced{Host: "m3", Elsewhere: true}
 		case check.CutAtSurvivor:

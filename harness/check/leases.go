@@ -34,7 +34,17 @@ func (LeasesAgree) Judge(ev *harness.Evidence) harness.Result {
 			return notSeen("lease %x was there before the strike, and nobody asked for it at the end", l.ID)
 		}
 	}
-	due, err := duties(ev)
+	h, err := readHistories(ev)
+	if err != nil {
+		return notSeen("what came back cannot be read: %v", err)
+	}
+	return h.eitherWay(func(h *histories) harness.Result { return judgeLeases(ev, h, carried) })
+}
+
+// judgeLeases compares leases with their keys, and both with what must be there.
+// carried tells that a key was seen to carry a lease before the strike.
+func judgeLeases(ev *harness.Evidence, h *histories, carried bool) harness.Result {
+	due, err := duties(ev, h)
 	if err != nil {
 		return notSeen("what came back cannot be read: %v", err)
 	}
@@ -54,7 +64,10 @@ func (LeasesAgree) Judge(ev *harness.Evidence) harness.Result {
 	if !carried {
 		return notSeen("no key was ever seen to carry one of the %d leases", len(ev.LeasesAfter))
 	}
-	kept, open := 0, due.unclear
+	if due.unclear != "" {
+		return notSeen("what their keys must be is not known: %s", due.unclear)
+	}
+	kept, open := 0, ""
 	for _, l := range ev.LeasesAfter {
 		if l.Remaining >= 0 && len(l.Found) > 0 {
 			kept++
@@ -115,19 +128,11 @@ type duty struct {
 
 // duties reads what was acknowledged on leased keys. Those of a lease that cannot
 // have run out are as every other key: there is a cut that explains them.
-func duties(ev *harness.Evidence) (*duty, error) {
+func duties(ev *harness.Evidence, h *histories) (*duty, error) {
 	d := &duty{before: ev.LeasesBefore, keys: map[int64][]string{}, lasting: map[int64]bool{}}
 	for _, l := range ev.LeasesBefore {
 		after, _ := leaseOf(ev.LeasesAfter, l.ID)
 		d.lasting[l.ID] = outlives(l, after)
-	}
-	h, err := readHistories(ev)
-	if err != nil {
-		return nil, err
-	}
-	if len(h.undecided) > 0 {
-		d.unclear = fmt.Sprintf("the history of %d writes cannot be told, the first: %s", len(h.undecided), h.undecided[0])
-		return d, nil
 	}
 	within := interval{math.MaxInt64, math.MaxInt64}
 	if h.replaced {

@@ -109,6 +109,7 @@ var leaseCases = []judged{
 	{leases, "the same, and another lives", both(second, both(lateKey, gone)), harness.Held, "1 of 2 leases are alive with their keys; the others are not judged: no key that lease 7"},
 	{leases, "its key was not answered for", both(leaseOp(func(o *harness.Operation) { o.Outcome, o.Effective, o.Revision = harness.Unknown, false, 0 }), gone), harness.Inconclusive, "acknowledged up to the cut"},
 	{leases, "its key was put after the recovery and is gone", both(anewKey, gone), harness.Violated, "lease 7 is gone with its 1 keys"},
+	{leases, "the same, and another lives", all(second, func(_ *harness.Evidence, b *book) { delete(b.final, "g0/writer-0/k0") }, gone), harness.Inconclusive, "no consistent cut"},
 	{leases, "is gone and no cut explains the rest", both(func(_ *harness.Evidence, b *book) { delete(b.final, "g0/writer-0/k0") }, gone), harness.Inconclusive, "no consistent cut"},
 
 	{leases, "is gone and its key stays", lease(func(l *harness.LeaseView) { l.Granted, l.Remaining, l.Keys = 0, -time.Second, nil }), harness.Violated, "lease 7 is gone and 1 keys still carry it"},

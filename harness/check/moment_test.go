@@ -131,6 +131,8 @@ var momentCases = []judged{
 	{atSurvivor, "by a revision long before its time, and gone", all(sameTerms, span(false, revised(500))), harness.Held, "1 of 71 acknowledged writes are lost"},
 
 	{atSurvivor, "nothing tells, and there", all(unheard, later(1), span(true, term(2))), harness.Held, ""},
+	{leases, "nothing tells of another write", all(unheard, later(1), span(true, term(2))), harness.Held, "1 of 1 leases"},
+	{leases, "nothing tells of another write, and one of two leases is gone", all(unheard, later(1), span(true, term(2)), second, gone), harness.Violated, "lease 7 is gone with its 1 keys"},
 	{lossless, "nothing tells, and there", all(unheard, later(1), span(true, term(2))), harness.Held, ""},
 	{atSurvivor, "nothing tells, and gone", all(unheard, later(1), span(false, term(2))), harness.Inconclusive, "cannot be told"},
 	{lossless, "nothing tells, and gone", all(unheard, later(1), span(false, term(2))), harness.Violated, "no consistent cut"},

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/etcd-firedrill/firedrill/harness"
 )
@@ -30,6 +31,8 @@ func (ProcedureCompleted) Judge(ev *harness.Evidence) harness.Result {
 		return notSeen("the procedure was not seen to begin and to end")
 	case p.Refused != "":
 		return violated(nil, "the procedure refused: %s", p.Refused)
+	case (p.TimedOut || p.Completed && took > p.Within && p.Within > 0) && ev.Machine.Unfit != "" && ev.Machine.WorstStall(began, ended) > p.Within/2:
+		return notSeen("the procedure was not done in time, for half of which this machine stood still: %s", ev.Machine.Unfit)
 	case p.Failed != "":
 		return violated(nil, "the procedure did not complete: %s", p.Failed)
 	case !p.Completed:
@@ -123,18 +126,28 @@ func (ServiceRestored) Judge(ev *harness.Evidence) harness.Result {
 }
 
 // ProcedureRefused holds when the procedure stopped at a precondition.
-type ProcedureRefused struct{ none }
+type ProcedureRefused struct {
+	none
+	// Because is what the reason that it gave must have in it: at another precondition,
+	// or at an answer that it did not understand, it stopped before it knew. Empty, any
+	// will do: whoever recovers by hand has words of his own, and evidence of older
+	// versions has none.
+	Because string `json:",omitempty"`
+}
 
 // Name is procedure-refused.
 func (ProcedureRefused) Name() string { return "procedure-refused" }
 
 // Claim says what Held affirms.
-func (ProcedureRefused) Claim() string {
+func (c ProcedureRefused) Claim() string {
+	if c.Because != "" {
+		return fmt.Sprintf("the procedure refuses, because its precondition does not hold, and says: %s", c.Because)
+	}
 	return "the procedure refuses, because its precondition does not hold, and says why"
 }
 
 // Judge reads how the procedure ended.
-func (ProcedureRefused) Judge(ev *harness.Evidence) harness.Result {
+func (c ProcedureRefused) Judge(ev *harness.Evidence) harness.Result {
 	p := ev.Procedure
 	_, began := ev.At(harness.ProcedureBegan)
 	_, ended := ev.At(harness.ProcedureEnded)
@@ -147,6 +160,8 @@ func (ProcedureRefused) Judge(ev *harness.Evidence) harness.Result {
 		return violated(nil, "the procedure did not refuse, it failed: %s", p.Failed)
 	case p.Refused == "" || len(ev.Steps) == 0:
 		return notSeen("how the procedure ended was not recorded")
+	case !strings.Contains(p.Refused, c.Because):
+		return notSeen("the procedure refused for another reason than %q: %s", c.Because, p.Refused)
 	}
 	return held("%s", p.Refused)
 }

@@ -126,6 +126,9 @@ var refusalCases = []judged{
 	{stopped, "never began", both(refusal, without(harness.ProcedureBegan)), harness.Inconclusive, "not seen to begin"},
 	{stopped, "never ended", both(refusal, without(harness.ProcedureEnded)), harness.Inconclusive, "not seen to begin"},
 	{stopped, "how it ended is not known", both(refusal, record(harness.ProcedureRecord{})), harness.Inconclusive, "not recorded"},
+	{check.ProcedureRefused{Because: "cluster is healthy"}, "for the reason that it should have", refusal, harness.Held, "step 1: the cluster is healthy"},
+	{check.ProcedureRefused{Because: "there is no disaster"}, "for another reason", refusal, harness.Inconclusive, "for another reason than \"there is no disaster\": step 1: the cluster is healthy"},
+	{check.ProcedureRefused{Because: "there is no disaster"}, "completed, and not for that reason", nothing, harness.Violated, "went through"},
 	{stopped, "no step", both(refusal, func(ev *harness.Evidence, _ *book) { ev.Steps = nil }), harness.Inconclusive, "not recorded"},
 
 	{untouched, "honest", refusal, harness.Held, "before and after"},

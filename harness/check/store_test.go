@@ -46,11 +46,14 @@ func TestWhatIsStoredIsLoaded(t *testing.T) {
 	}
 }
 
-// Evidence of older versions knows nothing of a replacement by another name.
-func TestAnOlderParameterIsLoaded(t *testing.T) {
-	loaded, err := check.Load(harness.StoredCheck{Kind: harness.Promise, Name: another.Name(), Params: json.RawMessage(`{"Host":"m3"}`)})
-	if err != nil || loaded != another {
-		t.Errorf("%#v, %v", loaded, err)
+// Evidence of older versions knows nothing of a replacement by another name, nor of why
+// a procedure has to refuse.
+func TestOlderParametersAreLoaded(t *testing.T) {
+	for params, was := range map[string]harness.Check{`{"Host":"m3"}`: another, `{}`: stopped} {
+		loaded, err := check.Load(harness.StoredCheck{Kind: harness.Promise, Name: was.Name(), Params: json.RawMessage(params)})
+		if err != nil || loaded != was {
+			t.Errorf("%s: %#v, %v", was.Name(), loaded, err)
+		}
 	}
 }
 

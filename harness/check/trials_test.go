@@ -50,6 +50,8 @@ var trialCases = []judged{
 	{keeps, "another cluster", restart(func(t *harness.TrialRecord) { t.Told[0].ClusterID = 0xc2 }), harness.Violated, "in cluster c2"},
 	{keeps, "one no longer answers", restart(func(t *harness.TrialRecord) { t.Told[0] = harness.MemberView{Host: "m1", Error: "refused"} }), harness.Violated, "m1 no longer answers: refused"},
 	{keeps, "a write is not acknowledged", restart(func(t *harness.TrialRecord) { t.Acked = 0 }), harness.Violated, "0 of 20 writes"},
+	{keeps, "a write is not acknowledged, on a busy machine", both(restart(func(t *harness.TrialRecord) { t.Acked = 19 }), busy), harness.Inconclusive, "19 of 20 writes were acknowledged in time"},
+	{keeps, "no write is acknowledged, on a busy machine", both(restart(func(t *harness.TrialRecord) { t.Acked = 0 }), busy), harness.Violated, "0 of 20"},
 	{keeps, "an acknowledged write is not found again", restart(func(t *harness.TrialRecord) { t.Found = 0 }), harness.Violated, "of 20 acknowledged writes 0"},
 	{keeps, "they are not looked for again", restart(func(t *harness.TrialRecord) { t.Read = false }), harness.Inconclusive, "could not be read back"},
 	{keeps, "one did not answer before either", both(silent("m3"), restart(func(t *harness.TrialRecord) {

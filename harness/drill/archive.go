@@ -117,6 +117,8 @@ func (a *archive) fetch(ctx context.Context, name, sum, host string) (path strin
 	switch {
 	case errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrUnchecked):
 		return "", func() {}, fmt.Errorf("%w: %w", errUnfit, err)
+	case errors.Is(err, store.ErrUnavailable) && ctx.Err() != nil:
+		return "", func() {}, a.mute(ctx, name, err)
 	case err != nil:
 		return "", func() {}, err
 	case sum != "" && got.SHA256 != sum:
@@ -124,6 +126,24 @@ func (a *archive) fetch(ctx context.Context, name, sum, host string) (path strin
 		return "", func() {}, fmt.Errorf("%w: %s in %s is another object than was kept under this name: its SHA-256 is %s, and was %s", errUnfit, name, a.store, got.SHA256, sum)
 	}
 	return path, done, nil
+}
+
+// errMute is wrapped where time ran out at a store that does not answer at all.
+var errMute = errors.New("the store does not answer")
+
+// mutePatience is how long a store is given to tell that it is there.
+const mutePatience = 5 * time.Second
+
+// mute says of a fetch that time ran out for whether the store is to blame: one that
+// serves, and slowly, is what a recovery has to do with, and one that does not answer
+// even now is nothing that a procedure could have done better with.
+func (a *archive) mute(ctx context.Context, name string, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mutePatience)
+	defer cancel()
+	if _, again := a.store.Look(ctx, a.under+name); !errors.Is(again, store.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errMute, err)
 }
 
 // remove takes an object of ours out of the store.

@@ -156,13 +156,23 @@ func TestTheStoreFailsInTheMiddle(t *testing.T) {
 	if !alone(t) {
 		return
 	}
-	for _, f := range []s3server.Fault{s3server.Busy{}, s3server.Cut{After: 100}} {
-		t.Run(f.String(), func(t *testing.T) {
+	get := s3server.Requests{Method: "GET"}
+	for _, c := range []struct {
+		struck s3server.Requests
+		by     s3server.Fault
+		within time.Duration
+	}{
+		{struck: get, by: s3server.Busy{}},
+		{struck: get, by: s3server.Cut{After: 100}},
+		{by: s3server.Silent{}, within: 15 * time.Second}, // the procedure's time runs out first
+	} {
+		t.Run(c.by.String(), func(t *testing.T) {
 			r := newRig(t)
 			server, o := bucketServed(t)
+			o.Within = c.within
 			s := stopped(
 				harness.Step{Name: "fail", Do: act(func(context.Context, harness.Host) (harness.Output, error) {
-					server.Inject(s3server.Requests{Method: "GET"}, 0, f)
+					server.Inject(c.struck, 0, c.by)
 					return harness.Output{}, nil
 				})},
 				harness.Step{Name: "fetch", On: harness.Everyone, Do: harness.FetchBackup{To: "/root/x.db"}},
@@ -179,6 +189,33 @@ func TestTheStoreFailsInTheMiddle(t *testing.T) {
 			}
 		})
 	}
+}
+
+// One that is there and has not sent the backup when the time is over is slow: that is
+// how long this recovery takes with it.
+func TestTheStoreIsSlow(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	r := newRig(t)
+	server, o := bucketServed(t)
+	o.Within = 15 * time.Second
+	s := stopped(
+		harness.Step{Name: "delay", Do: act(func(context.Context, harness.Host) (harness.Output, error) {
+			server.Inject(s3server.Requests{Method: "GET"}, 0, s3server.Silent{})
+			return harness.Output{}, nil
+		})},
+		harness.Step{Name: "fetch", On: harness.Everyone, Do: harness.FetchBackup{To: "/root/x.db"}},
+	)
+	s.Backups.Every = 200 * time.Millisecond
+	report, err := r.run(t.Context(), t, s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Verdict != harness.Violated {
+		t.Errorf("%s: %+v", report.Verdict, report.Findings)
+	}
+	says(t, findingOf(t, report, "procedure-completed").Detail, "step 4 (fetch) on m1 was not done when the time limit of 15s passed")
 }
 
 // Whatever becomes of the bundle of certificates, nothing comes onto a host and no step

@@ -142,10 +142,10 @@ func TestLookingIntoABackupIsNoPartOfIt(t *testing.T) {
 	if kept < 2 {
 		t.Errorf("%d backups were kept: %+v", kept, ev.Backups)
 	}
-	if f := finding(t, report, "cut-at-snapshot"); f.Verdict != harness.Held {
+	if f := findingOf(t, report, "cut-at-snapshot"); f.Verdict != harness.Held {
 		t.Errorf("%+v", f)
 	}
-	if f := finding(t, report, "loss-within-policy"); f.Verdict == harness.Violated {
+	if f := findingOf(t, report, "loss-within-policy"); f.Verdict == harness.Violated {
 		t.Errorf("%+v", f)
 	}
 }

@@ -137,6 +137,9 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	if err := p.policy(o); err != nil {
 		return unsuited("%v", err)
 	}
+	if p.byHand() {
+		p.promises = inAnyWords(p.promises)
+	}
 	if p.byHand() && p.backups.Every > 0 && !slices.ContainsFunc(p.promises, func(c harness.Check) bool { return c.Name() == check.BackupsKept{}.Name() }) {
 		p.promises = append(slices.Clone(p.promises), check.BackupsKept{}) // whoever does can reach them
 	}
@@ -163,6 +166,19 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 	}
 	p.args = args
 	return p, nil
+}
+
+// inAnyWords are promises for whoever recovers by hand, and gives reasons in words of
+// his own.
+func inAnyWords(promises []harness.Check) []harness.Check {
+	promises = slices.Clone(promises)
+	for i, c := range promises {
+		if refused, is := c.(check.ProcedureRefused); is {
+			refused.Because = ""
+			promises[i] = refused
+		}
+	}
+	return promises
 }
 
 // policy works in what the options say of the backup job, and of its promises.

@@ -53,15 +53,6 @@ func evidence(t *testing.T, report reports.Report) *harness.Evidence {
 	return ev
 }
 
-func finding(t *testing.T, report reports.Report, check string) harness.Finding {
-	t.Helper()
-	at := slices.IndexFunc(report.Findings, func(f harness.Finding) bool { return f.Check == check })
-	if at < 0 {
-		t.Fatalf("nobody judged %s: %+v", check, report.Findings)
-	}
-	return report.Findings[at]
-}
-
 // What a snapshot policy needs is measured, adds up, and is the same when it is
 // judged again. Evidence that older versions left has less of it and no other
 // verdict.
@@ -326,7 +317,7 @@ func TestADamagedBackupIsKeptUnverified(t *testing.T) {
 	if f := report.Fetches; len(f) != 1 || f[0].Backup >= newest {
 		t.Errorf("fetched %+v, and %s was spoilt", f, newest)
 	}
-	says(t, finding(t, report, "cut-at-snapshot").Detail, newest+" was passed over")
+	says(t, findingOf(t, report, "cut-at-snapshot").Detail, newest+" was passed over")
 	ev := evidence(t, report)
 	if why, looked := ev.PassedOver(newest); !looked || !strings.Contains(why, "checksum") {
 		t.Errorf("looked %v: %s", looked, why)
@@ -350,11 +341,11 @@ func TestTheBackupJobDies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bound := finding(t, report, "loss-within-policy")
+	bound := findingOf(t, report, "loss-within-policy")
 	if report.Verdict != harness.Violated || bound.Verdict != harness.Violated || len(bound.Offending) == 0 {
 		t.Errorf("%s: %+v", report.Verdict, report.Findings)
 	}
-	if f := finding(t, report, "cut-at-snapshot"); f.Verdict != harness.Held {
+	if f := findingOf(t, report, "cut-at-snapshot"); f.Verdict != harness.Held {
 		t.Errorf("%+v", f)
 	}
 	if len(report.Backups) != 2 || report.Loss.LostSpan <= report.Loss.Bound || report.Moments["struck"]-report.Backups[1].At < (harness.DeadFor*every).Milliseconds() {

@@ -18,6 +18,7 @@ const attemptPause = 50 * time.Millisecond
 // outcome is how one step ended for the procedure.
 type outcome struct {
 	refused, failed string
+	timedOut        bool // failed: because the deadline passed
 }
 
 // recover runs the procedure within its deadline. How it ended is evidence; the
@@ -63,7 +64,7 @@ func (d *drill) recover(ctx context.Context) error {
 			return fmt.Errorf("step %d (%s): %w", i+1, step.Name, err)
 		}
 		if ended != (outcome{}) {
-			record.Completed, record.Refused, record.Failed = false, ended.refused, ended.failed
+			record.Completed, record.Refused, record.Failed, record.TimedOut = false, ended.refused, ended.failed, ended.timedOut
 			break
 		}
 	}
@@ -176,10 +177,10 @@ func (d *drill) stepOn(ctx context.Context, number int, step harness.Step, on ha
 	}
 	said := strings.TrimSpace(record.Output.Stdout + record.Output.Stderr)
 	switch {
-	case errors.Is(runErr, harness.ErrAgentLost):
+	case errors.Is(runErr, harness.ErrAgentLost), errors.Is(runErr, errMute):
 		return outcome{}, runErr
 	case runErr != nil && ctx.Err() != nil:
-		return outcome{failed: fmt.Sprintf("%s was not done when the time limit of %v passed, after %d attempts; it printed: %s", place, d.plan.within, record.Attempts, said)}, nil
+		return outcome{failed: fmt.Sprintf("%s was not done when the time limit of %v passed, after %d attempts; it printed: %s", place, d.plan.within, record.Attempts, said), timedOut: true}, nil
 	case errors.Is(runErr, harness.ErrHostOff), errors.Is(runErr, harness.ErrHostGone), errors.Is(runErr, errMistake):
 		return outcome{failed: place + ": " + runErr.Error()}, nil
 	case runErr != nil:

@@ -10,11 +10,11 @@
 #     firedrill run rancher-dirty-hosts --runbook ./FILE
 #
 # What stands in for what the document relies on:
-# - etcdctl cluster-health, a command of etcd's v2 API: endpoint health on the survivor
+# - etcdctl cluster-health, a command of etcd's v2 API: a linearizable read through the survivor
 # - the scripts disaster and delete of Rancher's image: the commands they ran
 #
 # What the document says that is not done here:
-# - step 2, deleting the disconnected hosts: they stay off, with their disks
+# - step 2, deleting the disconnected hosts: they come back, and each is cleaned
 # - step 4, labels for separated planes: every host may run etcd
 #
 # Exit status 77: it does not apply, and nothing was touched.

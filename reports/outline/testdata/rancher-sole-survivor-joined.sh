@@ -10,7 +10,7 @@
 #     firedrill run rancher-sole-survivor-joined --runbook ./FILE
 #
 # What stands in for what the document relies on:
-# - etcdctl cluster-health, a command of etcd's v2 API: endpoint health on the survivor
+# - etcdctl cluster-health, a command of etcd's v2 API: a linearizable read through the survivor
 # - the scripts disaster and delete of Rancher's image: the commands they ran
 #
 # What the document says that is not done here:
