@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/drill"
 	"github.com/etcd-firedrill/firedrill/harness/gameday"
 	"github.com/etcd-firedrill/firedrill/harness/rehearse"
@@ -52,18 +52,16 @@ type app struct {
 // execute runs the command line and returns the exit code. A panic is one of
 // ours to mend: left to itself it would end in status 2, which says
 // Inconclusive.
-func (a *app) execute(ctx context.Context, args []string) (code int) {
-	defer func() {
-		if problem := recover(); problem != nil {
-			a.complain(hint(fmt.Errorf("firedrill itself panicked: %v\n%s", problem, debug.Stack()), "please report this"))
-			code = exitBroke
-		}
-	}()
+func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.command()
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	if err := root.ExecuteContext(ctx); err != nil {
+	var err error
+	if crash := crew.Caught(func() { err = root.ExecuteContext(ctx) }); crash != nil {
+		err = fmt.Errorf("firedrill itself panicked: %w", crash)
+	}
+	if err != nil {
 		a.complain(err)
 		return exitBroke
 	}
@@ -71,8 +69,12 @@ func (a *app) execute(ctx context.Context, args []string) (code int) {
 }
 
 // complain prints an error as people read it: what was being done, then what
-// they can do about it, on a line that starts with "hint:".
+// they can do about it, on a line that starts with "hint:". A panic, whoever met
+// it, is ours to mend.
 func (a *app) complain(err error) {
+	if crash := (*crew.Crash)(nil); errors.As(err, &crash) {
+		err = hint(err, "this is an error in firedrill: please report it, with all of the above")
+	}
 	a.lines.Lock()
 	defer a.lines.Unlock()
 	fmt.Fprintf(a.err, "firedrill: %s\n", strings.TrimRight(err.Error(), "\n"))

@@ -2,12 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -64,8 +60,8 @@ func (f *fleet) run(ctx context.Context, jobs []job) []render.Outcome {
 	return done
 }
 
-// surely returns what one returns. A panic outside the drill, in what shows it,
-// costs that drill's outcome and leaves the others to be torn down in order.
+// surely returns what one returns. A panic around the drill, which makes an error of
+// its own, costs that drill's outcome and leaves the others to be torn down in order.
 func (f *fleet) surely(j job, one func() render.Outcome) *render.Outcome {
 	outcome := render.Outcome{Scenario: j.scenario.Name, Runtime: f.runtime.Name(), Seed: j.options.Seed}
 	if crash := crew.Caught(func() { outcome = one() }); crash != nil {
@@ -101,7 +97,7 @@ func (f *fleet) one(ctx context.Context, number, of int, j job) render.Outcome {
 		f.hold(ctx, enter)
 	}
 	begun := time.Now()
-	report, err := f.drill(ctx, j)
+	report, err := f.app.run(ctx, f.runtime, j.scenario, j.options)
 	outcome := render.Outcome{Scenario: j.scenario.Name, Runtime: f.runtime.Name(), Seed: j.options.Seed, Took: time.Since(begun), Report: report, Err: err}
 	if err != nil {
 		f.complain(err)
@@ -109,26 +105,6 @@ func (f *fleet) one(ctx context.Context, number, of int, j job) render.Outcome {
 		f.show(report)
 	}
 	return outcome
-}
-
-// drill runs one drill. A panic in it has unwound through the drill's own
-// teardown when it arrives here; the stack is kept, for it is ours to mend.
-func (f *fleet) drill(ctx context.Context, j job) (report reports.Report, err error) {
-	defer func() {
-		problem := recover()
-		if problem == nil {
-			return
-		}
-		stack := fmt.Sprintf("panic: %v\n\n%s", problem, debug.Stack())
-		path := filepath.Join(j.options.Out, fmt.Sprintf("panic-%s-%d.txt", j.scenario.Name, time.Now().UnixNano()))
-		err = fmt.Errorf("firedrill itself panicked: %v", problem)
-		if werr := errors.Join(os.MkdirAll(j.options.Out, 0o700), os.WriteFile(path, []byte(stack), 0o600)); werr != nil {
-			err = errors.Join(err, werr, errors.New(stack))
-			return
-		}
-		err = hint(err, "this is an error in firedrill, please report it with %s", path)
-	}()
-	return f.app.run(ctx, f.runtime, j.scenario, j.options)
 }
 
 // progress prints lines, each with the prefix, to where progress goes.

@@ -223,19 +223,15 @@ func TestInterruptedDrillsAreNotFollowedByOthers(t *testing.T) {
 	}
 }
 
-func TestAPanicEndsInExit3WithItsStackKept(t *testing.T) {
+func TestAPanicEndsInExit3AndIsToldWithItsStack(t *testing.T) {
 	s := newStage(t)
-	out := t.TempDir()
-	if code := s.execute(t.Context(), "run", "panicked", "held", "--out", out); code != exitBroke {
+	if code := s.execute(t.Context(), "run", "panicked", "held"); code != exitBroke {
 		t.Errorf("exit %d", code)
 	}
-	kept, err := filepath.Glob(filepath.Join(out, "panic-panicked-*.txt"))
-	if err != nil || len(kept) != 1 {
-		t.Fatalf("stacks kept: %v, %v", kept, err)
-	}
-	text, err := os.ReadFile(kept[0])
-	if err != nil || !strings.Contains(string(text), "a nil map") || !strings.Contains(string(text), "fleet_test.go") {
-		t.Errorf("the stack is %q, %v", text, err)
+	for _, want := range []string{"a nil map", "fleet_test.go", "hint: this is an error in firedrill: please report it"} {
+		if !strings.Contains(s.stderr.String(), want) {
+			t.Errorf("no %q in %s", want, s.stderr.String())
+		}
 	}
 	if !strings.Contains(s.stdout.String(), "1 held, 1 broke") {
 		t.Errorf("the next drill was not run:\n%s", s.stdout.String())
@@ -315,11 +311,15 @@ func TestPapersOfSeveral(t *testing.T) {
 func TestOutputThatGoesAwayIsToldAtTheEnd(t *testing.T) {
 	s := newStage(t)
 	s.out = broken{}
-	if code := s.execute(t.Context(), "run", "held"); code != exitBroke {
+	junit := filepath.Join(t.TempDir(), "junit.xml")
+	if code := s.execute(t.Context(), "run", "held", "violated", "--junit", junit); code != exitBroke {
 		t.Errorf("exit %d", code)
 	}
-	if len(s.options) != 1 || !strings.Contains(s.stderr.String(), "write the output: no reader") {
+	if len(s.options) != 2 || !strings.Contains(s.stderr.String(), "write the output: no reader") {
 		t.Errorf("%d drills, stderr %q", len(s.options), s.stderr.String())
+	}
+	if text, err := os.ReadFile(junit); err != nil || !strings.Contains(string(text), "violated") {
+		t.Errorf("what was asked for beside the output: %q, %v", text, err)
 	}
 }
 

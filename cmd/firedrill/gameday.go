@@ -74,9 +74,7 @@ func (a *app) gameDayCommand() *cobra.Command {
 	f := c.Flags()
 	f.BoolVar(&o.surprise, "surprise", false, "a scenario by the seed, whose name nobody is told before the end")
 	f.Int64Var(&o.options.Seed, "seed", 0, "`n` replays a plan: the scenario of --surprise, the moment of the strike (default: random)")
-	f.StringVar(&o.place.runtime, "runtime", "auto", "`where` hosts come from: process, container, auto")
-	f.StringVar(&o.place.image, "image", "", "container runtime: take etcd from the image `ref`")
-	f.StringVar(&o.place.etcdBin, "etcd-bin", "", "process runtime: take etcd, etcdctl and etcdutl from `dir`")
+	o.place.flags(c)
 	f.IntVar(&o.options.Members, "members", 0, "cluster of `n` members (default: the scenario's own)")
 	f.DurationVar(&o.options.Within, "within", 0, "the team's `time` from the strike on, pauses left out (default 30m)")
 	f.DurationVar(&o.game.QuietLeast, "quiet-least", drill.QuietLeast, "`how long` nothing happens at least")
@@ -90,9 +88,6 @@ func (a *app) gameDayCommand() *cobra.Command {
 	f.StringVar(&o.markdown, "markdown", "", "write a Markdown `file`")
 	o.own.expectations(f, "")
 	o.say.flags(f)
-	if err := c.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions([]string{"auto", "process", "container"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // as in completeLabels
-	}
 	return c
 }
 

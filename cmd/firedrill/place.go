@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/spf13/cobra"
+
 	"github.com/etcd-firedrill/firedrill/harness"
 )
 
@@ -16,12 +18,25 @@ type place struct {
 	etcdBin string
 }
 
+// flags adds the flags of every command that starts hosts.
+func (p *place) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&p.runtime, "runtime", "auto", "`where` hosts come from: process, container, auto")
+	f.StringVar(&p.image, "image", "", "container runtime: take etcd from the image `ref`")
+	f.StringVar(&p.etcdBin, "etcd-bin", "", "process runtime: take etcd, etcdctl and etcdutl from `dir`")
+	if err := c.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions(runtimeNames, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // as in completeLabels
+	}
+}
+
+// runtimeNames are what --runtime takes.
+var runtimeNames = []string{"auto", "process", "container"}
+
 // valid tells what contradicts itself, before anything is looked at.
 func (p place) valid() error {
-	known := []string{"auto", "process", "container"}
 	switch {
-	case !slices.Contains(known, p.runtime):
-		return unknown("runtime", p.runtime, known, "--runtime takes auto, process or container")
+	case !slices.Contains(runtimeNames, p.runtime):
+		return unknown("runtime", p.runtime, runtimeNames, "--runtime takes auto, process or container")
 	case p.image != "" && p.etcdBin != "":
 		return hint(errors.New("--image is for containers and --etcd-bin for processes: both were given"), "give one of them")
 	case p.image != "" && p.runtime == "process":

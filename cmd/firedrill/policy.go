@@ -65,9 +65,7 @@ func (a *app) policyCommand() *cobra.Command {
 		s.typed[pf.key] = pf
 		f.Var(pf, pf.flag, pf.usage)
 	}
-	f.StringVar(&s.place.runtime, "runtime", "auto", "`where` hosts come from: process, container, auto")
-	f.StringVar(&s.place.image, "image", "", "container runtime: take etcd from the image `ref`")
-	f.StringVar(&s.place.etcdBin, "etcd-bin", "", "process runtime: take etcd, etcdctl and etcdutl from `dir`")
+	s.place.flags(c)
 	f.StringArrayVar(&s.etcdArgs, "etcd-arg", nil, "a server `flag` for every member, --name=value; may be repeated")
 	f.StringVar(&s.out, "out", "", "keep the sweep in `dir` (default: firedrill-runs/TIME-policy-NAME)")
 	f.StringVar(&s.resume, "resume", "", "go on with the sweep in `dir`: only what is missing is run")
@@ -76,9 +74,6 @@ func (a *app) policyCommand() *cobra.Command {
 	for i := range s.outputs {
 		o := &s.outputs[i]
 		f.StringVar(&o.path, strings.TrimPrefix(o.flag, "--"), "", o.usage)
-	}
-	if err := c.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions([]string{"auto", "process", "container"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // as in completeLabels
 	}
 	return c
 }

@@ -57,9 +57,7 @@ func (a *app) rehearseCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.place.runtime, "runtime", "auto", "`where` hosts come from: process, container, auto")
-	f.StringVar(&o.place.image, "image", "", "container runtime: take etcd from the image `ref`")
-	f.StringVar(&o.place.etcdBin, "etcd-bin", "", "process runtime: take etcd, etcdctl and etcdutl from `dir`")
+	o.place.flags(c)
 	f.StringArrayVar(&o.options.EtcdArgs, "etcd-arg", nil, "a server `flag` for every member, --name=value; may be repeated")
 	f.IntVar(&o.options.Members, "members", rehearse.DefaultMembers, "throw-away cluster of `n` members")
 	f.StringVar(&o.options.S3Endpoint, "s3-endpoint", "", "the S3 server's `url` (default: Amazon's); credentials come from AWS_* variables and files")
@@ -72,9 +70,6 @@ func (a *app) rehearseCommand() *cobra.Command {
 	f.BoolVar(&o.json, "json", false, "one report, as a line of JSON, on standard output; progress goes to standard error")
 	f.StringVar(&o.junit, "junit", "", "write a JUnit `file`")
 	f.StringVar(&o.prometheus, "prometheus", "", "write a `file` for the textfile collector of Prometheus's node exporter")
-	if err := c.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions([]string{"auto", "process", "container"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // as in completeLabels
-	}
 	return c
 }
 
@@ -128,8 +123,8 @@ func (a *app) rehearsal(ctx context.Context, o rehearsalOrder) error {
 	return errors.Join(lost, a.print("\n"+style.Rehearsal(report), false))
 }
 
-// rehearseSafely makes an error of a panic, which has unwound through the
-// rehearsal's own teardown when it arrives here.
+// rehearseSafely makes an error of a panic before the rehearsal, which makes one of
+// its own: what collects metrics and test results is told of either.
 func (a *app) rehearseSafely(ctx context.Context, o rehearsalOrder) (report reports.Rehearsal, err error) {
 	rt, why, err := a.runtime(ctx, o.place)
 	if err != nil {
@@ -139,7 +134,7 @@ func (a *app) rehearseSafely(ctx context.Context, o rehearsalOrder) (report repo
 		a.say("runtime %s: %s", rt.Name(), why)
 	}
 	if crash := crew.Caught(func() { report, err = a.rehearse(ctx, rt, o.options) }); crash != nil {
-		err = hint(fmt.Errorf("firedrill itself panicked: %w", crash), "please report this")
+		err = fmt.Errorf("firedrill itself panicked: %w", crash)
 	}
 	return report, err
 }

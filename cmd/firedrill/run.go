@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -59,9 +58,7 @@ func (a *app) runCommand() *cobra.Command {
 	f := c.Flags()
 	f.BoolVar(&o.all, "all", false, "every scenario")
 	f.StringVar(&o.label, "label", "", "the scenarios with this `label`")
-	f.StringVar(&o.place.runtime, "runtime", "auto", "`where` hosts come from: process, container, auto")
-	f.StringVar(&o.place.image, "image", "", "container runtime: take etcd from the image `ref`")
-	f.StringVar(&o.place.etcdBin, "etcd-bin", "", "process runtime: take etcd, etcdctl and etcdutl from `dir`")
+	o.place.flags(c)
 	f.StringArrayVar(&o.options.EtcdArgs, "etcd-arg", nil, "a server `flag` for every member, --name=value; may be repeated")
 	f.IntVar(&o.options.Members, "members", 0, "cluster of `n` members (default: the scenario's own)")
 	f.IntVar(&o.options.PreloadKeys, "preload-keys", 0, "the cluster is born with `n` keys")
@@ -84,9 +81,6 @@ func (a *app) runCommand() *cobra.Command {
 	f.StringVar(&o.markdown, "markdown", "", "write a Markdown `file` for a pull request or a CI job's summary")
 	o.own.flags(f)
 	a.completeLabels(c)
-	if err := c.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions([]string{"auto", "process", "container"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // as in completeLabels
-	}
 	return c
 }
 
@@ -151,15 +145,11 @@ func (a *app) order(ctx context.Context, o order, args []string) error {
 	}
 	f := fleet{app: a, runtime: rt, parallel: o.parallel, json: o.json}
 	outcomes := f.run(ctx, jobs)
-	if err := f.err; err != nil {
-		return err
-	}
 	if len(outcomes) > 1 && !o.json {
-		if _, err := io.WriteString(a.out, "\n"+a.style.Table(outcomes)); err != nil {
-			return err
-		}
+		f.write("\n"+a.style.Table(outcomes), false)
 	}
-	if err := put(papers, outcomes); err != nil {
+	// That nobody reads on, as behind head, costs no paper.
+	if err := errors.Join(f.err, put(papers, outcomes)); err != nil {
 		return err
 	}
 	for _, outcome := range outcomes {

@@ -112,7 +112,12 @@ func (a *app) newRunbookCommand() *cobra.Command {
 		Long: "Write a runbook in POSIX sh that does what the scenario's own procedure does, step by step, each with the place\n" +
 			"in the document that asks for it: to standard output, or to FILE, made executable. A FILE that is there already\n" +
 			"is left alone. Run it by\n\n  firedrill run SCENARIO --runbook ./FILE",
-		Args:              cobra.RangeArgs(1, 2),
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) < 1 || len(args) > 2 {
+				return hint(fmt.Errorf("%s takes a scenario and maybe a file, but got %d arguments", c.CommandPath(), len(args)), "usage: %s", c.UseLine())
+			}
+			return nil
+		},
 		ValidArgsFunction: a.completeNames,
 		RunE: func(_ *cobra.Command, args []string) error {
 			sc, err := a.named(args[0])
