@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -108,13 +109,17 @@ func (e *engine) remains(ctx context.Context) (map[claim]*remains, error) {
 		}
 	}
 	for _, v := range volumes.Items {
-		if isOurs(v.Name, v.Labels) {
+		// A host's disk has no name but the engine's, and no labels but those we gave it.
+		if isOurs(v.Name, v.Labels) || v.Labels[drillLabel] != "" && unnamed.MatchString(v.Name) {
 			r := of(v.Labels)
 			r.volumes = append(r.volumes, v.Name)
 		}
 	}
 	return found, nil
 }
+
+// unnamed is what an engine calls a volume that nobody named.
+var unnamed = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // isOurs tells whether something has both the label and the name of a drill.
 func isOurs(name string, labels map[string]string) bool {

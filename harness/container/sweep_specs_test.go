@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
@@ -82,6 +83,18 @@ var _ = Describe("the sweep", func() {
 		Expect(there(ctx, ourName(drill))).To(Equal(none))
 		Expect(filepath.Join(base, drill)).NotTo(BeAnExistingFile())
 		Expect(sweep(ctx, drill)).To(BeEmpty())
+	})
+
+	it("removes a host's disk that outlived its container", func(ctx SpecContext) {
+		drill := newDrill()
+		disk, err := e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Labels: labels(base, drill)}) // the engine names it
+		Expect(err).NotTo(HaveOccurred())
+		name := disk.Volume.Name
+		DeferCleanup(func(ctx SpecContext) { Expect(e.remove(ctx, &remains{volumes: []string{name}})).To(Succeed()) })
+		Expect(os.RemoveAll(base)).To(Succeed())
+		Expect(sweep(ctx, drill)).To(Equal([]string{"removed 1 volume"}))
+		_, gone := e.api.VolumeInspect(ctx, name, client.VolumeInspectOptions{})
+		Expect(errdefs.IsNotFound(gone)).To(BeTrue(), "%v", gone)
 	})
 
 	it("takes a drill for dead whose lock is gone", func(ctx SpecContext) {
