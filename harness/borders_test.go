@@ -114,7 +114,7 @@ var borders = []border{
 		why: "what figures can say does not depend on what they are figures of",
 	},
 	{
-		from: []string{"ours/harness/sweep"}, never: []string{"ours/..."}, save: []string{"ours/harness", "ours/harness/crew", "ours/harness/outage", "ours/reports/..."}, deep: true,
+		from: []string{"ours/harness/sweep"}, never: []string{"ours/..."}, save: []string{"ours/harness", "ours/harness/crew", "ours/harness/files", "ours/harness/outage", "ours/reports/..."}, deep: true,
 		why: "a sweep keeps and orders runs, and is given the function that makes one",
 	},
 	{

@@ -5,7 +5,7 @@
 //
 // It is apart from the drill because a report must be obtainable from stored
 // evidence years later, by the same code that made the first one: it runs
-// nothing, asks nobody and reads no clock. It imports harness and the standard
-// library, and refuses everything else; how a report looks on paper is the
+// nothing, asks nobody and reads no clock. It imports harness, harness/outage
+// and the standard library, and refuses everything else; how a report looks on paper is the
 // business of reports/render.
 package reports

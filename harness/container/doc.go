@@ -19,6 +19,6 @@
 //
 // It is apart because it is the one package that speaks to an engine. Beyond
 // testcontainers and the engine's client it imports harness, harness/agent,
-// harness/owner, harness/operator (to sweep what a drill's programs left) and
-// fixtures/embedded.
+// harness/crew, harness/owner, harness/operator (to sweep what a drill's programs
+// left) and fixtures/embedded.
 package container

@@ -215,8 +215,8 @@ var settleTestcontainers = sync.OnceValue(func() error {
 
 // provider returns testcontainers' maker of containers and networks, on this
 // engine whatever testcontainers' own settings say.
-func (e *engine) provider(logger tclog.Logger) (*testcontainers.DockerProvider, error) {
-	options := testcontainers.Generic2DockerOptions(testcontainers.WithLogger(logger))
+func (e *engine) provider() (*testcontainers.DockerProvider, error) {
+	options := testcontainers.Generic2DockerOptions(testcontainers.WithLogger(tclog.NewNoopLogger()))
 	provider, err := testcontainers.NewDockerProvider(append(options, testcontainers.WithDefaultBridgeNetwork(testcontainers.Bridge))...)
 	if err != nil {
 		return nil, fmt.Errorf("set up testcontainers: %w", err)

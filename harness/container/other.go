@@ -5,7 +5,6 @@ package container
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"runtime"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -16,7 +15,6 @@ var errSystem = errors.New("hosts run our own binary, which is for " + runtime.G
 // Options are the settings of a runtime.
 type Options struct {
 	Image string
-	Log   *slog.Logger
 }
 
 // Runtime cannot be had here.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/testcontainers/testcontainers-go"
 
@@ -19,8 +18,6 @@ type Options struct {
 	// Image is the etcd image that hosts have, as `docker run` takes it; it is
 	// pulled if need be. "" means our own binary and nothing else.
 	Image string
-	// Log receives what helps to debug the runtime itself. nil: discarded.
-	Log *slog.Logger
 }
 
 // Runtime makes hosts out of containers. It implements harness.Runtime. Its
@@ -29,7 +26,6 @@ type Runtime struct {
 	engine   *engine
 	provider *testcontainers.DockerProvider
 	image    string
-	log      *slog.Logger
 }
 
 var _ harness.Runtime = (*Runtime)(nil)
@@ -55,10 +51,7 @@ func New(ctx context.Context, opt Options) (_ *Runtime, err error) {
 	if err := e.fits(ctx); err != nil {
 		return nil, err
 	}
-	r := &Runtime{engine: e, log: opt.Log}
-	if r.log == nil {
-		r.log = slog.New(slog.DiscardHandler)
-	}
+	r := &Runtime{engine: e}
 	if opt.Image == "" {
 		r.image, err = e.ensureOwnImage(ctx)
 	} else {
@@ -67,21 +60,13 @@ func New(ctx context.Context, opt Options) (_ *Runtime, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.provider, err = e.provider(quiet{r.log}); err != nil {
+	if r.provider, err = e.provider(); err != nil {
 		return nil, err
 	}
 	// Housekeeping: that it could not be done is no reason not to drill.
-	if removed, err := e.pruneImages(ctx, imageLabel, imageAge); err != nil || len(removed) > 0 {
-		r.log.Debug("images out of use", "removed", removed, "err", err)
-	}
-	r.log.Debug("container runtime ready", "engine", e.String(), "host", e.host, "image", r.image)
+	_, _ = e.pruneImages(ctx, imageLabel, imageAge)
 	return r, nil
 }
-
-// quiet has testcontainers' remarks among ours, which only debugging shows.
-type quiet struct{ log *slog.Logger }
-
-func (q quiet) Printf(format string, args ...any) { q.log.Debug(fmt.Sprintf(format, args...)) }
 
 // Name is "container".
 func (r *Runtime) Name() string { return "container" }
@@ -92,6 +77,5 @@ func (r *Runtime) Build(ctx context.Context, drill string) (harness.Rack, error)
 	if err != nil {
 		return nil, fmt.Errorf("build a rack for drill %s: %w", drill, err)
 	}
-	r.log.Debug("rack built", "drill", drill, "network", k.network, "subnet", k.subnet.String())
 	return k, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
+	"github.com/etcd-firedrill/firedrill/harness/check"
 	"github.com/etcd-firedrill/firedrill/harness/crew"
 	"github.com/etcd-firedrill/firedrill/harness/observe"
 	"github.com/etcd-firedrill/firedrill/harness/workload"
@@ -308,7 +309,7 @@ func (d *drill) detect(ctx context.Context) error {
 	if len(d.plan.steps) == 0 || d.calledOff() {
 		return nil // nobody waits for anything: the settling below watches
 	}
-	wantsQuorumLoss := slices.ContainsFunc(d.scenario.Premises, func(c harness.Check) bool { return c.Name() == "quorum-was-lost" })
+	wantsQuorumLoss := slices.ContainsFunc(d.scenario.Premises, func(c harness.Check) bool { return c.Name() == check.QuorumWasLost{}.Name() })
 	patience := detectPatience
 	if wantsQuorumLoss {
 		patience = detectDeadline - time.Second

@@ -118,7 +118,7 @@ func trialsOf(s harness.Scenario) (specs []harness.TrialSpec) {
 func returns(spec harness.TrialSpec) bool { return spec == trial.PowerOnTheDead{}.Spec() }
 
 func rank(spec harness.TrialSpec) int {
-	if spec.Name == "kill-one-member" {
+	if spec == (trial.KillOneMember{}.Spec()) {
 		return 1
 	}
 	return 0

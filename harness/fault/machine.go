@@ -27,19 +27,3 @@ func (f PowerOff) String() string { return fmt.Sprintf("power off %s", f.Who) }
 func (f PowerOff) Inject(ctx context.Context, s harness.Strike) ([]string, error) {
 	return each(ctx, s, f, f.Who, func(ctx context.Context, h harness.Host) error { return h.PowerOff(ctx) })
 }
-
-// PowerCycle pulls the plug and puts it back, as a power cut does. All hosts
-// are off at the same moment before the first comes back.
-type PowerCycle struct{ Who harness.Selector }
-
-func (f PowerCycle) String() string { return fmt.Sprintf("power %s off and on", f.Who) }
-
-// Inject powers the hosts off, then on, and returns when their agents answer.
-func (f PowerCycle) Inject(ctx context.Context, s harness.Strike) ([]string, error) {
-	names, err := each(ctx, s, f, f.Who, func(ctx context.Context, h harness.Host) error { return h.PowerOff(ctx) })
-	if err != nil {
-		return names, err
-	}
-	// By name: who leads may have changed since.
-	return each(ctx, s, f, harness.Hosts(names...), func(ctx context.Context, h harness.Host) error { return h.PowerOn(ctx) })
-}

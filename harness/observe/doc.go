@@ -6,6 +6,6 @@
 // disaster decides what is seen. A question never hangs: each call has a
 // time-out, and what could not be asked is recorded as not seen.
 //
-// It only reads. It imports the nouns, the client and clientv3; it knows no
-// host, fault or procedure.
+// It only reads. It imports harness, harness/ledger (whose final record it
+// writes), client, crew and clientv3; it knows no host, fault or procedure.
 package observe

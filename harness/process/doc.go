@@ -25,6 +25,6 @@
 // is there so that paths, links and `rm -rf` mean the host's disk.
 //
 // The package refuses to know containers, clients or scenarios; it imports
-// harness, harness/agent, harness/eviction, harness/owner, harness/operator (to
-// sweep what a drill's programs left) and fixtures/embedded.
+// harness, harness/agent, harness/crew, harness/eviction, harness/owner,
+// harness/operator (to sweep what a drill's programs left) and fixtures/embedded.
 package process

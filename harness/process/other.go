@@ -5,7 +5,6 @@ package process
 import (
 	"context"
 	"errors"
-	"log/slog"
 	goruntime "runtime"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -18,7 +17,6 @@ var errSystem = errors.New("the process runtime needs Linux, and this is " + gor
 type Options struct {
 	Dir     string
 	EtcdBin string
-	Log     *slog.Logger
 }
 
 // Runtime cannot be had here.

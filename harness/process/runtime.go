@@ -5,7 +5,6 @@ package process
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 
 	"github.com/etcd-firedrill/firedrill/fixtures/embedded"
@@ -20,8 +19,6 @@ type Options struct {
 	// EtcdBin is a directory to take etcd, etcdctl and etcdutl from. "" means
 	// those in our own binary.
 	EtcdBin string
-	// Log receives what helps to debug the runtime itself. nil: discarded.
-	Log *slog.Logger
 }
 
 // Runtime makes hosts out of processes. It implements harness.Runtime.
@@ -29,7 +26,6 @@ type Runtime struct {
 	base    string
 	etcdBin string
 	fence   fence
-	log     *slog.Logger
 }
 
 var _ harness.Runtime = (*Runtime)(nil)
@@ -37,10 +33,7 @@ var _ harness.Runtime = (*Runtime)(nil)
 // New returns the runtime, or why it cannot work here and what to do about it.
 // It starts nothing that stays.
 func New(opt Options) (*Runtime, error) {
-	r := &Runtime{etcdBin: opt.EtcdBin, log: opt.Log}
-	if r.log == nil {
-		r.log = slog.New(slog.DiscardHandler)
-	}
+	r := &Runtime{etcdBin: opt.EtcdBin}
 	if err := embedded.Static(); err != nil {
 		return nil, err
 	}
@@ -63,7 +56,6 @@ func New(opt Options) (*Runtime, error) {
 	if r.fence, err = bestFence(r.base); err != nil {
 		return nil, err
 	}
-	r.log.Debug("process runtime ready", "dir", r.base, "fence", r.fence.String())
 	return r, nil
 }
 
@@ -77,6 +69,5 @@ func (r *Runtime) Build(_ context.Context, drill string) (harness.Rack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build a rack for drill %s: %w", drill, err)
 	}
-	r.log.Debug("rack built", "drill", drill, "dir", rack.dir, "block", rack.block.prefix+"0/24")
 	return rack, nil
 }

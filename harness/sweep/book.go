@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/etcd-firedrill/firedrill/harness/files"
 	"github.com/etcd-firedrill/firedrill/reports"
 	"github.com/etcd-firedrill/firedrill/reports/policy"
 )
@@ -205,19 +206,10 @@ func (b *Book) keep(r policy.Run) error {
 func (b *Book) Result() policy.Result { return b.head.Assemble(b.runs) }
 
 // write replaces the result file at once or not at all.
-func (b *Book) write(r policy.Result) (err error) {
+func (b *Book) write(r policy.Result) error {
 	path := filepath.Join(b.dir, ResultFile)
-	fresh, err := os.CreateTemp(b.dir, "."+ResultFile+".*")
-	if err != nil {
+	if err := files.Replace(path, 0o600, r.Encode); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
-	}
-	err = r.Encode(fresh)
-	err = errors.Join(err, fresh.Sync(), fresh.Close())
-	if err == nil {
-		err = os.Rename(fresh.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(fresh.Name()))
 	}
 	return nil
 }

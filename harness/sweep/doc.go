@@ -13,5 +13,5 @@
 // It is apart from harness/drill because it knows no scenario, no runtime and no
 // drill: it is given a function that runs one and returns its report. What runs
 // come to is the business of reports/policy. Besides that package it imports
-// reports and crew.
+// harness, files, crew and reports.
 package sweep

@@ -14,13 +14,11 @@ type Count struct{ Acked, Rejected, Unknown int64 }
 // Stats are the numbers of operations that have ended so far.
 type Stats struct {
 	Writes, Probes, Stock, Leases Count
-	ProbesSkipped                 int64 // ticks at which too many probes were in flight
 }
 
 // tally counts operations by kind and outcome.
 type tally struct {
-	counts  [harness.LeaseOp + 1][harness.Rejected + 1]atomic.Int64
-	skipped atomic.Int64
+	counts [harness.LeaseOp + 1][harness.Rejected + 1]atomic.Int64
 }
 
 func (c *tally) count(op harness.Operation) { c.counts[op.Kind][op.Outcome].Add(1) }
@@ -35,7 +33,6 @@ func (t *Traffic) Stats() Stats {
 	return Stats{
 		Writes: t.tally.of(harness.WriteOp), Probes: t.tally.of(harness.ProbeOp),
 		Stock: t.tally.of(harness.StockOp), Leases: t.tally.of(harness.LeaseOp),
-		ProbesSkipped: t.tally.skipped.Load(),
 	}
 }
 

@@ -7,7 +7,8 @@
 //
 // It is apart from reports so that what is true of a drill does not depend on
 // how it is shown. It writes to an io.Writer that it is given, never asks the
-// terminal what it can do (Style says so), and of ours imports harness and reports only.
+// terminal what it can do (Style says so), and of ours imports harness and reports
+// (with what is below it) only.
 //
 // Text is at most Width columns wide, except for what must not be broken:
 // commands, which are shown as they are typed, paths, and tables in Markdown.

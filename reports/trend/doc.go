@@ -8,6 +8,6 @@
 //	Trend    all recoveries and rows, the verdict, and under what other conditions the last file's runs were made
 //
 // It is apart from reports/policy because it compares what came of different
-// sweeps, of single drills and of rehearsals alike. It imports that package, reports and
-// statistics, and reads no file and no clock.
+// sweeps, of single drills and of rehearsals alike. It imports that package, harness,
+// reports and statistics, and reads no file and no clock.
 package trend
