@@ -29,7 +29,7 @@ test:
 	$(GO) test -count=1 -p $(PROCS) -timeout 60m $(LONG) $$($(GO) list ./... | grep -v -e /scenarios$$ $(LONG:.%=-e %$$))
 	$(GO) run github.com/onsi/ginkgo/v2/ginkgo --procs=$(DRILLS) --randomize-all --timeout 75m --junit-report=scenarios.junit.xml --output-dir=bin ./scenarios
 
-# Only what needs no cluster.
+# Only what needs no host: no drill, no runtime. Single processes of etcd there are.
 short:
 	$(GO) test -count=1 -short -timeout 5m ./...
 

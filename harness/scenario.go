@@ -1,6 +1,9 @@
 package harness
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Scenario is one documented disaster and its documented recovery. It names no
 // runtime: it runs wherever hosts can be had.
@@ -87,6 +90,23 @@ type ClusterSpec struct {
 	Auth bool
 	// Files are on the hosts' disks from the start, beside etcd.
 	Files []HostFile
+}
+
+// Hosts names those that the cluster is born on, in the order in which they join it
+// where it has Grown.
+func (c ClusterSpec) Hosts() []string { return HostNames(1, c.Members) }
+
+// HostName is what the host of this number is called, from 1: "m1". A cluster is born on
+// the first ones, and whoever recovers it orders new ones from there on.
+func HostName(number int) string { return fmt.Sprintf("m%d", number) }
+
+// HostNames names so many hosts, from the first's number on.
+func HostNames(first, count int) []string {
+	names := make([]string, count)
+	for i := range names {
+		names[i] = HostName(first + i)
+	}
+	return names
 }
 
 // TLSFiles are the paths on a host of the cluster's certificates, for clients and

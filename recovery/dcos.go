@@ -90,7 +90,7 @@ func (p DcosScaleUp) Steps(hosts []string) ([]harness.Step, error) {
 			Why: "the new cluster serves at the address of the old one; clients dial anew"})
 	all := []string{first}
 	for len(all) < p.To {
-		h := fmt.Sprintf("m%d", len(all)+1)
+		h := harness.HostName(len(all) + 1)
 		all = append(all, h)
 		again := DcosScenario("Scenario 2, retry the scale-up")
 		steps = append(steps, harness.Step{Name: "order host " + h, From: again, Do: harness.NewHosts{Names: []string{h}},

@@ -45,7 +45,7 @@ func (p RancherDisaster) Steps(hosts []string) ([]harness.Step, error) {
 		if p.OldHosts {
 			steps = append(steps, p.clean(h)...)
 		} else {
-			h = fmt.Sprintf("m%d", len(hosts)+1+i)
+			h = harness.HostName(len(hosts) + 1 + i)
 			steps = append(steps, harness.Step{Name: "add new host " + h, From: rancher("step 4"), Do: harness.NewHosts{Names: []string{h}}})
 		}
 		members = append(members, h)

@@ -41,7 +41,7 @@ func (p MemberReplace) Steps(hosts []string) ([]harness.Step, error) {
 	others := slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return h == p.Lost })
 	heir, members := p.Lost, hosts
 	if p.NewName {
-		heir = fmt.Sprintf("m%d", len(hosts)+1)
+		heir = harness.HostName(len(hosts) + 1)
 		members = append(slices.Clone(others), heir)
 	}
 	on := harness.Hosts(others[0])

@@ -42,10 +42,7 @@ func (p RkeRestore) Steps(hosts []string) ([]harness.Step, error) {
 	nodes := hosts
 	var steps []harness.Step
 	if p.NewNodes {
-		nodes = nil
-		for i := range hosts {
-			nodes = append(nodes, fmt.Sprintf("m%d", len(hosts)+1+i))
-		}
+		nodes = harness.HostNames(len(hosts)+1, len(hosts))
 		steps = append(steps, harness.Step{Name: "create new nodes", From: rke("1, create new nodes"), Do: harness.NewHosts{Names: nodes}})
 	}
 	all, first := harness.Hosts(nodes...), harness.Hosts(nodes[0])

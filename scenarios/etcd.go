@@ -1,7 +1,7 @@
 package scenarios
 
 import (
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -113,12 +113,7 @@ func etcdMemberReplace() harness.Scenario {
 // replacedBeside is what a replacement of the member on m3 by one on a host of another
 // name promises, of that many members.
 func replacedBeside(members int) []harness.Check {
-	var names []string
-	for i := range members + 1 {
-		if name := fmt.Sprintf("m%d", i+1); name != "m3" {
-			names = append(names, name)
-		}
-	}
+	names := slices.DeleteFunc(harness.HostNames(1, members+1), func(name string) bool { return name == "m3" })
 	return append(quorumKept(harness.Hosts(names...)), check.DeadStayOut{})
 }
 

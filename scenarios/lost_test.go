@@ -1,7 +1,6 @@
 package scenarios_test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,14 +10,6 @@ import (
 	"github.com/etcd-firedrill/firedrill/scenarios"
 )
 
-func bornOf(sc harness.Scenario) []string {
-	hosts := make([]string, sc.Given.Members)
-	for i := range hosts {
-		hosts[i] = fmt.Sprintf("m%d", i+1)
-	}
-	return hosts
-}
-
 // Whoever recovers by hand may bring old hosts back where the procedure itself does, and
 // nowhere else.
 func TestOldHostsReturnByTheBook(t *testing.T) {
@@ -26,7 +17,7 @@ func TestOldHostsReturnByTheBook(t *testing.T) {
 	for _, sc := range scenarios.All() {
 		bringsBack := false
 		if sc.Recover != nil {
-			steps, err := sc.Recover.Steps(bornOf(sc))
+			steps, err := sc.Recover.Steps(sc.Given.Hosts())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,7 +43,7 @@ func TestWhatCountsAsRecovered(t *testing.T) {
 		if sc.AtBirth {
 			continue
 		}
-		all := check.Recovered(sc.Promises, bornOf(sc))
+		all := check.Recovered(sc.Promises, sc.Given.Hosts())
 		text := strings.Join(all, "\n")
 		for _, want := range []string{"member", "The cluster ID is ", "lost", "the team leaves the cluster as it is"} {
 			if !strings.Contains(text, want) {

@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -15,11 +14,7 @@ func Restores(s harness.Scenario) bool {
 	if s.Backups.Every == 0 || s.Recover == nil || promises(s, check.ProcedureRefused{}) {
 		return false
 	}
-	hosts := make([]string, s.Given.Members)
-	for i := range hosts {
-		hosts[i] = fmt.Sprintf("m%d", i+1)
-	}
-	steps, err := s.Recover.Steps(hosts)
+	steps, err := s.Recover.Steps(s.Given.Hosts())
 	fetches := func(step harness.Step) bool { _, is := step.Do.(harness.FetchBackup); return is }
 	replaces := func(step harness.Step) bool { return step.Replaces }
 	return err == nil && slices.ContainsFunc(steps, fetches) && slices.ContainsFunc(steps, replaces)

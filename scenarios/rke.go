@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -49,13 +48,7 @@ func rkeRestoreNewNodes() harness.Scenario {
 }
 
 // rkeNewNodes are the nodes that take the places of as many old ones.
-func rkeNewNodes(n int) harness.Selector {
-	names := make([]string, n)
-	for i := range names {
-		names[i] = fmt.Sprintf("m%d", n+1+i)
-	}
-	return harness.Hosts(names...)
-}
+func rkeNewNodes(n int) harness.Selector { return harness.Hosts(harness.HostNames(n+1, n)...) }
 
 // rkeRestoreCleanedNodes: the data on every node is ruined, the nodes are there.
 // They are cleaned as the document says and used again, so that with RKE's fixed

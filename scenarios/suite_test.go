@@ -22,6 +22,9 @@ import (
 )
 
 func TestScenarios(t *testing.T) {
+	if testing.Short() {
+		t.Skip("drills are not short")
+	}
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "scenarios and controls")
 }

@@ -207,14 +207,10 @@ func (o gameDayOrder) jobs(sc harness.Scenario) (team, own job, err error) {
 // book names the steps of a scenario's own procedure, for a cluster of so many members.
 func book(sc harness.Scenario, members int) []string {
 	sc = sc.WithMembers(members)
-	hosts := make([]string, sc.Given.Members)
-	for i := range hosts {
-		hosts[i] = fmt.Sprintf("m%d", i+1)
-	}
 	if sc.Recover == nil {
 		return nil
 	}
-	steps, err := sc.Recover.Steps(hosts)
+	steps, err := sc.Recover.Steps(sc.Given.Hosts())
 	if err != nil {
 		return nil // it does not generalise to them, and the team may still recover
 	}

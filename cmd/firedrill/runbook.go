@@ -124,11 +124,7 @@ func (a *app) newRunbookCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			hosts := make([]string, sc.Given.Members)
-			for i := range hosts {
-				hosts[i] = fmt.Sprintf("m%d", i+1)
-			}
-			text, err := outline.Runbook(sc, hosts)
+			text, err := outline.Runbook(sc, sc.Given.Hosts())
 			if err != nil {
 				return err
 			}

@@ -23,6 +23,9 @@ import (
 )
 
 func TestContainer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hosts are not short")
+	}
 	SetDefaultEventuallyTimeout(20 * time.Second)
 	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
 	RegisterFailHandler(Fail)

@@ -97,10 +97,7 @@ func planned(s harness.Scenario, o Options) (plan, error) {
 		return unsuited("%d members: from 1 to 9 are possible", members)
 	}
 	s = s.WithMembers(members)
-	p := plan{scenario: s, within: s.Within, traffic: s.Under, promises: s.Promises, backups: s.Backups}
-	for i := range members {
-		p.hosts = append(p.hosts, fmt.Sprintf("m%d", i+1))
-	}
+	p := plan{scenario: s, within: s.Within, traffic: s.Under, promises: s.Promises, backups: s.Backups, hosts: s.Given.Hosts()}
 	if s.Recover != nil {
 		steps, err := s.Recover.Steps(p.hosts)
 		if err != nil {

@@ -3,7 +3,6 @@ package drill
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/etcd-firedrill/firedrill/harness"
@@ -26,7 +25,7 @@ func (d *drill) provisionSpares(ctx context.Context) error {
 	for i := range names {
 		for names[i] == "" || slices.Contains(known, names[i]) {
 			number++
-			names[i] = fmt.Sprintf("m%d", number)
+			names[i] = harness.HostName(number)
 		}
 	}
 	d.mu.Lock()

@@ -78,9 +78,5 @@ func planned(o Options) (plan, error) {
 	if err != nil {
 		return plan{}, fmt.Errorf("rehearse: %w\nhint: firedrill rehearse --help tells what each flag takes", err)
 	}
-	p := plan{args: args}
-	for i := range members {
-		p.hosts = append(p.hosts, fmt.Sprintf("m%d", i+1))
-	}
-	return p, nil
+	return plan{args: args, hosts: harness.HostNames(1, members)}, nil
 }

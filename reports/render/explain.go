@@ -89,7 +89,7 @@ func given(sc harness.Scenario) string {
 		if n == sc.Given.Members {
 			continue
 		}
-		if _, err := sc.WithMembers(n).Recover.Steps(hostNames(n)); err != nil {
+		if _, err := sc.WithMembers(n).Recover.Steps(harness.HostNames(1, n)); err != nil {
 			not += fmt.Sprintf("; --members %d does not work: %v", n, err)
 			continue
 		}
@@ -104,14 +104,6 @@ func given(sc harness.Scenario) string {
 	return text + not
 }
 
-func hostNames(n int) []string {
-	names := make([]string, n)
-	for i := range names {
-		names[i] = fmt.Sprintf("m%d", i+1)
-	}
-	return names
-}
-
 func (s Style) recovery(b *strings.Builder, sc harness.Scenario) error {
 	if sc.Recover == nil {
 		b.WriteString("\n" + s.paint(bold, "recover") + "\n  nobody does anything\n")
@@ -122,7 +114,7 @@ func (s Style) recovery(b *strings.Builder, sc harness.Scenario) error {
 		title += " within " + limit(sc.Within)
 	}
 	b.WriteString("\n" + s.paint(bold, title) + "\n")
-	hosts := hostNames(sc.Given.Members)
+	hosts := sc.Given.Hosts()
 	steps, err := sc.Recover.Steps(hosts)
 	if err != nil {
 		return fmt.Errorf("explain %s: %w", sc.Name, err)
