@@ -125,6 +125,9 @@ func TestTheProceduresFailuresAreFindings(t *testing.T) {
 			if err := json.Unmarshal([]byte(read(t, r.latest(t), "evidence.json")), &ev); err != nil {
 				t.Fatal(err)
 			}
+			if ev.Procedure.TimedOut != (c.within > 0) {
+				t.Errorf("its time ran out, as the evidence has it: %v", ev.Procedure.TimedOut)
+			}
 			says(t, ev.Procedure.Failed+ev.Procedure.Refused, c.says...)
 			if ev.Procedure.Completed || (ev.Procedure.Refused != "") != (name == "refuses") {
 				t.Errorf("%+v", ev.Procedure)

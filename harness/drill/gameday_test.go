@@ -324,7 +324,7 @@ func TestLeftAsItIs(t *testing.T) {
 		says     string
 	}{
 		"there is nothing to recover": {
-			fault.StopEtcd{Who: harness.Hosts("m3")}, []harness.Check{check.ProcedureRefused{}, check.NothingLost{}, check.ServiceRestored{}},
+			fault.StopEtcd{Who: harness.Hosts("m3")}, []harness.Check{check.ProcedureRefused{Because: "the document's words"}, check.NothingLost{}, check.ServiceRestored{}},
 			harness.Held, "procedure-refused", "ann said that the team leaves the cluster as it is",
 		},
 		"there is a disaster": {

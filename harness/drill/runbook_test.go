@@ -105,7 +105,8 @@ test "$(starts m1)" = 1 || { echo "m1 was started $(starts m1) times since"; exi
 exit 77 # what is not settled need not be waited for
 `)
 	s.Name, s.Given.Members = "logs", 3
-	s.Break, s.Promises = []harness.Fault{fault.LoseHost{Who: harness.Hosts("m2")}}, []harness.Check{check.ProcedureRefused{}}
+	// Its own words for it are nobody's promise.
+	s.Break, s.Promises = []harness.Fault{fault.LoseHost{Who: harness.Hosts("m2")}}, []harness.Check{check.ProcedureRefused{Because: "the document's words"}}
 	r.held(t, s, drill.Options{})
 	transcript := read(t, r.latest(t), "transcript.txt")
 	says(t, transcript, "of the new m2: []\n")
